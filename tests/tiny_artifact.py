@@ -1,0 +1,184 @@
+"""Writes a whole, valid, tiny model artifact in milliseconds, without TensorFlow: random weights, real golden texts.
+
+The vocabulary spells every ASCII word (whole words it knows, else letter by letter), and the weights are large enough
+that different texts get clearly different scores: a test that mixes up two answers sees it.
+"""
+
+from __future__ import annotations
+
+import os
+import string
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+from tokenizers import BertWordPieceTokenizer
+
+from contract.artifact import (
+    MANIFEST,
+    VOCABULARY,
+    WEIGHTS,
+    Architecture,
+    Golden,
+    Manifest,
+    Provenance,
+    TokenizerOptions,
+    sha256,
+)
+from contract.model_store import CURRENT
+from tests.reference_bert import probabilities
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+WORDS = tuple(
+    "a an and array async bug button class code column compile error exception exit file for git how i in index is it "
+    "java javascript join key list loop map merge my not null of on or pandas parse pointer print python query react "
+    "regex return rows run select server sort split sql string table test the this throw to type update use value "
+    "what when where why with write wrong ##s ##ed ##ing ##er ##ly".split()
+)
+LETTERS = tuple(string.ascii_lowercase + string.digits + string.punctuation)
+CONTINUATIONS = tuple(f"##{letter}" for letter in string.ascii_lowercase + string.digits)
+VOCABULARY_TOKENS = tuple(dict.fromkeys(SPECIAL + WORDS + LETTERS + CONTINUATIONS))
+GOLDEN_TEXTS = (
+    "why is my code throwing a null pointer exception",
+    "i wrote a loop that i can not exit",
+    "sort a list in python!",
+    "SELECT rows from a table with a join",
+    "",
+)
+
+
+def write_tiny_artifact(
+    models: Path,
+    name: str = "tiny",
+    version: str = "20260101t000000-000000",
+    *,
+    seed: int = 0,
+    labels: Sequence[str] = ("java", "python", "sql"),
+    max_length: int = 32,
+    temperature: float = 1.5,
+    current: bool = True,
+) -> Path:
+    """Write `models/name/version` and, unless `current` is false, make it the current one. Returns its folder."""
+    folder = models / name / version
+    folder.mkdir(parents=True)
+    weights = random_weights(tiny_architecture(), len(labels), seed)
+    save_file(weights, folder / WEIGHTS)
+    (folder / VOCABULARY).write_text("".join(f"{token}\n" for token in VOCABULARY_TOKENS), encoding="utf-8")
+    manifest = Manifest(
+        name=name,
+        version=version,
+        architecture=tiny_architecture(),
+        tokenizer=TokenizerOptions(lowercase=True, strip_accents=True),
+        labels=tuple(labels),
+        max_length=max_length,
+        temperature=temperature,
+        files={file: sha256(folder / file) for file in (WEIGHTS, VOCABULARY)},
+        metrics={"accuracy": 0.5},
+        golden=_golden(weights, max_length, temperature),
+        provenance=_provenance(seed),
+    )
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
+    if current:
+        point_current_to(models, name, version)
+    return folder
+
+
+def point_current_to(models: Path, name: str, version: str) -> None:
+    """Make `version` the one that is served, as publishing does: by an atomic rename."""
+    temporary = models / name / f".{CURRENT}.new"
+    temporary.write_text(f"{version}\n", encoding="utf-8")
+    os.replace(temporary, models / name / CURRENT)
+
+
+def tiny_architecture() -> Architecture:
+    return Architecture(
+        vocab_size=len(VOCABULARY_TOKENS),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        type_vocab_size=2,
+    )
+
+
+def tokenizer(max_length: int) -> BertWordPieceTokenizer:
+    """The tokenizer of the tiny artifact: uncased WordPiece, truncating to `max_length` tokens."""
+    ids = {token: number for number, token in enumerate(VOCABULARY_TOKENS)}
+    made = BertWordPieceTokenizer(ids, lowercase=True, strip_accents=True)
+    made.enable_truncation(max_length)
+    return made
+
+
+def random_weights(architecture: Architecture, labels: int, seed: int) -> dict[str, NDArray[np.float32]]:
+    """Seeded float32 tensors under Hugging Face's BertForSequenceClassification names."""
+    generator = np.random.default_rng(seed)
+    return {
+        name: _initial(generator, name, shape) for name, shape in tensor_shapes(architecture, labels).items()
+    }
+
+
+def tensor_shapes(architecture: Architecture, labels: int) -> dict[str, tuple[int, ...]]:
+    """Every tensor of BertForSequenceClassification, in order, with its shape."""
+    hidden, inner = architecture.hidden_size, architecture.intermediate_size
+    shapes: dict[str, tuple[int, ...]] = {
+        "bert.embeddings.word_embeddings.weight": (architecture.vocab_size, hidden),
+        "bert.embeddings.position_embeddings.weight": (architecture.max_position_embeddings, hidden),
+        "bert.embeddings.token_type_embeddings.weight": (architecture.type_vocab_size, hidden),
+        **_pair("bert.embeddings.LayerNorm", (hidden,)),
+    }
+    for number in range(architecture.num_hidden_layers):
+        layer = f"bert.encoder.layer.{number}"
+        for part in (
+            "attention.self.query",
+            "attention.self.key",
+            "attention.self.value",
+            "attention.output.dense",
+        ):
+            shapes |= _pair(f"{layer}.{part}", (hidden, hidden))
+        shapes |= _pair(f"{layer}.attention.output.LayerNorm", (hidden,))
+        shapes |= _pair(f"{layer}.intermediate.dense", (inner, hidden))
+        shapes |= _pair(f"{layer}.output.dense", (hidden, inner))
+        shapes |= _pair(f"{layer}.output.LayerNorm", (hidden,))
+    return shapes | _pair("bert.pooler.dense", (hidden, hidden)) | _pair("classifier", (labels, hidden))
+
+
+def _pair(name: str, weight: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": weight, f"{name}.bias": weight[:1]}
+
+
+def _initial(generator: np.random.Generator, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    centre = 1.0 if name.endswith("LayerNorm.weight") else 0.0
+    spread = 0.1 if len(shape) == 1 else 0.5 if name.startswith("classifier") else 0.2
+    return generator.normal(centre, spread, shape).astype(np.float32)
+
+
+def _golden(
+    weights: dict[str, NDArray[np.float32]], max_length: int, temperature: float
+) -> tuple[Golden, ...]:
+    encode = tokenizer(max_length).encode
+    return tuple(
+        Golden(
+            text=text,
+            probabilities=tuple(
+                float(np.float32(p))
+                for p in probabilities(weights, tiny_architecture(), encode(text).ids, temperature)
+            ),
+        )
+        for text in GOLDEN_TEXTS
+    )
+
+
+def _provenance(seed: int) -> Provenance:
+    return Provenance(
+        created=datetime(2026, 1, 1, tzinfo=UTC),
+        base_model="random weights",
+        data_sha256="0" * 64,
+        seed=seed,
+        hyperparameters={},
+        packages={},
+        duration_s=0.0,
+    )
