@@ -71,19 +71,22 @@ def _linear(weights: Weights, name: str, inputs: Array) -> Array:
 
 def _layer_norm(weights: Weights, name: str, inputs: Array, eps: float) -> Array:
     centred = inputs - inputs.mean(axis=-1, keepdims=True)
-    scaled = centred / np.sqrt(inputs.var(axis=-1, keepdims=True) + eps)
+    scaled: Array = centred / np.sqrt(inputs.var(axis=-1, keepdims=True) + eps)
     return scaled * _tensor(weights, f"{name}.weight") + _tensor(weights, f"{name}.bias")
 
 
 def _gelu(inputs: Array, kind: str) -> Array:
     if kind == "gelu_tanh":
-        return 0.5 * inputs * (1 + np.tanh(math.sqrt(2 / math.pi) * (inputs + 0.044715 * inputs**3)))
-    return 0.5 * inputs * (1 + _erf(inputs / math.sqrt(2)))
+        share: Array = 1 + np.tanh(math.sqrt(2 / math.pi) * (inputs + 0.044715 * inputs**3))
+    else:
+        share = 1 + _erf(inputs / math.sqrt(2))
+    return 0.5 * inputs * share
 
 
 def _softmax(inputs: Array) -> Array:
-    exponents = np.exp(inputs - inputs.max(axis=-1, keepdims=True))
-    return exponents / exponents.sum(axis=-1, keepdims=True)
+    exponents: Array = np.exp(inputs - inputs.max(axis=-1, keepdims=True))
+    total: Array = exponents.sum(axis=-1, keepdims=True)
+    return exponents / total
 
 
 def _tensor(weights: Weights, name: str) -> Array:

@@ -32,15 +32,17 @@ from contract.model_store import CURRENT
 from tests.reference_bert import probabilities
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-WORDS = tuple(
+_WORDS = (
     "a an and array async bug button class code column compile error exception exit file for git how i in index is it "
     "java javascript join key list loop map merge my not null of on or pandas parse pointer print python query react "
     "regex return rows run select server sort split sql string table test the this throw to type update use value "
-    "what when where why with write wrong ##s ##ed ##ing ##er ##ly".split()
+    "what when where why with write wrong ##s ##ed ##ing ##er ##ly"
 )
+WORDS = tuple(_WORDS.split())
 LETTERS = tuple(string.ascii_lowercase + string.digits + string.punctuation)
 CONTINUATIONS = tuple(f"##{letter}" for letter in string.ascii_lowercase + string.digits)
 VOCABULARY_TOKENS = tuple(dict.fromkeys(SPECIAL + WORDS + LETTERS + CONTINUATIONS))
+SPREADS = {"bert.embeddings.word_embeddings.weight": 0.8, "classifier.weight": 0.5}
 GOLDEN_TEXTS = (
     "why is my code throwing a null pointer exception",
     "i wrote a loop that i can not exit",
@@ -152,7 +154,7 @@ def _pair(name: str, weight: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
 
 def _initial(generator: np.random.Generator, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
     centre = 1.0 if name.endswith("LayerNorm.weight") else 0.0
-    spread = 0.1 if len(shape) == 1 else 0.5 if name.startswith("classifier") else 0.2
+    spread = 0.1 if len(shape) == 1 else SPREADS.get(name, 0.2)
     return generator.normal(centre, spread, shape).astype(np.float32)
 
 
