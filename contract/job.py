@@ -1,0 +1,119 @@
+"""The job record as Python sees it. contract/scripts/prelude.lua documents how it lies in Redis."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from contract.message import Lane, Ticket
+from contract.prediction import Options
+
+SCHEMA = 1
+
+
+class State(StrEnum):
+    """A job is open while queued or running, and ends once as one of the others."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def is_open(self) -> bool:
+        return self in (State.QUEUED, State.RUNNING)
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job as the API admits it."""
+
+    id: str
+    model: str
+    lane: Lane
+    texts: Sequence[str]
+    deadline_ms: int
+    """From its admission, not a point in time: the clock that counts is Redis's."""
+    options: Options = field(default_factory=Options)
+    caller: str = ""
+    idempotency_key: str | None = None
+    digest: str = ""
+    """Of the whole request, so that an idempotency key used for another one is noticed."""
+
+    def chunks(self, size: int) -> list[Sequence[str]]:
+        return [self.texts[start : start + size] for start in range(0, len(self.texts), size)]
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """A job without its texts and results. Times are Unix milliseconds on Redis's clock."""
+
+    id: str
+    state: State
+    model: str
+    version: str | None
+    lane: Lane
+    options: Options
+    caller: str
+    texts: int
+    done: int
+    errors: int
+    chunks: int
+    dead: int
+    created_ms: int
+    started_ms: int | None
+    finished_ms: int | None
+    deadline_ms: int
+    ahead: int
+    """Texts of its lane that waited before it when it was admitted."""
+    drained: int
+    """The lane's count of texts that had left the backlog by then; see Backlog.drained."""
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """The texts of one lane of one model that are admitted and not settled."""
+
+    texts: int = 0
+    bytes: int = 0
+    drained: int = 0
+    """Texts that ever left the backlog: a counter."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A chunk that this worker has taken."""
+
+    ticket: Ticket
+    attempt: int
+    model: str
+    lane: Lane
+    options: Options
+    deadline_ms: int
+    created_ms: int
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Commit:
+    """The result of one chunk on its way into the job record."""
+
+    ticket: Ticket
+    version: str
+    result: str
+    """`prediction.ChunkResult` as JSON."""
+    errors: int
+    """Texts that could not be predicted."""
+
+
+def dump_texts(texts: Sequence[str]) -> str:
+    """A chunk's texts as they lie in the record."""
+    return json.dumps(list(texts), ensure_ascii=False, separators=(",", ":"))
+
+
+def load_texts(stored: str) -> tuple[str, ...]:
+    return tuple(json.loads(stored))

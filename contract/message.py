@@ -1,0 +1,53 @@
+"""What travels on the queue: a Celery message that holds tickets, and a ticket points at a chunk of a job.
+
+The texts stay in the job record. So a message is small, can be sent again at no cost but time, and may carry tickets
+of several jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+SCHEMA = 1
+TASK = "retort.predict"
+
+
+class Lane(StrEnum):
+    """Small jobs take the interactive lane, which goes before the bulk lane of big ones."""
+
+    INTERACTIVE = "interactive"
+    BULK = "bulk"
+
+
+class Ticket(NamedTuple):
+    """One chunk of one job."""
+
+    job_id: str
+    chunk: int
+
+    def __str__(self) -> str:
+        return f"{self.job_id}/{self.chunk}"
+
+    @classmethod
+    def parse(cls, text: str) -> Ticket:
+        job_id, _, chunk = text.rpartition("/")
+        return cls(job_id, int(chunk))
+
+
+def queue_name(model: str, lane: Lane) -> str:
+    """The Redis list that Celery reads. The lanes' digits put interactive first in kombu's sorted order."""
+    return f"retort.{model}.{0 if lane is Lane.INTERACTIVE else 1}-{lane}"
+
+
+def pack(tickets: Iterable[Ticket]) -> dict[str, Any]:
+    """The only argument of the Celery task, as JSON."""
+    return {"schema": SCHEMA, "tickets": [str(ticket) for ticket in tickets]}
+
+
+def unpack(message: dict[str, Any]) -> list[Ticket]:
+    """The tickets of a message. Raises ValueError for another schema."""
+    if message.get("schema") != SCHEMA:
+        raise ValueError(f"message of schema {message.get('schema')!r}, this release reads {SCHEMA}")
+    return [Ticket.parse(text) for text in message["tickets"]]

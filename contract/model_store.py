@@ -1,0 +1,46 @@
+"""Reading the volume of models: which names, which versions, which one is current. Training alone writes there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract.artifact import MANIFEST
+from contract.errors import NoModel
+
+CURRENT = "CURRENT"
+
+
+@dataclass(frozen=True)
+class ModelStore:
+    """The folder `models/`, read only."""
+
+    root: Path
+
+    def names(self) -> list[str]:
+        """Models that have at least one version, sorted."""
+        if not self.root.is_dir():
+            return []
+        return sorted(folder.name for folder in self.root.iterdir() if self.versions(folder.name))
+
+    def versions(self, name: str) -> list[str]:
+        """Complete versions of a model, oldest first (version names sort by time of publishing)."""
+        folder = self.root / name
+        if not folder.is_dir():
+            return []
+        return sorted(
+            child.name for child in folder.iterdir() if not child.name.startswith(".") and (child / MANIFEST).is_file()
+        )
+
+    def current(self, name: str) -> str:
+        """The version that is to be served. Raises NoModel when nothing is published under this name."""
+        try:
+            version = (self.root / name / CURRENT).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise NoModel(f"no version of model {name!r} is published in {self.root}") from error
+        if not version:
+            raise NoModel(f"{self.root / name / CURRENT} is empty")
+        return version
+
+    def path(self, name: str, version: str) -> Path:
+        return self.root / name / version

@@ -1,0 +1,18 @@
+-- DELETE: an open job is cancelled (its state stays readable), an ended one is deleted; texts and results go at once.
+-- ARGV: id, result ttl ms.  Returns: gone | cancelled | deleted
+local id, result_ttl = unpack(ARGV)
+local key = record(id)
+local state, chunks = unpack(redis.call('HMGET', key, 'state', 'chunks'))
+if not state then return 'gone' end
+for n = 0, tonumber(chunks) - 1 do
+  redis.call('ZREM', 'retort:dead', ticket(id, n))
+end
+if not is_open(state) then
+  redis.call('DEL', key)
+  return 'deleted'
+end
+abandon(id, 'cancelled', result_ttl)
+for n = 0, tonumber(chunks) - 1 do
+  redis.call('HDEL', key, 't:' .. n, 'r:' .. n, 'e:' .. n)
+end
+return 'cancelled'

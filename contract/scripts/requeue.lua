@@ -1,0 +1,36 @@
+-- A chunk goes back to the queue because its worker died or gave it back, or because its message was lost.
+-- After too many attempts it becomes a dead letter instead.
+-- ARGV: id, chunk, worker that held it ('' for a lost message), most attempts, 1 if the attempt does not count,
+--       why, result ttl ms, dead letter ttl ms
+-- Returns: send, model, lane | dead | drop
+local id, n, worker, most_attempts, forgiven, why, result_ttl, dead_ttl = unpack(ARGV)
+local key = record(id)
+local state, model, lane = unpack(redis.call('HMGET', key, 'state', 'model', 'lane'))
+local chunk = state and is_open(state) and get_chunk(id, n)
+local held = chunk and ((worker == '' and chunk.state == 'queued') or
+                        (chunk.state == 'leased' and chunk.worker == worker))
+if not held then
+  if worker ~= '' then redis.call('SREM', leased(worker), ticket(id, n)) end
+  return {'drop'}
+end
+
+if forgiven == '1' then chunk.attempts = math.max(chunk.attempts - 1, 0) end
+if chunk.attempts >= tonumber(most_attempts) then
+  leave(id, model, lane, chunk)
+  chunk.state = 'dead'
+  put_chunk(id, chunk)
+  redis.call('HSET', key, 'e:' .. n, why)
+  redis.call('HINCRBY', key, 'settled', 1)
+  redis.call('HINCRBY', key, 'dead', 1)
+  redis.call('ZADD', 'retort:dead', now_ms(), ticket(id, n))
+  count('dead_letters')
+  settle(id, result_ttl, dead_ttl)
+  return {'dead'}
+end
+
+if chunk.state == 'leased' then redis.call('SREM', leased(worker), ticket(id, n)) end
+chunk.state, chunk.worker = 'queued', ''
+put_chunk(id, chunk)
+redis.call('ZADD', queued(model), now_ms(), ticket(id, n))
+count('resent')
+return {'send', model, lane}

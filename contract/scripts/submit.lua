@@ -1,0 +1,49 @@
+-- Admission and the whole job record in one step.
+-- KEYS: idempotency key ('' for none)
+-- ARGV: id, model, lane, options, caller, deadline in ms from now, body digest, idempotency ttl ms,
+--       most texts, most bytes of the lane's backlog, then per chunk: texts as JSON, their number, their bytes
+-- Returns: accepted | same, id | conflict, id | full, texts, bytes of the backlog
+local id, model, lane, options, caller, deadline_in, digest, idempotency_ttl, most_texts, most_bytes =
+  unpack(ARGV, 1, 10)
+
+if KEYS[1] ~= '' then
+  local known = redis.call('HMGET', KEYS[1], 'id', 'digest')
+  if known[1] then
+    if known[2] == digest then return {'same', known[1]} else return {'conflict', known[1]} end
+  end
+end
+
+local chunks, texts, bytes = (#ARGV - 10) / 3, 0, 0
+for n = 0, chunks - 1 do
+  texts = texts + ARGV[12 + 3 * n]
+  bytes = bytes + ARGV[13 + 3 * n]
+end
+
+-- An empty lane takes any job: a bound on the backlog is no bound on one request.
+local waiting = redis.call('HMGET', backlog(model), lane .. '_texts', lane .. '_bytes', lane .. '_drained')
+local waiting_texts, waiting_bytes = tonumber(waiting[1] or 0), tonumber(waiting[2] or 0)
+if waiting_texts > 0 and
+   (waiting_texts + texts > tonumber(most_texts) or waiting_bytes + bytes > tonumber(most_bytes)) then
+  count('refused')
+  return {'full', waiting_texts, waiting_bytes}
+end
+
+local now = now_ms()
+local key = record(id)
+redis.call('HSET', key, 'schema', 1, 'state', 'queued', 'model', model, 'lane', lane, 'options', options,
+  'caller', caller, 'created', now, 'deadline', now + deadline_in, 'texts', texts, 'bytes', bytes,
+  'chunks', chunks, 'settled', 0, 'dead', 0, 'done', 0, 'errors', 0,
+  'ahead', waiting_texts, 'drained', waiting[3] or 0)
+for n = 0, chunks - 1 do
+  put_chunk(id, {n = n, state = 'queued', attempts = 0, worker = '', texts = ARGV[12 + 3 * n], bytes = ARGV[13 + 3 * n]})
+  redis.call('HSET', key, 't:' .. n, ARGV[11 + 3 * n])
+  redis.call('ZADD', queued(model), now, ticket(id, n))
+end
+redis.call('ZADD', 'retort:deadlines', now + deadline_in, id)
+add_backlog(model, lane, texts, bytes)
+if KEYS[1] ~= '' then
+  redis.call('HSET', KEYS[1], 'id', id, 'digest', digest)
+  redis.call('PEXPIRE', KEYS[1], idempotency_ttl)
+end
+count('accepted')
+return {'accepted'}

@@ -1,0 +1,63 @@
+"""Settings that several services share, parsed once at start from `RETORT_*` environment variables.
+
+A secret may also be given as a file: `RETORT_REDIS_PASSWORD_FILE=/run/secrets/redis`.
+A bad value stops the program and names the variable. docs/operations.md lists every setting; a test holds it to that.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contract.artifact import Name
+from contract.errors import BadSettings
+
+PREFIX = "RETORT_"
+
+
+class SharedSettings(BaseSettings):
+    """What every service needs to find Redis and the models."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    redis_url: str = Field(default="redis://127.0.0.1:6379/0", description="Redis, as redis:// or rediss://")
+    redis_password: SecretStr | None = Field(default=None, description="added to the URL when set")
+    models_dir: Path = Field(default=Path("models"), description="the volume of model artifacts")
+    model: Name = Field(default="default", description="the model that is served when a request names none")
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level logged")
+
+    result_ttl_s: int = Field(default=3600, ge=1, description="how long an ended job can be read")
+    dead_letter_ttl_s: int = Field(default=604_800, ge=1, description="how long a job with dead letters is kept")
+    max_attempts: int = Field(default=3, ge=1, description="times a chunk is handed out before it is a dead letter")
+    chunk_texts: int = Field(default=64, ge=1, le=4096, description="texts of a chunk at most")
+    heartbeat_s: float = Field(default=2.0, gt=0, description="seconds between two heartbeats of a worker")
+    heartbeat_ttl_s: float = Field(default=7.0, gt=0, description="a worker silent for longer is taken for dead")
+
+    @classmethod
+    def load(cls) -> Self:
+        """The settings of this process's environment. Raises BadSettings, which names each bad variable."""
+        try:
+            return cls.model_validate(_secrets_from_files(cls))
+        except ValidationError as error:
+            lines = [f"{_variable(issue['loc'])}: {issue['msg']}" for issue in error.errors()]
+            raise BadSettings("\n".join(lines)) from error
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    return PREFIX + "_".join(str(part) for part in location).upper()
+
+
+def _secrets_from_files(settings: type[SharedSettings]) -> dict[str, str]:
+    found = {}
+    for name, field in settings.model_fields.items():
+        variable = _variable((name,)) + "_FILE"
+        if field.annotation == SecretStr | None and (path := os.environ.get(variable)):
+            try:
+                found[name] = Path(path).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise BadSettings(f"{variable}: {path}: {error.strerror}") from error
+    return found

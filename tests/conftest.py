@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from contract.redis_client import connect
+from contract.settings import SharedSettings
+from tests.redis_server import RedisServer
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def settings(redis_server: RedisServer) -> SharedSettings:
+    return SharedSettings(redis_url=redis_server.url)
+
+
+@pytest.fixture
+def store(settings: SharedSettings) -> Iterator[redis.Redis]:
+    """A client of an empty Redis."""
+    client = connect(settings)
+    client.flushall()
+    yield client
+    client.close()

@@ -1,0 +1,190 @@
+"""The life of one job in a real Redis, transition by transition."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+
+from contract.chunks import Chunks, Resend, Skipped
+from contract.errors import GoneJob, UnknownJob
+from contract.fleet import Fleet, WorkerState, WorkerStatus
+from contract.job import Backlog, Commit, Lease, NewJob, State
+from contract.jobs import Admitted, Bounds, Conflict, Jobs, Refused
+from contract.message import Lane, Ticket
+from contract.settings import SharedSettings
+
+ROOMY = Bounds(texts=10_000, bytes=10_000_000)
+
+
+@pytest.fixture
+def jobs(store: redis.Redis, settings: SharedSettings) -> Jobs:
+    return Jobs(store, settings)
+
+
+@pytest.fixture
+def chunks(store: redis.Redis, settings: SharedSettings) -> Chunks:
+    beat(store, settings, "w1")
+    return Chunks(store, settings, "w1")
+
+
+def beat(store: redis.Redis, settings: SharedSettings, worker: str) -> None:
+    status = WorkerStatus(id=worker, host="h", pid=1, state=WorkerState.READY, device="cpu", model="m")
+    Fleet(store, settings).beat(status)
+
+
+def submit(jobs: Jobs, texts: list[str], bounds: Bounds = ROOMY, **more: object) -> Admitted:
+    job = NewJob(jobs.new_id(jobs.now_ms()), "m", Lane.INTERACTIVE, texts, **{"deadline_ms": 60_000, **more})  # type: ignore[arg-type]
+    [admission] = jobs.submit([(job, bounds)])
+    assert isinstance(admission, Admitted)
+    return admission
+
+
+def lease(chunks: Chunks, ticket: Ticket) -> Lease:
+    [leased] = chunks.lease([ticket])
+    assert isinstance(leased, Lease)
+    return leased
+
+
+def result(ticket: Ticket) -> Commit:
+    return Commit(ticket, "v1", f'{{"chunk":{ticket.chunk}}}', errors=0)
+
+
+def test_a_job_of_three_chunks_succeeds_with_its_last_commit(jobs: Jobs, chunks: Chunks) -> None:
+    texts = [f"text {n}" for n in range(130)]
+    admitted = submit(jobs, texts)
+    assert jobs.status(admitted.id).state is State.QUEUED
+    seen: list[str] = []
+    for ticket in admitted.tickets:
+        seen += lease(chunks, ticket).texts
+        assert jobs.status(admitted.id).state is State.RUNNING
+        assert chunks.commit([result(ticket)]) == [True]
+    assert seen == texts
+    status = jobs.status(admitted.id)
+    assert (status.state, status.done, status.version) == (State.SUCCEEDED, 130, "v1")
+    assert jobs.results(admitted.id, [0, 1, 2]) == ['{"chunk":0}', '{"chunk":1}', '{"chunk":2}']
+    assert jobs.backlog("m", Lane.INTERACTIVE) == Backlog(0, 0, 130)
+
+
+def test_the_texts_are_gone_once_they_are_committed(jobs: Jobs, chunks: Chunks, store: redis.Redis) -> None:
+    [ticket] = submit(jobs, ["secret"]).tickets
+    lease(chunks, ticket)
+    chunks.commit([result(ticket)])
+    assert "secret" not in str(store.hgetall(f"retort:job:{ticket.job_id}"))
+
+
+def test_the_first_commit_wins_whoever_made_it(
+    jobs: Jobs, chunks: Chunks, store: redis.Redis, settings: SharedSettings
+) -> None:
+    [ticket] = submit(jobs, ["a"]).tickets
+    lease(chunks, ticket)
+    assert Chunks(store, settings, "w2").commit([result(ticket)]) == [True]
+    assert chunks.commit([result(ticket)]) == [False]
+
+
+def test_a_chunk_leased_by_a_live_worker_is_skipped(
+    jobs: Jobs, chunks: Chunks, store: redis.Redis, settings: SharedSettings
+) -> None:
+    [ticket] = submit(jobs, ["a"]).tickets
+    lease(chunks, ticket)
+    assert Chunks(store, settings, "w2").lease([ticket]) == [Skipped(ticket, "leased")]
+
+
+def test_a_chunk_leased_by_a_dead_worker_can_be_leased(
+    jobs: Jobs, chunks: Chunks, store: redis.Redis, settings: SharedSettings
+) -> None:
+    [ticket] = submit(jobs, ["a"]).tickets
+    lease(chunks, ticket)
+    Fleet(store, settings).leave("w1")
+    assert lease(Chunks(store, settings, "w2"), ticket).attempt == 2
+
+
+def test_a_chunk_out_of_attempts_is_a_dead_letter_and_its_job_fails(
+    jobs: Jobs, chunks: Chunks, store: redis.Redis
+) -> None:
+    [ticket] = submit(jobs, ["a"]).tickets
+    for attempt in (1, 2):
+        assert lease(chunks, ticket).attempt == attempt
+        assert chunks.reclaim([ticket], "w1", "killed") == [Resend(ticket, "m", Lane.INTERACTIVE)]
+    lease(chunks, ticket)
+    assert chunks.reclaim([ticket], "w1", "killed") == []
+    assert jobs.status(ticket.job_id).state is State.FAILED
+    assert jobs.chunk_faults(ticket.job_id, [0]) == ["killed"]
+    assert store.zrange("retort:dead", 0, -1) == [str(ticket)]
+
+
+def test_a_redriven_dead_letter_can_succeed(jobs: Jobs, chunks: Chunks) -> None:
+    [ticket] = submit(jobs, ["a"]).tickets
+    for _ in range(3):
+        lease(chunks, ticket)
+        chunks.reclaim([ticket], "w1", "killed")
+    assert chunks.redrive(ticket, deadline_s=60) == [Resend(ticket, "m", Lane.INTERACTIVE)]
+    assert lease(chunks, ticket).texts == ("a",)
+    chunks.commit([result(ticket)])
+    assert jobs.status(ticket.job_id).state is State.SUCCEEDED
+
+
+def test_a_chunk_given_back_keeps_its_attempts(jobs: Jobs, chunks: Chunks) -> None:
+    [ticket] = submit(jobs, ["a"]).tickets
+    lease(chunks, ticket)
+    chunks.give_back([ticket])
+    assert lease(chunks, ticket).attempt == 1
+
+
+def test_a_cancelled_job_drops_its_chunks_texts_and_results(jobs: Jobs, chunks: Chunks, store: redis.Redis) -> None:
+    admitted = submit(jobs, ["secret"] * 130)
+    lease(chunks, admitted.tickets[0])
+    chunks.commit([result(admitted.tickets[0])])
+    lease(chunks, admitted.tickets[1])
+    assert jobs.remove(admitted.id) == "cancelled"
+    assert jobs.status(admitted.id).state is State.CANCELLED
+    assert chunks.commit([result(admitted.tickets[1])]) == [False]
+    assert chunks.lease([admitted.tickets[2]]) == [Skipped(admitted.tickets[2], "cancelled")]
+    assert jobs.backlog("m", Lane.INTERACTIVE).texts == 0
+    assert "secret" not in str(store.hgetall(f"retort:job:{admitted.id}"))
+    assert store.exists("retort:leased:w1", "retort:queued:m", "retort:deadlines") == 0
+
+
+def test_a_deleted_job_is_gone_and_an_invented_one_unknown(jobs: Jobs, chunks: Chunks) -> None:
+    [ticket] = submit(jobs, ["a"]).tickets
+    lease(chunks, ticket)
+    chunks.commit([result(ticket)])
+    assert jobs.remove(ticket.job_id) == "deleted"
+    with pytest.raises(GoneJob):
+        jobs.status(ticket.job_id)
+    with pytest.raises(UnknownJob):
+        jobs.status("a" * 29)
+
+
+def test_a_job_past_its_deadline_expires_when_a_worker_asks(jobs: Jobs, chunks: Chunks) -> None:
+    [ticket] = submit(jobs, ["a"], deadline_ms=0).tickets
+    assert chunks.lease([ticket]) == [Skipped(ticket, "expired")]
+    assert jobs.status(ticket.job_id).state is State.EXPIRED
+
+
+def test_a_full_lane_refuses_and_stores_nothing(jobs: Jobs, store: redis.Redis) -> None:
+    submit(jobs, ["a"] * 8)
+    before = sorted(store.keys())
+    job = NewJob(jobs.new_id(jobs.now_ms()), "m", Lane.INTERACTIVE, ["a"] * 3, 60_000)
+    [admission] = jobs.submit([(job, Bounds(texts=10, bytes=10_000))])
+    assert isinstance(admission, Refused)
+    assert admission.backlog.texts == 8
+    assert sorted(store.keys()) == before
+
+
+def test_an_empty_lane_takes_a_job_larger_than_its_bound(jobs: Jobs) -> None:
+    assert submit(jobs, ["a"] * 50, Bounds(texts=10, bytes=10)).tickets
+
+
+def test_an_idempotency_key_gives_the_same_job_and_refuses_another_body(jobs: Jobs) -> None:
+    first = submit(jobs, ["a"], idempotency_key="k", digest="d1", caller="me")
+    again = submit(jobs, ["a"], idempotency_key="k", digest="d1", caller="me")
+    assert (again.id, again.tickets) == (first.id, ())
+    assert submit(jobs, ["a"], idempotency_key="k", digest="d1", caller="you").id != first.id
+    other = NewJob(jobs.new_id(0), "m", Lane.INTERACTIVE, ["b"], 60_000, caller="me", idempotency_key="k", digest="d2")
+    assert jobs.submit([(other, ROOMY)]) == [Conflict(first.id)]
+
+
+def test_scripts_survive_a_redis_that_forgot_them(jobs: Jobs, store: redis.Redis) -> None:
+    submit(jobs, ["a"])
+    store.script_flush()
+    submit(jobs, ["b"])
