@@ -75,6 +75,33 @@ class JobStatus:
 
 
 @dataclass(frozen=True)
+class StoredChunk:
+    """A chunk as the record holds it."""
+
+    number: int
+    state: str
+    """queued, leased, committed, dead, or dropped because the job ended before it."""
+    texts: int
+    result: str | None
+    """`prediction.ChunkResult` as JSON, once it is committed."""
+    fault: str | None
+    """Why it is a dead letter."""
+
+    @classmethod
+    def parse(cls, number: int, stored: str, result: str | None, fault: str | None) -> StoredChunk:
+        state, _, _, texts, _ = stored.split("|")
+        return cls(number, state, int(texts), result, fault)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A job and some of its chunks, all read at the same moment."""
+
+    status: JobStatus
+    chunks: tuple[StoredChunk, ...]
+
+
+@dataclass(frozen=True)
 class Backlog:
     """The texts of one lane of one model that are admitted and not settled."""
 

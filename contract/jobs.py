@@ -11,7 +11,7 @@ import redis
 
 from contract import ids
 from contract.errors import GoneJob, UnknownJob
-from contract.job import Backlog, JobStatus, NewJob, State, dump_texts
+from contract.job import Backlog, JobStatus, NewJob, Snapshot, State, StoredChunk, dump_texts
 from contract.message import Lane, Ticket
 from contract.prediction import Options
 from contract.redis_client import Script, store_errors
@@ -99,12 +99,31 @@ class Jobs:
 
     def status(self, job_id: str) -> JobStatus:
         """Where the job stands. Raises UnknownJob, or GoneJob when it was deleted or outlived its time to live."""
+        [found] = self.read([(job_id, ())])
+        if not isinstance(found, Snapshot):
+            raise found
+        return found.status
+
+    def read(self, asked: Sequence[tuple[str, Sequence[int]]]) -> list[Snapshot | UnknownJob | GoneJob]:
+        """Each job with the chunks asked for, all in one round trip; the error in the place of a job that is not there.
+
+        Numbers beyond the job's last chunk are left out.
+        """
         with store_errors():
-            values = self._client.hmget(f"retort:job:{job_id}", _STATUS)
-        record = dict(zip(_STATUS, values, strict=True))
+            pipeline = self._client.pipeline(transaction=False)
+            for job_id, chunks in asked:
+                pipeline.hmget(f"retort:job:{job_id}", [*_STATUS, *(f"{kind}:{n}" for n in chunks for kind in "cre")])
+            records = pipeline.execute()
+        return [self._snapshot(*pair) for pair in zip(asked, records, strict=True)]
+
+    def _snapshot(self, asked: tuple[str, Sequence[int]], values: list[str | None]) -> Snapshot | UnknownJob | GoneJob:
+        job_id, chunks = asked
+        record = dict(zip(_STATUS, values, strict=False))
         if record["state"] is None:
-            raise self._absent(job_id)
-        return _status(job_id, record)
+            return self._absent(job_id)
+        fields = iter(values[len(_STATUS) :])
+        stored = zip(chunks, fields, fields, fields, strict=True)
+        return Snapshot(_status(job_id, record), tuple(StoredChunk.parse(n, c, r, e) for n, c, r, e in stored if c))
 
     def results(self, job_id: str, chunks: Sequence[int]) -> list[str | None]:
         """The stored `ChunkResult` of each chunk as JSON, None where it is not committed."""

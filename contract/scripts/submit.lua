@@ -6,6 +6,9 @@
 local id, model, lane, options, caller, deadline_in, digest, idempotency_ttl, most_texts, most_bytes =
   unpack(ARGV, 1, 10)
 
+-- The client sends again what it got no answer to.
+if redis.call('EXISTS', record(id)) == 1 then return {'accepted'} end
+
 if KEYS[1] ~= '' then
   local known = redis.call('HMGET', KEYS[1], 'id', 'digest')
   if known[1] then

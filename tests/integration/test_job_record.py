@@ -8,7 +8,7 @@ import redis
 from contract.chunks import Chunks, Resend, Skipped
 from contract.errors import GoneJob, UnknownJob
 from contract.fleet import Fleet, WorkerState, WorkerStatus
-from contract.job import Backlog, Commit, Lease, NewJob, State
+from contract.job import Backlog, Commit, Lease, NewJob, Snapshot, State, StoredChunk
 from contract.jobs import Admitted, Bounds, Conflict, Jobs, Refused
 from contract.message import Lane, Ticket
 from contract.settings import SharedSettings
@@ -182,6 +182,27 @@ def test_an_idempotency_key_gives_the_same_job_and_refuses_another_body(jobs: Jo
     assert submit(jobs, ["a"], idempotency_key="k", digest="d1", caller="you").id != first.id
     other = NewJob(jobs.new_id(0), "m", Lane.INTERACTIVE, ["b"], 60_000, caller="me", idempotency_key="k", digest="d2")
     assert jobs.submit([(other, ROOMY)]) == [Conflict(first.id)]
+
+
+def test_a_submission_that_is_sent_again_is_admitted_once(jobs: Jobs) -> None:
+    job = NewJob(jobs.new_id(0), "m", Lane.INTERACTIVE, ["a", "b"], 60_000, idempotency_key="k", digest="d")
+    assert jobs.submit([(job, ROOMY)]) == jobs.submit([(job, ROOMY)])
+    assert jobs.backlog("m", Lane.INTERACTIVE).texts == 2
+
+
+def test_jobs_are_read_together_with_the_chunks_asked_for(jobs: Jobs, chunks: Chunks) -> None:
+    done, waiting = submit(jobs, ["a"] * 65), submit(jobs, ["b"])
+    lease(chunks, done.tickets[1])
+    chunks.commit([result(done.tickets[1])])
+    first, second, absent = jobs.read([(done.id, [0, 1, 2]), (waiting.id, []), ("a" * 29, [0])])
+    assert isinstance(first, Snapshot)
+    assert first.chunks == (
+        StoredChunk(0, "queued", 64, None, None),
+        StoredChunk(1, "committed", 1, '{"chunk":1}', None),
+    )
+    assert isinstance(second, Snapshot)
+    assert second == Snapshot(jobs.status(waiting.id), ())
+    assert isinstance(absent, UnknownJob)
 
 
 def test_scripts_survive_a_redis_that_forgot_them(jobs: Jobs, store: redis.Redis) -> None:
