@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from contract.artifact import MANIFEST, VOCABULARY, WEIGHTS, sha256
+from contract.errors import BadArtifact
+from tests.reference_bert import probabilities
+from tests.tiny_artifact import GOLDEN_TEXTS, random_weights, tiny_architecture, write_tiny_artifact
+from worker.model import Model, load
+
+TEXTS = [*GOLDEN_TEXTS, "how to join two tables in sql", "x " * 60, "why?", "sort a list with a null pointer"] * 30
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_artifact(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> Model:
+    return load(folder, "float32")
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.02)])
+def test_packed_predictions_equal_those_of_the_plain_reference(folder: Path, precision, tolerance) -> None:  # type: ignore[no-untyped-def]
+    model = load(folder, precision)
+    texts = [text.ids for text in model.tokenizer.encode(TEXTS)]
+    weights = random_weights(tiny_architecture(), 3, seed=0)
+    expected = [probabilities(weights, tiny_architecture(), ids.tolist(), temperature=1.5) for ids in texts]
+    assert np.abs(model.predict(texts) - np.array(expected)).max() <= tolerance
+
+
+def test_nothing_is_traced_or_compiled_after_loading(model: Model) -> None:
+    ready = model.traces
+    generator = np.random.default_rng(0)
+    for count in (1, 2, 3, 7, 40, 200):
+        model.predict([np.full(length, 5, np.int32) for length in generator.integers(2, 33, count)])
+    assert model.traces == ready
+
+
+def test_a_plan_respects_the_bound_on_its_tokens(model: Model) -> None:
+    assert model.plan([32] * 100).shape.tokens == model.batch_tokens
+    assert model.plan([32] * 100, max_tokens=128).shape.tokens == 128
+    assert model.plan([32] * 100, max_tokens=1).texts
+
+
+def test_run_answers_the_planned_texts_in_the_plans_order(model: Model) -> None:
+    texts = [text.ids for text in model.tokenizer.encode(TEXTS)]
+    plan = model.plan([len(ids) for ids in texts])
+    found = model.run(texts, plan)
+    alone = [model.predict([texts[index]])[0] for index in plan.texts]
+    np.testing.assert_allclose(found, alone, atol=1e-5)
+
+
+def test_a_golden_text_with_another_answer_is_refused(tmp_path: Path) -> None:
+    folder = write_tiny_artifact(tmp_path)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["golden"][1]["probabilities"].reverse()
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(BadArtifact, match="i wrote a loop that i can not exit"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda weights: weights.pop("bert.pooler.dense.bias"), "lacks bert.pooler.dense.bias"),
+        (lambda weights: weights.update({"cls.extra": weights["classifier.bias"]}), "has cls.extra"),
+        (lambda weights: weights.update({"classifier.bias": weights["bert.pooler.dense.bias"]}), r"float32\[32\]"),
+    ],
+)
+def test_a_tensor_that_is_missing_extra_or_misshapen_is_named(tmp_path: Path, change, named) -> None:  # type: ignore[no-untyped-def]
+    folder = write_tiny_artifact(tmp_path)
+    weights = load_file(folder / WEIGHTS)
+    change(weights)
+    save_file(weights, folder / WEIGHTS)
+    _sign(folder)
+    with pytest.raises(BadArtifact, match=named):
+        load(folder)
+
+
+def test_an_altered_file_is_refused(tmp_path: Path) -> None:
+    folder = write_tiny_artifact(tmp_path)
+    with (folder / VOCABULARY).open("a") as file:
+        file.write("more\n")
+    with pytest.raises(BadArtifact, match="sha256"):
+        load(folder)
+
+
+def _sign(folder: Path) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["files"] = {name: sha256(folder / name) for name in manifest["files"]}
+    (folder / MANIFEST).write_text(json.dumps(manifest))

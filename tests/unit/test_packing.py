@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.packing import Plan, Shape, lay_out, pack, plan, shapes
+
+MAX_LENGTH = 256
+SHAPES = shapes(MAX_LENGTH, 1024)
+lengths_of_texts = st.lists(st.integers(2, MAX_LENGTH), min_size=1, max_size=120)
+
+
+@given(lengths_of_texts)
+def test_no_text_is_in_a_batch_twice_and_the_most_urgent_is_always_in_it(lengths: list[int]) -> None:
+    texts = plan(lengths, SHAPES).texts
+    assert texts[0] == 0
+    assert all(earlier < later for earlier, later in pairwise(texts))
+
+
+@given(lengths_of_texts)
+def test_every_token_has_a_place_of_its_own(lengths: list[int]) -> None:
+    made = plan(lengths, SHAPES)
+    taken = np.zeros(made.shape, int)
+    for text, row, offset, _ in made.places:
+        assert offset + lengths[text] <= made.shape.length
+        taken[row, offset : offset + lengths[text]] += 1
+    assert taken.max() == 1
+    assert taken.sum() == made.tokens == sum(lengths[text] for text in made.texts)
+
+
+@given(lengths_of_texts)
+def test_texts_of_a_row_have_slots_of_their_own(lengths: list[int]) -> None:
+    made = plan(lengths, SHAPES)
+    slots = [(place.row, place.slot) for place in made.places]
+    assert len(set(slots)) == len(slots)
+    assert all(slot < made.shape.slots for _, slot in slots)
+
+
+@given(lengths_of_texts)
+def test_every_text_is_answered_after_finitely_many_batches(lengths: list[int]) -> None:
+    waiting = list(range(len(lengths)))
+    answered: list[int] = []
+    for _ in range(len(lengths)):
+        if not waiting:
+            break
+        taken = [waiting[index] for index in plan([lengths[text] for text in waiting], SHAPES).texts]
+        answered += taken
+        waiting = [text for text in waiting if text not in taken]
+    assert sorted(answered) == list(range(len(lengths)))
+
+
+@given(st.lists(st.integers(2, 16), min_size=1, max_size=7), st.integers(1, 3))
+def test_what_is_left_out_fits_nowhere(lengths: list[int], rows: int) -> None:
+    shape = Shape(rows, 16)
+    made = pack(lengths, shape)
+    free, texts = _free_and_texts(made, lengths)
+    for left_out in set(range(len(lengths))) - set(made.texts):
+        assert all(room < lengths[left_out] or count == shape.slots for room, count in zip(free, texts, strict=True))
+
+
+def test_a_saturated_batch_is_nearly_full() -> None:
+    generator = np.random.default_rng(0)
+    waiting = _log_normal(generator, 400)
+    real = computed = 0
+    for _ in range(100):
+        made = plan(waiting, SHAPES)
+        real, computed = real + made.tokens, computed + made.shape.tokens
+        left = [length for index, length in enumerate(waiting) if index not in set(made.texts)]
+        waiting = left + _log_normal(generator, len(waiting) - len(left))
+    assert real / computed >= 0.97
+
+
+def test_a_lone_short_text_gets_the_smallest_shape() -> None:
+    assert plan([9], SHAPES).shape == Shape(1, 16)
+    assert plan([40], SHAPES).shape == Shape(1, 64)
+
+
+def test_texts_that_wait_together_share_a_batch() -> None:
+    made = plan([20, 100], SHAPES)
+    assert made.texts == [0, 1]
+
+
+def test_no_shape_exceeds_the_token_budget_but_a_row_of_the_longest_text() -> None:
+    for shape in shapes(max_length=512, tokens=256):
+        assert shape.tokens <= 256 or shape == Shape(1, 512)
+
+
+def test_every_length_up_to_the_maximum_has_a_shape() -> None:
+    for length in range(2, 101):
+        assert plan([length], shapes(max_length=100, tokens=64)).texts == [0]
+
+
+def test_a_text_longer_than_every_shape_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"\[300\]"):
+        plan([300], SHAPES)
+    with pytest.raises(ValueError, match="no shape"):
+        plan([], SHAPES)
+
+
+@given(lengths_of_texts)
+def test_the_grid_holds_each_text_at_its_place(lengths: list[int]) -> None:
+    texts = [np.full(length, 1000 + number, np.int32) for number, length in enumerate(lengths)]
+    made = plan(lengths, SHAPES)
+    grid = lay_out(texts, made)
+    for text, row, offset, slot in made.places:
+        span = slice(offset, offset + lengths[text])
+        assert (grid.ids[row, span] == 1000 + text).all()
+        assert (grid.positions[row, span] == np.arange(lengths[text])).all()
+        assert (grid.segments[row] == slot + 1).sum() == lengths[text]
+        assert grid.firsts[row, slot] == offset
+    assert (grid.ids != 0).sum() == (grid.segments != 0).sum() == made.tokens
+
+
+def _free_and_texts(made: Plan, lengths: list[int]) -> tuple[list[int], list[int]]:
+    free, texts = [made.shape.length] * made.shape.rows, [0] * made.shape.rows
+    for place in made.places:
+        free[place.row] -= lengths[place.text]
+        texts[place.row] += 1
+    return free, texts
+
+
+def _log_normal(generator: np.random.Generator, count: int) -> list[int]:
+    return [int(length) for length in np.clip(np.round(30 * np.exp(0.9 * generator.standard_normal(count))), 4, 256)]

@@ -1,0 +1,153 @@
+"""Which texts go into the next batch, and where in it: policy without a device.
+
+A batch is a grid of rows of tokens. Texts lie in a row end to end; attention stays within a text, so that a token costs
+about the same whether its text is short or long, and next to none is padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+TOKENS_PER_SLOT = 8
+SINGLE_ROWS = (16, 32)
+"""Lengths of a row for a lone short text; packing would waste too much of them."""
+PACKED_ROWS = (64, 128, 256)
+
+
+class Shape(NamedTuple):
+    """A grid of `rows` x `length` tokens. The device computes all of it, whatever it holds."""
+
+    rows: int
+    length: int
+
+    @property
+    def tokens(self) -> int:
+        return self.rows * self.length
+
+    @property
+    def slots(self) -> int:
+        """Texts that fit into one row at most."""
+        return max(1, self.length // TOKENS_PER_SLOT)
+
+
+class Place(NamedTuple):
+    """Where a text lies: its first token is at `offset` of `row`, and it is the `slot`-th text of that row."""
+
+    text: int
+    row: int
+    offset: int
+    slot: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The next batch. `places` is in the order of priority of its texts; what is not in it waits for another batch."""
+
+    shape: Shape
+    places: tuple[Place, ...]
+    tokens: int
+    """Real tokens, of the `shape.tokens` that are computed."""
+
+    @property
+    def texts(self) -> list[int]:
+        """Indices, into the lengths that were planned for, of the texts in this batch; ascending."""
+        return [place.text for place in self.places]
+
+
+class Grid(NamedTuple):
+    """A plan's texts as the encoder reads them."""
+
+    ids: NDArray[np.int32]
+    """int32[rows, length], 0 where there is no text."""
+    positions: NDArray[np.int32]
+    """int32[rows, length]: a token's place in its text, from 0."""
+    segments: NDArray[np.int32]
+    """int32[rows, length]: number of the token's text in its row, from 1; 0 where there is none."""
+    firsts: NDArray[np.int32]
+    """int32[rows, slots]: offset in the row of each text's first token, which is [CLS]; 0 in slots without a text."""
+
+
+def shapes(max_length: int, tokens: int) -> list[Shape]:
+    """The shapes that batches of texts of up to `max_length` tokens use, each of `tokens` tokens at most.
+
+    One row of the longest text is always among them, even where it has more tokens than that.
+    """
+    longest = max(PACKED_ROWS[0], -(-max_length // 16) * 16)
+    packed = [length for length in PACKED_ROWS if length < longest] + [longest]
+    grids = [Shape(rows, length) for length in packed for rows in _row_counts(tokens // length)]
+    return [Shape(1, length) for length in SINGLE_ROWS] + grids
+
+
+def _row_counts(most: int) -> list[int]:
+    """1, 2, 4 ... up to `most`; always 1."""
+    return [1 << power for power in range(max(1, most).bit_length())]
+
+
+def plan(lengths: Sequence[int], available: Sequence[Shape]) -> Plan:
+    """The next batch out of texts of these lengths, most urgent first, in one of the shapes `available`.
+
+    The most urgent text is always in it, so no text waits for ever. Of the shapes that can hold it, the one that does
+    most real tokens for its cost is taken. Raises ValueError when there is no text, or no shape can hold the first.
+    """
+    largest: dict[int, Shape] = {}
+    for shape in available:
+        if not lengths or shape.length >= lengths[0]:
+            largest[shape.length] = max(shape, largest.get(shape.length, shape))
+    if not lengths or not largest:
+        raise ValueError(f"no shape of {list(available)} holds the first of the lengths {list(lengths[:1])}")
+    plans = [_shrunk(pack(lengths, shape), available) for shape in largest.values()]
+    return max(plans, key=lambda candidate: candidate.tokens / cost(candidate.shape))
+
+
+def cost(shape: Shape) -> float:
+    """Time on the device, in that of one token: the products, attention over the row, and what every batch costs."""
+    return shape.tokens * (1 + shape.length / 1024) + 16
+
+
+def pack(lengths: Sequence[int], shape: Shape) -> Plan:
+    """Fill a batch of this shape, most urgent first; smaller texts further back fill the holes.
+
+    Each text goes where it leaves the least room (best fit).
+    """
+    free = [shape.length] * shape.rows
+    count = [0] * shape.rows
+    room, places = shape.tokens, []
+    for text, length in enumerate(lengths):
+        fits = [left for left, texts in zip(free, count, strict=True) if left >= length and texts < shape.slots]
+        if not fits:
+            continue
+        row = free.index(min(fits))
+        places.append(Place(text, row, shape.length - free[row], count[row]))
+        free[row] -= length
+        count[row] += 1
+        room -= length
+    return Plan(shape, tuple(places), shape.tokens - room)
+
+
+def _shrunk(plan: Plan, available: Sequence[Shape]) -> Plan:
+    """The same places in the cheapest shape that holds them."""
+    rows = max((place.row for place in plan.places), default=0) + 1
+    end = plan.tokens if rows == 1 else plan.shape.length
+    slots = len(plan.places) if rows == 1 else plan.shape.slots
+    fitting = [shape for shape in available if shape.rows >= rows and shape.length >= end and shape.slots >= slots]
+    return Plan(min(fitting, key=cost), plan.places, plan.tokens)
+
+
+def lay_out(texts: Sequence[NDArray[np.int32]], plan: Plan) -> Grid:
+    """Copy the ids of the plan's texts (`texts` is indexed as the plan's lengths were) to their places."""
+    ids, positions, segments = np.zeros((3, plan.shape.rows, plan.shape.length), np.int32)
+    firsts = np.zeros((plan.shape.rows, plan.shape.slots), np.int32)
+    steps = np.arange(plan.shape.length, dtype=np.int32)
+    for text, row, offset, slot in plan.places:
+        length = len(texts[text])
+        span = slice(offset, offset + length)
+        ids[row, span] = texts[text]
+        positions[row, span] = steps[:length]
+        segments[row, span] = slot + 1
+        firsts[row, slot] = offset
+    return Grid(ids, positions, segments, firsts)

@@ -1,0 +1,23 @@
+"""TensorFlow, with the settings that it reads from the environment when it is imported.
+
+Use it as `from worker.tensorflow_env import tf`: nothing else in the worker imports TensorFlow, so the order can't go
+wrong. A variable that is already set is left alone.
+"""
+
+from __future__ import annotations
+
+import os
+
+SETTINGS = {
+    # oneDNN then keeps each weight in the layout that its kernels read, instead of reordering it in every batch.
+    # It holds for this process's every MatMul kernel: never train in a process that serves.
+    "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "1",
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+for _name, _value in SETTINGS.items():
+    os.environ.setdefault(_name, _value)
+
+import tensorflow as tf  # noqa: E402
+
+__all__ = ["tf"]
