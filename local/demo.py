@@ -1,0 +1,87 @@
+"""From a CSV to an answer: trains the example unless a model is there, starts the stack, asks two questions."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import httpx
+from rich.console import Console
+
+from contract.model_store import ModelStore
+from contract.settings import SharedSettings
+from local import stack
+from local.readiness import wait_until_ready
+from local.stack import ROOT, Ports, StackError
+
+EXAMPLE = "examples/questions.csv"
+QUESTIONS = (
+    "Why does my code keep throwing me null pointer exception?",
+    "I wrote a loop that i cannot exit, what am I doing wrong?",
+)
+BAR_WIDTH = 24
+
+
+def run(port: int, console: Console) -> None:
+    """What `make demo` does. Raises StackError with advice."""
+    train_unless_published(console)
+    ports = start_unless_running(port, console)
+    wait_until_ready(ports, console)
+    show_answers(ask(ports), console)
+    show_next_steps(ports, console)
+
+
+def train_unless_published(console: Console) -> None:
+    settings = SharedSettings.load()
+    if ModelStore(settings.models_dir).versions(settings.model):
+        return
+    console.rule(f"Fine-tuning a BERT on {EXAMPLE}")
+    training = [sys.executable, "-m", "training", "train", "--data", EXAMPLE]
+    if subprocess.run(training, cwd=ROOT).returncode != 0:
+        raise StackError("training failed; what it printed above says why")
+
+
+def start_unless_running(port: int, console: Console) -> Ports:
+    ports = stack.running()
+    if ports is None:
+        console.rule("Starting Redis, one worker and the API")
+        return stack.start(port)
+    if ports.api != port:
+        raise StackError(f"Retort runs already, on port {ports.api}: make demo PORT={ports.api}, or make down first")
+    return ports
+
+
+def ask(ports: Ports) -> list[dict[str, Any]]:
+    """The predictions of the two questions, three labels each. Raises StackError."""
+    answer = httpx.post(f"{ports.api_url}/predict", json={"texts": QUESTIONS, "top_k": 3}, timeout=60)
+    if answer.status_code != httpx.codes.OK:
+        raise StackError(f"the question was answered with status {answer.status_code}: {answer.text}")
+    predictions: list[dict[str, Any]] = answer.json()["predictions"]
+    return predictions
+
+
+def show_answers(predictions: list[dict[str, Any]], console: Console) -> None:
+    console.rule("Answers")
+    for question, prediction in zip(QUESTIONS, predictions, strict=True):
+        console.print(f"\n  [bold]{question}[/bold]", highlight=False)
+        for scored in prediction["top"]:
+            bar = "█" * round(scored["score"] * BAR_WIDTH)
+            console.print(f"    {scored['label']:<14} {scored['score']:6.1%}  {bar}", highlight=False)
+
+
+def show_next_steps(ports: Ports, console: Console) -> None:
+    console.print()
+    console.rule("Try next")
+    console.print(
+        f"""
+  curl {ports.api_url}/predict -H 'Content-Type: application/json' \\
+       -d '{{"texts": ["how do I undo my last commit"]}}'
+
+  {ports.api_url}/docs   every endpoint, to try in the browser
+  make status   what runs            make logs   what it says
+  make down     stop it              make help   everything else
+""",
+        highlight=False,
+        soft_wrap=True,
+    )

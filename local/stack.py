@@ -1,0 +1,113 @@
+"""Redis, worker and API on this machine, under supervisord: start, look, stop. All it writes lies in `run/`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+from xmlrpc.client import ServerProxy
+
+from pydantic import BaseModel
+from supervisor.xmlrpc import SupervisorTransport
+
+from local import redis_server
+from local.ports import free_port, is_free
+
+ROOT = Path(__file__).parents[1]
+RUN = ROOT / "run"
+LOGS = RUN / "logs"
+# Relative to ROOT, where every command runs: the path of a socket has 107 bytes at most.
+SOCKET = "run/supervisor.sock"
+STOP_TIMEOUT_S = 120
+
+
+class StackError(Exception):
+    """What was asked for can't be done; the message says why and what would help."""
+
+
+class Ports(BaseModel):
+    """Where the running stack listens, on the loopback address. Lies in run/ports.json."""
+
+    api: int
+    redis: int
+
+    @property
+    def api_url(self) -> str:
+        return f"http://127.0.0.1:{self.api}"
+
+    @property
+    def redis_url(self) -> str:
+        return f"redis://127.0.0.1:{self.redis}/0"
+
+
+@dataclass(frozen=True)
+class Process:
+    """One supervised process, in supervisord's words."""
+
+    name: str
+    state: str
+    pid: int
+    description: str
+
+    @property
+    def log(self) -> Path:
+        return LOGS / f"{self.name}.log"
+
+
+def running() -> Ports | None:
+    """Where the stack listens, or None when it does not run."""
+    try:
+        _supervisor().getState()
+    except OSError:
+        return None
+    return Ports.model_validate_json((RUN / "ports.json").read_bytes())
+
+
+def start(port: int) -> Ports:
+    """Start the stack with its API on `port`. Raises StackError when something else listens there."""
+    if not is_free(port):
+        raise StackError(f"port {port} is taken by another program; choose one with PORT=, as in: make demo PORT=8123")
+    for folder in (LOGS, RUN / "redis"):
+        folder.mkdir(parents=True, exist_ok=True)
+    ports = Ports(api=port, redis=free_port())
+    (RUN / "ports.json").write_text(ports.model_dump_json(), encoding="utf-8")
+    supervisord = [sys.executable, "-m", "supervisor.supervisord", "--configuration", "local/supervisord.conf"]
+    subprocess.run(supervisord, cwd=ROOT, env=environment(ports), check=True)
+    return ports
+
+
+def environment(ports: Ports) -> dict[str, str]:
+    """What the services find in their environment, on top of what is there already."""
+    return {
+        **os.environ,
+        "PYTHON": sys.executable,
+        "REDIS_SERVER": redis_server.executable(),
+        "REDIS_PORT": str(ports.redis),
+        "RETORT_REDIS_URL": ports.redis_url,
+        "RETORT_API_BIND": f"127.0.0.1:{ports.api}",
+    }
+
+
+def processes() -> list[Process]:
+    """The supervised processes, in the order of their names."""
+    found = cast("list[dict[str, Any]]", _supervisor().getAllProcessInfo())
+    return [Process(one["name"], one["statename"], one["pid"], one["description"]) for one in found]
+
+
+def stop() -> None:
+    """Stop the API, then the worker, then Redis, each once it has ended what it was doing. Raises StackError."""
+    _supervisor().shutdown()
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while (ROOT / SOCKET).exists():
+        if time.monotonic() > deadline:
+            raise StackError(f"still running after {STOP_TIMEOUT_S} s; see {LOGS / 'supervisord.log'}")
+        time.sleep(0.1)
+
+
+def _supervisor() -> Any:
+    transport = SupervisorTransport(serverurl=f"unix://{SOCKET}")
+    return ServerProxy("http://127.0.0.1", transport=transport).supervisor
