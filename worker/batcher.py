@@ -1,0 +1,137 @@
+"""Which texts go next: policy without a device, a process or a clock of its own.
+
+There is no timer. The device asks when it is free and takes what waits: with little load a text goes alone and at once,
+with much load batches fill by themselves. Of what waits, these go first:
+
+1. texts that have waited longer than the age bound, oldest first, so that no lane starves;
+2. the interactive lane, oldest first;
+3. the bulk lane, oldest first.
+
+All texts of a batch belong to the model version of the first of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from contract.message import Lane
+from worker.work import ChunkWork, TextWork
+
+if TYPE_CHECKING:
+    from worker.model import Model
+
+
+class Plan(Protocol):
+    """What `worker.packing` says of the next batch."""
+
+    @property
+    def texts(self) -> Sequence[int]:
+        """Indices, into the lengths that were planned for, of the texts in the batch; never none."""
+
+
+P = TypeVar("P", bound=Plan)
+
+WINDOW = 512
+"""Texts that a plan may choose from: enough to fill the holes of a batch, few enough to plan in a millisecond."""
+
+
+@dataclass(frozen=True)
+class Batch(Generic[P]):
+    """What goes to the device next."""
+
+    offered: Sequence[TextWork]
+    """The texts that the plan was made for."""
+    plan: P
+
+    @property
+    def model(self) -> Model:
+        return self.offered[0].chunk.model
+
+    @property
+    def texts(self) -> list[TextWork]:
+        """Those of the offered texts that the plan took."""
+        return [self.offered[index] for index in self.plan.texts]
+
+
+class Batcher:
+    """The texts that wait on one device. Not safe to share by threads; see worker/inference.py."""
+
+    def __init__(self, max_age_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._max_age_s = max_age_s
+        self._clock = clock
+        self._lanes: dict[Lane, deque[TextWork]] = {lane: deque() for lane in Lane}
+
+    def __len__(self) -> int:
+        return sum(len(lane) for lane in self._lanes.values())
+
+    def add(self, texts: Iterable[TextWork]) -> None:
+        """Texts of a lane must be added in the order of their arrival."""
+        for text in texts:
+            self._lanes[text.chunk.lane].append(text)
+
+    def oldest_age_s(self) -> float:
+        """How long the longest waiting text has waited; 0 when none waits."""
+        return max((self._clock() - lane[0].arrived for lane in self._lanes.values() if lane), default=0.0)
+
+    def take(self, plan: Callable[[Model, Sequence[int]], P]) -> Batch[P] | None:
+        """The next batch, removed from what waits; None only when nothing waits.
+
+        `plan` gets the model and the token counts of what may go next, most urgent first.
+        """
+        offered = self._candidates()
+        if not offered:
+            return None
+        batch = Batch(offered, plan(offered[0].chunk.model, [text.length for text in offered]))
+        self._remove(batch.texts)
+        return batch
+
+    def remove_chunks(self, doomed: Callable[[ChunkWork], bool]) -> set[ChunkWork]:
+        """Remove every text of the chunks that are `doomed`, and return those chunks."""
+        chunks = {text.chunk for lane in self._lanes.values() for text in lane}
+        removed = {chunk for chunk in chunks if doomed(chunk)}
+        if removed:
+            for lane, texts in self._lanes.items():
+                self._lanes[lane] = deque(text for text in texts if text.chunk not in removed)
+        return removed
+
+    def _candidates(self) -> list[TextWork]:
+        ordered = self._by_urgency()
+        first = next(ordered, None)
+        if first is None:
+            return []
+        same_model = (text for text in ordered if text.chunk.model is first.chunk.model)
+        return [first, *islice(same_model, WINDOW - 1)]
+
+    def _by_urgency(self) -> Iterator[TextWork]:
+        born_before = self._clock() - self._max_age_s
+        overdue = {lane: _count_older(texts, born_before) for lane, texts in self._lanes.items()}
+        late = [text for lane, texts in self._lanes.items() for text in islice(texts, overdue[lane])]
+        yield from sorted(late, key=lambda text: text.arrived)
+        for lane in (Lane.INTERACTIVE, Lane.BULK):
+            yield from islice(self._lanes[lane], overdue[lane], None)
+
+    def _remove(self, chosen: Sequence[TextWork]) -> None:
+        gone = set(chosen)
+        for texts in self._lanes.values():
+            kept = []
+            while texts and gone:
+                text = texts.popleft()
+                if text in gone:
+                    gone.remove(text)
+                else:
+                    kept.append(text)
+            texts.extendleft(reversed(kept))
+
+
+def _count_older(texts: deque[TextWork], born_before: float) -> int:
+    count = 0
+    for text in texts:
+        if text.arrived > born_before:
+            break
+        count += 1
+    return count

@@ -1,0 +1,75 @@
+"""The Celery side of the worker: one task, two lanes, a threads pool that waits for the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any
+
+from celery import Celery, bootsteps
+
+from contract.celery_config import celery_config
+from contract.chunks import Resend
+from contract.message import TASK, Lane, Ticket, pack, queue_name, unpack
+from worker.settings import WorkerSettings
+
+POLL_S = 0.1
+"""A read that waits for one lane ends after so long, so that a lane opened meanwhile is read too."""
+TICKETS_PER_MESSAGE = 16
+
+
+def create_app(
+    settings: WorkerSettings,
+    worker: str,
+    process: Callable[[Sequence[Ticket]], None],
+    hub_moved: Callable[[], None],
+    on_hub: Callable[[Any], None],
+) -> Celery:
+    """The app of this process. `process` runs on a thread of the pool and returns when the message may be forgotten.
+
+    `hub_moved` is called every second by Celery's event loop, `on_hub` with the loop whenever a connection is made.
+    """
+    app = Celery("retort")
+    app.conf.update(celery_config(settings, worker))
+    app.conf.broker_transport_options |= {"queue_order_strategy": "worker.lanes:LaneOrder", "polling_interval": POLL_S}
+
+    @app.task(name=TASK)  # type: ignore[untyped-decorator]
+    def predict(message: dict[str, Any]) -> None:
+        process(unpack(message))
+
+    class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
+        requires = ("celery.worker.consumer.tasks:Tasks",)
+
+        def start(self, parent: Any) -> None:
+            on_hub(parent.hub)
+            hub_moved()
+            parent.timer.call_repeatedly(1.0, hub_moved)
+
+    app.steps["consumer"].add(Watch)
+    return app
+
+
+def worker_arguments(settings: WorkerSettings) -> list[str]:
+    """The command line of `celery worker`."""
+    queues = ",".join(queue_name(settings.model, lane) for lane in Lane)
+    return [
+        "worker",
+        "--pool=threads",
+        f"--concurrency={settings.messages}",
+        f"--queues={queues}",
+        f"--loglevel={settings.log_level}",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]
+
+
+def send(app: Celery, resends: Sequence[Resend]) -> None:
+    """Send tickets to their queues, few messages for many small chunks, one for each bulk chunk."""
+    by_queue = sorted(resends, key=lambda resend: (resend.model, resend.lane))
+    for (model, lane), group in groupby(by_queue, key=lambda resend: (resend.model, resend.lane)):
+        tickets = [resend.ticket for resend in group]
+        size = TICKETS_PER_MESSAGE if lane is Lane.INTERACTIVE else 1
+        for start in range(0, len(tickets), size):
+            message = pack(tickets[start : start + size])
+            app.send_task(TASK, args=[message], queue=queue_name(model, lane), ignore_result=True)

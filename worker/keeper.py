@@ -1,0 +1,124 @@
+"""Which model is served: follows CURRENT, loads a new version beside the old one, swaps when it is warm."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Thread
+
+from contract.errors import BadArtifact, NoModel
+from contract.fleet import WorkerState
+from contract.model_store import CURRENT, ModelStore
+from worker.metrics import MODEL, REFUSED_VERSIONS, RELOADS
+from worker.model import Model
+
+log = logging.getLogger(__name__)
+Sighting = tuple[str, int]
+"""A version that CURRENT named, and when CURRENT was written: activating a refused version again tries it again."""
+
+
+class Keeper:
+    """Holds the served model. A version that can't be loaded is refused, and the old one goes on serving."""
+
+    def __init__(
+        self,
+        store: ModelStore,
+        name: str,
+        load: Callable[[Path], Model],
+        on_first: Callable[[], None],
+        reload_s: float,
+        device: str,
+    ) -> None:
+        self._store = store
+        self._name = name
+        self._load = load
+        self._on_first = on_first
+        self._reload_s = reload_s
+        self._device = device
+        self._model: Model | None = None
+        self._seen: Sighting | None = None
+        self._complaint = ""
+        self._stop = Event()
+        self.state = WorkerState.WAITING_FOR_MODEL
+        self.refused: dict[str, str] = {}
+        """Versions that were refused since the last swap, and why."""
+        self._thread = Thread(target=self._loop, name="keeper", daemon=True)
+
+    @property
+    def model(self) -> Model:
+        """The model to use for new work. Raises NoModel before the first one is loaded."""
+        if self._model is None:
+            raise NoModel(f"no version of model {self._name!r} is loaded yet")
+        return self._model
+
+    @property
+    def loaded(self) -> Model | None:
+        return self._model
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _loop(self) -> None:
+        while not self._stop.is_set():
+            self.look()
+            self._stop.wait(self._reload_s)
+
+    def look(self) -> None:
+        """Load what CURRENT names if that is new."""
+        try:
+            sighting = self._sight()
+        except (NoModel, OSError) as error:
+            self._complain(f"waiting for a model: {error}")
+            return
+        if sighting == self._seen:
+            return
+        self._seen = sighting
+        if self._model is None or self._model.version != sighting[0]:
+            self._take(sighting[0])
+
+    def _sight(self) -> Sighting:
+        version = self._store.current(self._name)
+        return version, (self._store.root / self._name / CURRENT).stat().st_mtime_ns
+
+    def _take(self, version: str) -> None:
+        if self._model is None:
+            self.state = WorkerState.LOADING
+        log.info("loading %s version %s", self._name, version)
+        try:
+            model = self._load(self._store.path(self._name, version))
+        except BadArtifact as error:
+            self._refuse(version, str(error))
+        except Exception as error:
+            log.exception("version %s can't be loaded", version)
+            self._refuse(version, f"{type(error).__name__}: {error}")
+        else:
+            self._swap(model)
+
+    def _refuse(self, version: str, why: str) -> None:
+        REFUSED_VERSIONS.inc()
+        self.refused[version] = why
+        if self._model is None:
+            self.state = WorkerState.WAITING_FOR_MODEL
+        serving = self._model.version if self._model else "none"
+        log.error("version %s is refused, still serving %s: %s", version, serving, why)
+
+    def _swap(self, model: Model) -> None:
+        first = self._model is None
+        self._model = model
+        self.refused.clear()
+        self.state = WorkerState.READY
+        RELOADS.inc()
+        MODEL.clear()
+        MODEL.labels(self._name, model.version, model.precision, self._device).set(1)
+        log.info("serving %s version %s in %s on %s", self._name, model.version, model.precision, self._device)
+        if first:
+            self._on_first()
+
+    def _complain(self, message: str) -> None:
+        if message != self._complaint:
+            log.warning(message)
+            self._complaint = message

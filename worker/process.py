@@ -1,0 +1,170 @@
+"""The one place that wires a worker process together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from celery import signals
+from prometheus_client import start_http_server
+
+from contract.chunks import Chunks, Resend
+from contract.errors import StoreUnavailable
+from contract.fleet import Fleet, WorkerState, WorkerStatus
+from contract.jobs import Jobs
+from contract.message import Lane
+from contract.model_store import ModelStore
+from contract.redis_client import connect
+from worker import celery_app
+from worker.batcher import Batcher
+from worker.cancellations import Cancellations
+from worker.committer import Committer
+from worker.heartbeat import Heartbeat, Pulse
+from worker.inference import Inference
+from worker.keeper import Keeper
+from worker.lanes import gates
+from worker.metrics import OLDEST_WAITING, READY, RETRACES
+from worker.model import Model, load
+from worker.reconciler import Reconciler
+from worker.settings import WorkerSettings
+from worker.station import Station
+from worker.tensorflow_env import tf
+from worker.throughput import Throughput
+from worker.work import ChunkWork
+
+log = logging.getLogger(__name__)
+
+
+class WorkerProcess:
+    """A worker and its threads: Celery's hub and pool, inference, commit, keeper, heartbeat, reconciler."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._host = socket.gethostname()
+        self.id = f"{self._host}-{os.getpid()}-{secrets.token_hex(3)}"
+        self._draining = False
+        self._traces_when_warm: dict[str, int] = {}
+        client = connect(settings)
+        self._chunks = Chunks(client, settings, self.id)
+        fleet = Fleet(client, settings)
+        self._keeper = Keeper(
+            ModelStore(settings.models_dir), settings.model, self._load, self._model_ready, settings.reload_s, "cpu"
+        )
+        self._inference = Inference(
+            Batcher(settings.max_age_s), _is_expired, lambda work: self._committer.add(work), _is_out_of_memory
+        )
+        self._throughput = Throughput(lambda: self._inference.busy_total_s)
+        self._committer = Committer(self._chunks, self._throughput.add)
+        self._station = Station(self._chunks, self._keeper, self._inference, self._committer, gates)
+        self._pulse = Pulse(self._inference.busy_s, self._inference.is_alive, settings.heartbeat_ttl_s)
+        self._heartbeat = Heartbeat(fleet, self._status, self._pulse, settings.heartbeat_s)
+        self._app = celery_app.create_app(
+            settings, self.id, self._station.process, self._pulse.hub_moved, self._use_hub
+        )
+        jobs = Jobs(client, settings)
+        self._reconciler = Reconciler(client, fleet, self._chunks, jobs, settings.model, self._send, settings.sweep_s)
+        self._cancellations = Cancellations(client, self._cancelled)
+
+    def run(self) -> None:
+        """Work until SIGTERM, then finish what runs, give back what does not, and leave the fleet."""
+        self._serve_metrics()
+        signals.worker_shutting_down.connect(self._begin_drain, weak=False)
+        self._inference.start()
+        self._committer.start()
+        self._heartbeat.start()
+        self._keeper.start()
+        self._cancellations.start()
+        self._reconciler.start()
+        try:
+            self._app.worker_main(celery_app.worker_arguments(self._settings))
+        finally:
+            # What others wait for goes last: chunks are still committed and leases still held while the rest stops.
+            self._reconciler.stop()
+            self._cancellations.stop()
+            self._keeper.stop()
+            self._inference.stop()
+            self._committer.stop()
+            self._heartbeat.stop()
+            log.info("worker %s has stopped", self.id)
+
+    def _serve_metrics(self) -> None:
+        READY.set_function(lambda: self._keeper.state is WorkerState.READY and not self._draining)
+        OLDEST_WAITING.set_function(self._inference.oldest_age_s)
+        RETRACES.set_function(self._retraces)
+        if self._settings.metrics_port:
+            start_http_server(self._settings.metrics_port, self._settings.metrics_bind)
+
+    def _retraces(self) -> int:
+        model = self._keeper.loaded
+        return 0 if model is None else model.traces - self._traces_when_warm[model.version]
+
+    def _load(self, folder: Path) -> Model:
+        model = load(folder, self._settings.precision, self._settings.batch_tokens or None)
+        self._traces_when_warm = {model.version: model.traces}
+        return model
+
+    def _model_ready(self) -> None:
+        self._pulse.watchdog_s = self._settings.watchdog_s
+        gates.open()
+
+    def _use_hub(self, hub: Any) -> None:
+        bounds = {
+            Lane.INTERACTIVE: self._settings.interactive_tokens,
+            Lane.BULK: self._settings.bulk_tokens,
+        }
+        gates.configure(bounds, on_open=lambda: hub.call_soon(_nothing))
+
+    def _begin_drain(self, **_: object) -> None:
+        # Celery calls this inside a signal handler, where no lock may be waited for.
+        Thread(target=self._drain, name="drain").start()
+
+    def _drain(self) -> None:
+        self._draining = True
+        gates.shut()
+        dropped = self._station.drop(lambda work: not work.started)
+        log.info("draining: %d chunks are given back", len(dropped))
+        try:
+            self._send(self._chunks.give_back(work.lease.ticket for work in dropped))
+        except StoreUnavailable as error:
+            log.warning("chunks can't be given back, the reconciler will find them: %s", error)
+
+    def _send(self, resends: Sequence[Resend]) -> None:
+        celery_app.send(self._app, resends)
+
+    def _cancelled(self, job_id: str) -> None:
+        self._station.drop(lambda work: work.lease.ticket.job_id == job_id)
+
+    def _status(self) -> WorkerStatus:
+        model, rate = self._keeper.loaded, self._throughput.rate()
+        return WorkerStatus(
+            id=self.id,
+            host=self._host,
+            pid=os.getpid(),
+            state=WorkerState.DRAINING if self._draining else self._keeper.state,
+            device="cpu",
+            precision=model.precision if model else None,
+            model=self._settings.model,
+            version=model.version if model else None,
+            refused=dict(self._keeper.refused),
+            texts_per_s=rate.texts,
+            bytes_per_s=rate.bytes,
+        )
+
+
+def _is_expired(work: ChunkWork) -> bool:
+    return time.time() * 1000 > work.lease.deadline_ms
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, tf.errors.ResourceExhaustedError | MemoryError)
+
+
+def _nothing() -> None:
+    """Work for the hub: it wakes, and asks again which lanes to read."""

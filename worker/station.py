@@ -1,0 +1,100 @@
+"""The path of a message through this worker: tickets, leases, tokens, batches, commit. One thread a message."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from contract.chunks import Chunks, Skipped
+from contract.errors import StoreUnavailable
+from contract.job import Lease
+from contract.message import Ticket
+from worker.answers import text_error
+from worker.committer import Committer
+from worker.inference import Inference
+from worker.lanes import Gates
+from worker.metrics import QUEUE_SECONDS, SKIPPED_TICKETS, TOKENIZE_SECONDS
+from worker.model import Model
+from worker.work import ChunkWork, TextWork
+
+log = logging.getLogger(__name__)
+RETRY_S = 0.5
+
+
+class ModelHolder(Protocol):
+    """Whoever knows which model is served at the moment."""
+
+    @property
+    def model(self) -> Model: ...
+
+
+class Station:
+    """What this worker holds of the queue's work."""
+
+    def __init__(
+        self, chunks: Chunks, keeper: ModelHolder, inference: Inference, committer: Committer, gates: Gates
+    ) -> None:
+        self._chunks = chunks
+        self._keeper = keeper
+        self._inference = inference
+        self._committer = committer
+        self._gates = gates
+
+    def process(self, tickets: Sequence[Ticket]) -> None:
+        """Answer the tickets' texts. Returns when each chunk is committed, given back, or no longer wanted."""
+        works = [self._admit(lease) for lease in self._lease(tickets)]
+        for work in works:
+            work.settled.wait()
+            self._gates.release(work.lane, work.tokens)
+
+    def drop(self, doomed: Callable[[ChunkWork], bool]) -> list[ChunkWork]:
+        """Forget the waiting chunks that are `doomed`; their messages return. Gives back which those were."""
+        dropped = list(self._inference.withdraw(doomed))
+        for work in dropped:
+            work.settled.set()
+        return dropped
+
+    def _lease(self, tickets: Sequence[Ticket]) -> list[Lease]:
+        leases = []
+        for answer in self._until_leased(tickets):
+            if isinstance(answer, Skipped):
+                SKIPPED_TICKETS.labels(answer.why).inc()
+            else:
+                QUEUE_SECONDS.observe(max(0.0, time.time() - answer.created_ms / 1000))
+                leases.append(answer)
+        return leases
+
+    def _until_leased(self, tickets: Sequence[Ticket]) -> list[Lease | Skipped]:
+        while True:
+            try:
+                return self._chunks.lease(tickets)
+            except StoreUnavailable as error:
+                log.warning("%d tickets can't be leased, trying again: %s", len(tickets), error)
+                time.sleep(RETRY_S)
+
+    def _admit(self, lease: Lease) -> ChunkWork:
+        work = ChunkWork(lease, self._keeper.model)
+        texts = list(self._tokenize(work))
+        work.tokens = sum(text.length for text in texts)
+        self._gates.hold(work.lane, work.tokens)
+        if texts:
+            self._inference.add(texts)
+        else:
+            self._committer.add(work)
+        return work
+
+    def _tokenize(self, work: ChunkWork) -> Iterable[TextWork]:
+        """The texts that the model can read; the others get their error here."""
+        with TOKENIZE_SECONDS.time():
+            encoded = work.model.tokenizer.encode(work.lease.texts, work.lease.options.truncate)
+        for index, (text, each) in enumerate(zip(work.lease.texts, encoded, strict=True)):
+            if not text.strip():
+                work.answer(index, text_error("empty-text", "the text is empty"), failed=True)
+            elif each.too_long:
+                limit = work.model.manifest.max_length
+                detail = f"the text has {each.length} tokens, the model reads {limit}"
+                work.answer(index, text_error("text-too-long", detail), failed=True)
+            else:
+                yield TextWork(work, index, each.ids, each.truncated)
