@@ -75,7 +75,7 @@ lock: $(BIN)/uv ## resolve and hash requirements/*.txt anew (LOCK_OPTIONS=--upgr
 	$(COMPILE) pyproject.toml --extra api --extra worker --extra cpu --extra local --extra dev $(CPU) -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra api --extra worker --extra gpu --extra local --extra dev -o requirements/dev-gpu.txt
 
-# The environment. `uv` installs; pip, which comes with Python, installs only uv.
+# The environment. uv installs; pip, which comes with Python, installs only uv.
 $(BIN)/uv: requirements/bootstrap.txt
 	@$(PYTHON) local/check_python.py
 	$(PYTHON) -m venv $(VENV)
@@ -84,5 +84,5 @@ $(BIN)/uv: requirements/bootstrap.txt
 
 $(INSTALLED): $(BIN)/uv $(LOCKS) requirements/build.txt
 	@echo "Installing $(DEV_LOCK) into $(VENV); the first time downloads TensorFlow and takes minutes."
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --require-hashes --build-constraints requirements/build.txt $(LOCKS)
+	@$(BIN)/python local/install.py $(LOCKS)
 	@touch $@

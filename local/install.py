@@ -1,0 +1,53 @@
+"""Makes an environment equal to hash-locked requirements, with uv, from the package index that pip is configured for.
+
+Runs in the environment that it fills: python local/install.py LOCK...
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+
+BUILD_LOCK = "requirements/build.txt"
+# uv's variable for each of pip's settings, and what separates several values in it.
+UV_VARIABLES = {
+    "index-url": ("UV_DEFAULT_INDEX", " "),
+    "extra-index-url": ("UV_INDEX", " "),
+    "find-links": ("UV_FIND_LINKS", ","),
+    "cert": ("SSL_CERT_FILE", " "),
+}
+
+
+def pip_settings() -> dict[str, str]:
+    """What pip's files and variables say, by option: {"index-url": "https://…"}."""
+    listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
+    found = {}
+    for line in listed.stdout.splitlines():
+        name, _, value = line.partition("=")
+        found[name.rpartition(".")[2]] = str(ast.literal_eval(value))
+    return found
+
+
+def uv_environment(pip: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    """`environment` with pip's settings in uv's words; what it says to uv already stays."""
+    translated = {
+        variable: separator.join(pip[option].split())
+        for option, (variable, separator) in UV_VARIABLES.items()
+        if option in pip
+    }
+    # Safe with several indexes, for the hashes decide.
+    defaults = {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_SYSTEM_CERTS": "1"}
+    return {**defaults, **translated, **environment, "VIRTUAL_ENV": sys.prefix}
+
+
+def main(locks: list[str]) -> int:
+    uv = f"{sys.prefix}/bin/uv"
+    command = [uv, "pip", "sync", "--require-hashes", "--build-constraints", BUILD_LOCK, *locks]
+    return subprocess.run(command, env=uv_environment(pip_settings(), os.environ)).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
