@@ -27,7 +27,7 @@ def reason_not_ready(ports: Ports) -> str | None:
         return "the API is starting"
     if answer.status_code == httpx.codes.OK:
         return None
-    return str(answer.json().get("detail", answer.text))
+    return "; ".join(answer.json()["reasons"])
 
 
 def wait_until_ready(ports: Ports, console: Console) -> None:
