@@ -1,0 +1,59 @@
+"""The Flask application: services, views, and the hooks around every request."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, Response, g
+from werkzeug.exceptions import HTTPException
+
+from api import problems, request_log
+from api.problems import Problem
+from api.services import Services
+from api.settings import ApiSettings
+from api.views.health import health_views
+from api.views.jobs import job_views
+from api.views.predict import predict_views
+from contract.errors import RetortError
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: ApiSettings | None = None) -> Flask:
+    """The WSGI application; its services are in `extensions["retort"]`. Raises BadSettings."""
+    settings = settings or ApiSettings.load()
+    request_log.configure(settings.log_level)
+    services = Services.start(settings)
+    app = Flask("retort", static_folder=None)
+    app.extensions["retort"] = services
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    request_log.install(app)
+    _answer_errors_with_problems(app)
+
+    @app.before_request
+    def nobody() -> None:
+        g.caller = ""
+
+    for views in (predict_views, job_views, health_views):
+        app.register_blueprint(views(services))
+    return app
+
+
+def _answer_errors_with_problems(app: Flask) -> None:
+    @app.errorhandler(Problem)
+    def refuse(problem: Problem) -> Response:
+        return problems.response(problem, g.request_id)
+
+    @app.errorhandler(HTTPException)
+    def explain(error: HTTPException) -> Response:
+        return problems.response(problems.of_http(error), g.request_id)
+
+    @app.errorhandler(RetortError)
+    def translate(error: RetortError) -> Response:
+        return problems.response(problems.of_error(error), g.request_id)
+
+    @app.errorhandler(Exception)
+    def admit_failure(error: Exception) -> Response:
+        log.exception("request failed", exc_info=error, extra={"request": g.request_id})
+        problem = Problem("internal-error", f"the cause is in the service's log, under request {g.request_id}")
+        return problems.response(problem, g.request_id)

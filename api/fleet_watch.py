@@ -1,0 +1,63 @@
+"""What the fleet of workers said last: read from Redis once a second, so that requests need not ask."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Event, Thread
+
+from contract.errors import StoreUnavailable
+from contract.fleet import Fleet, WorkerState, WorkerStatus
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 1.0
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What the ready workers of a model get through together; zero while nobody has measured it."""
+
+    texts_per_s: float = 0.0
+    bytes_per_s: float = 0.0
+
+
+class FleetWatch:
+    """The live workers, as of the last look."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._workers: Sequence[WorkerStatus] = ()
+        self._stopped = Event()
+        self.look()
+        self._thread = Thread(target=self._run, name="fleet-watch", daemon=True)
+        self._thread.start()
+
+    @property
+    def workers(self) -> Sequence[WorkerStatus]:
+        return self._workers
+
+    def ready(self, model: str) -> list[WorkerStatus]:
+        """The workers that take jobs of this model."""
+        return [worker for worker in self._workers if worker.model == model and worker.state is WorkerState.READY]
+
+    def rate(self, model: str) -> Rate:
+        ready = self.ready(model)
+        return Rate(sum(worker.texts_per_s for worker in ready), sum(worker.bytes_per_s for worker in ready))
+
+    def look(self) -> None:
+        """Read the heartbeats now; without Redis nobody is known to live."""
+        try:
+            self._workers = tuple(self._fleet.live())
+        except StoreUnavailable as error:
+            self._workers = ()
+            log.warning("can't read the fleet", extra={"error": str(error)})
+
+    def close(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(EVERY_S):
+            self.look()

@@ -1,0 +1,59 @@
+"""One JSON line a request: who, what, how long. Never the texts, unless a setting says so."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import sys
+import time
+
+from flask import Flask, Response, g, request
+from pythonjsonlogger.json import JsonFormatter
+
+log = logging.getLogger("retort.request")
+
+_SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+def configure(level: str) -> None:
+    """Every logger of the process writes JSON lines to stdout."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        JsonFormatter(
+            "{asctime}{levelname}{name}{message}",
+            style="{",
+            rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+            datefmt="%Y-%m-%dT%H:%M:%S%z",
+        )
+    )
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def install(app: Flask) -> None:
+    """Give each request an id and log it when its answer begins."""
+
+    @app.before_request
+    def begin() -> None:
+        g.started = time.perf_counter()
+        given = request.headers.get("X-Request-Id", "")
+        g.request_id = given if _SANE.fullmatch(given) else secrets.token_hex(8)
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        response.headers["X-Request-Id"] = g.request_id
+        log.info("request", extra=_line(response))
+        return response
+
+
+def _line(response: Response) -> dict[str, object]:
+    return {
+        "method": request.method,
+        "path": request.path,
+        "status": response.status_code,
+        "ms": round((time.perf_counter() - g.started) * 1000, 1),
+        "agent": request.headers.get("User-Agent", "")[:200],
+        "caller": g.get("caller", ""),
+        "request": g.request_id,
+        **g.get("log", {}),
+    }

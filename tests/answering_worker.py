@@ -1,0 +1,124 @@
+"""A stand-in for the worker where the model does not matter: real messages, leases and commits, predictable answers.
+
+Each answer depends on its text, so that a test that mixes up two of them sees it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from queue import Empty
+from threading import Event, Thread
+from typing import Any
+
+import redis
+from kombu.connection import Connection
+
+from contract.celery_config import celery_config
+from contract.chunks import Chunks
+from contract.fleet import Fleet, WorkerState, WorkerStatus
+from contract.job import Commit, Lease
+from contract.message import Lane, queue_name, unpack
+from contract.prediction import Answer, ChunkResult, Failed, Options, Prediction, Scored, TextError
+from contract.redis_client import connect
+from contract.settings import SharedSettings
+
+LABELS = ("java", "python", "sql")
+VERSION = "20260101t000000-000000"
+
+
+def scores(text: str) -> dict[str, float]:
+    """Three scores that sum to 1 and differ from text to text."""
+    digest = hashlib.sha256(text.encode()).digest()
+    weights = [1 + int.from_bytes(digest[4 * n : 4 * n + 4]) for n in range(len(LABELS))]
+    return {label: weight / sum(weights) for label, weight in zip(LABELS, weights, strict=True)}
+
+
+def answer(text: str, options: Options | None = None) -> Answer:
+    """What the stand-in says of a text."""
+    options = options or Options()
+    if not text.strip():
+        return Failed(error=TextError(code="empty-text", detail="the text is empty"))
+    found = scores(text)
+    best = sorted(found.items(), key=lambda pair: -pair[1])
+    return Prediction(
+        label=best[0][0],
+        score=best[0][1],
+        tokens=2 + len(text.split()),
+        truncated=False,
+        top=[Scored(label=label, score=score) for label, score in best[: options.top_k]] if options.top_k > 1 else None,
+        scores=found if options.scores else None,
+    )
+
+
+def answer_document(text: str, options: Options | None = None) -> dict[str, Any]:
+    """The same as the API shows it."""
+    return answer(text, options).model_dump(mode="json", exclude_none=True)
+
+
+class AnsweringWorker:
+    """Takes messages of one model and answers them in a thread of its own, while `go` is set."""
+
+    def __init__(self, settings: SharedSettings, model: str = "default", texts_per_s: float = 0.0) -> None:
+        self.id = "stand-in"
+        self.model = model
+        self.go = Event()
+        self.go.set()
+        self.pause_s = 0.0
+        self.messages: list[tuple[str, list[str]]] = []
+        """Queue and tickets of each message taken."""
+        self._settings = settings
+        self._texts_per_s = texts_per_s
+        self._client: redis.Redis = connect(settings)
+        self._chunks = Chunks(self._client, settings, self.id)
+        self._stopped = Event()
+        self._threads = [Thread(target=self._beat), *(Thread(target=self._run, args=(lane,)) for lane in Lane)]
+
+    def __enter__(self) -> AnsweringWorker:
+        self._say()
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self.go.set()
+        for thread in self._threads:
+            thread.join()
+        self._client.close()
+
+    def _say(self) -> None:
+        status = WorkerStatus(
+            id=self.id, host="h", pid=1, state=WorkerState.READY, device="cpu", model=self.model, version=VERSION,
+            texts_per_s=self._texts_per_s,
+        )  # fmt: skip
+        Fleet(self._client, self._settings).beat(status)
+
+    def _beat(self) -> None:
+        while not self._stopped.wait(1):
+            self._say()
+
+    def _run(self, lane: Lane) -> None:
+        queue = queue_name(self.model, lane)
+        config = celery_config(self._settings)
+        with Connection(config["broker_url"], transport_options=config["broker_transport_options"]) as connection:  # type: ignore[no-untyped-call]
+            waiting = connection.SimpleQueue(queue)
+            while not self._stopped.is_set():
+                self.go.wait()
+                try:
+                    message = waiting.get(timeout=0.2)
+                except Empty:
+                    continue
+                message.ack()
+                [packed], _, _ = message.payload
+                tickets = unpack(packed)
+                self.messages.append((queue, [str(ticket) for ticket in tickets]))
+                self._answer([lease for lease in self._chunks.lease(tickets) if isinstance(lease, Lease)])
+
+    def _answer(self, leases: Sequence[Lease]) -> None:
+        for lease in leases:
+            self._stopped.wait(self.pause_s)
+            answers = [answer(text, lease.options) for text in lease.texts]
+            result = ChunkResult(version=VERSION, predictions=answers).model_dump_json(exclude_none=True)
+            errors = sum(isinstance(one, Failed) for one in answers)
+            self._chunks.commit([Commit(lease.ticket, VERSION, result, errors)])
