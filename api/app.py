@@ -7,16 +7,21 @@ import logging
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
-from api import problems, request_log
+from api import access, metrics, problems, request_log
 from api.problems import Problem
 from api.services import Services
 from api.settings import ApiSettings
+from api.views.docs import doc_views, swagger_ui
 from api.views.health import health_views
 from api.views.jobs import job_views
+from api.views.metrics import metrics_views
+from api.views.models import model_views
 from api.views.predict import predict_views
 from contract.errors import RetortError
 
 log = logging.getLogger(__name__)
+
+VIEWS = (predict_views, job_views, model_views, health_views, metrics_views, doc_views)
 
 
 def create_app(settings: ApiSettings | None = None) -> Flask:
@@ -24,18 +29,16 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
     settings = settings or ApiSettings.load()
     request_log.configure(settings.log_level)
     services = Services.start(settings)
-    app = Flask("retort", static_folder=None)
+    app = Flask("api", static_folder=None)
     app.extensions["retort"] = services
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     request_log.install(app)
+    metrics.install(app)
+    access.install(app, settings, services.store)
     _answer_errors_with_problems(app)
-
-    @app.before_request
-    def nobody() -> None:
-        g.caller = ""
-
-    for views in (predict_views, job_views, health_views):
+    for views in VIEWS:
         app.register_blueprint(views(services))
+    app.register_blueprint(swagger_ui())
     return app
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response
 
 from api.job_document import document, with_predictions
-from api.results import predictions
+from api.results import as_json
 from api.services import Services
 from contract.job import JobStatus, Snapshot, State
 
@@ -50,7 +50,7 @@ def standing(snapshot: Snapshot, services: Services) -> Response:
     if status.state is State.CANCELLED:
         return _json(json.dumps(found))
     if status.chunks == 1:
-        return _json(with_predictions(found, predictions(snapshot.chunks[0], status) or ""))
+        return _json(with_predictions(found, as_json(snapshot.chunks[0], status)))
     return _streamed(with_predictions(found, "\0"), status, services)
 
 
@@ -81,4 +81,4 @@ def pages(status: JobStatus, services: Services) -> Iterator[str]:
     step = max(services.settings.page_texts // services.settings.chunk_texts, 1)
     for first in range(0, status.chunks, step):
         chunks = services.follower.read(status.id, range(first, min(first + step, status.chunks))).chunks
-        yield ",".join(predictions(chunk, status) or "" for chunk in chunks)
+        yield ",".join(as_json(chunk, status) for chunk in chunks)

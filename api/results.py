@@ -1,40 +1,58 @@
-"""Predictions as JSON text, taken from the stored chunks without decoding them one by one."""
+"""Predictions out of stored chunks: as JSON text that is passed on undecoded, or one by one."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from contract.job import JobStatus, State, StoredChunk
+from contract.errors import GoneJob
+from contract.job import JobStatus, Snapshot, State, StoredChunk
+
+Row = dict[str, Any]
+"""One text's answer: `contract.prediction.Prediction` or `Failed`, without the members that are None."""
 
 _BEFORE = '"predictions":'
-_UNFINISHED = {
-    State.EXPIRED: "the job expired before this text was predicted",
-    State.CANCELLED: "the job was cancelled before this text was predicted",
-}
 
 
-def predictions(chunk: StoredChunk, status: JobStatus) -> str | None:
-    """The chunk's answers, comma-separated JSON objects, one per text; None while it may still be predicted."""
+def refuse_cancelled(status: JobStatus) -> None:
+    """Raises GoneJob: cancelling deletes what was predicted."""
+    if status.state is State.CANCELLED:
+        raise GoneJob(f"job {status.id} was cancelled, and its texts and results were deleted")
+
+
+def available(snapshot: Snapshot) -> Iterator[StoredChunk]:
+    """The chunks that are settled, up to the first that may still be predicted."""
+    for chunk in snapshot.chunks:
+        if chunk.result is None and chunk.state in ("queued", "leased"):
+            return
+        yield chunk
+
+
+def as_json(chunk: StoredChunk, status: JobStatus) -> str:
+    """A settled chunk's answers as JSON objects with commas between them."""
     if chunk.result is not None:
-        return _inner(chunk.result)
+        array = chunk.result[chunk.result.index(_BEFORE) + len(_BEFORE) : -1]
+        return array.strip()[1:-1]
     if chunk.state == "dead":
         return _repeated(chunk.texts, "text-failed", f"given up after several attempts: {chunk.fault}")
-    if chunk.state == "dropped":
-        return _repeated(chunk.texts, "not-predicted", _UNFINISHED.get(status.state, "the job ended before this text"))
-    return None
+    return _repeated(chunk.texts, "not-predicted", f"the job ended as {status.state} before this text was predicted")
 
 
-def decoded(chunk: StoredChunk, status: JobStatus) -> list[dict[str, Any]] | None:
-    """The same as Python objects."""
-    text = predictions(chunk, status)
-    return None if text is None else json.loads(f"[{text}]")
+def rows(chunk: StoredChunk, status: JobStatus) -> list[Row]:
+    """A settled chunk's answers."""
+    found: list[Row] = json.loads(f"[{as_json(chunk, status)}]")
+    return found
 
 
-def _inner(result: str) -> str:
-    """What stands between the brackets of `predictions`, the last member of a ChunkResult."""
-    array = result[result.index(_BEFORE) + len(_BEFORE) : -1]
-    return array.strip()[1:-1]
+def chunk_size(snapshot: Snapshot) -> int:
+    """Texts of each chunk but the last, which may have fewer; `snapshot` holds chunk 0."""
+    return snapshot.chunks[0].texts
+
+
+def span(start: int, stop: int, size: int, chunks: int) -> Sequence[int]:
+    """Numbers of the chunks that hold the texts from `start` up to `stop`."""
+    return range(start // size, min(-(-stop // size), chunks))
 
 
 def _repeated(texts: int, code: str, detail: str) -> str:

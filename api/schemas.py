@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
@@ -9,9 +10,25 @@ from pydantic_core import PydanticCustomError
 
 from api.settings import ApiSettings
 from contract.artifact import Name
-from contract.prediction import Options
+from contract.fleet import WorkerState
+from contract.ids import ID_PATTERN
+from contract.job import State
+from contract.prediction import Answer, Options
 
 TEXTS_FIELDS = ("texts", "X", "x")
+
+JobId = Annotated[str, Field(pattern=ID_PATTERN)]
+
+
+def absent(description: str | None = None) -> Any:
+    """A member that is left out where it does not apply, and is never null."""
+    return Field(default_factory=lambda: None, description=description)
+
+
+class Document(BaseModel):
+    """What the service answers: exactly these members."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class PredictRequest(BaseModel):
@@ -31,7 +48,9 @@ class PredictRequest(BaseModel):
     truncate: Literal["right", "left", "error"] = Field(
         default="right", description="which end of a text longer than the model's maximum is cut off; or an error"
     )
-    deadline_s: int | None = Field(default=None, ge=1, description="the job expires when it is not done by then")
+    deadline_s: int | None = Field(
+        default=None, ge=1, description="seconds from now; what is not predicted by then never will be"
+    )
     model: Name | None = Field(default=None, description="the model to ask; the service's default one when absent")
 
     @model_validator(mode="after")
@@ -61,3 +80,140 @@ def predict_request(settings: ApiSettings) -> type[PredictRequest]:
     described = PredictRequest.model_fields["deadline_s"].description
     fields["deadline_s"] = (deadline, Field(default=settings.default_deadline_s, description=described))
     return create_model("PredictRequest", __base__=PredictRequest, __doc__=PredictRequest.__doc__, **fields)
+
+
+class JobModel(Document):
+    """Which model answers."""
+
+    name: Name
+    version: Name | None = Field(description="the version that answered last; null before the first answer")
+
+
+class Progress(Document):
+    """How far the job is, in texts."""
+
+    texts: int = Field(ge=1)
+    done: int = Field(ge=0, description="answered, with a prediction or an error")
+    errors: int = Field(ge=0, description="answered with an error")
+
+
+class Timing(Document):
+    """Seconds; null while it can't be said yet."""
+
+    queued_s: float | None = Field(description="from admission until a worker took the first text")
+    running_s: float | None = Field(description="from there to the end")
+    total_s: float | None = Field(description="from admission to the end")
+
+
+class Queue(Document):
+    """Where an open job stands in its lane."""
+
+    texts_ahead: int = Field(ge=0, description="texts that were admitted before it and still wait")
+    seconds_left: float | None = Field(ge=0, description="estimated until its end; null while no rate is measured")
+
+
+class Job(Document):
+    """A job as it stands."""
+
+    id: JobId
+    status: State
+    model: JobModel
+    progress: Progress
+    created: datetime
+    deadline: datetime
+    timing: Timing
+    results: str = Field(description="address of the results, which can be read while the job runs")
+    queue: Queue = absent("only while the job is queued or running")
+    predictions: list[Answer] = absent("one per text, in their order; once the job has ended, unless it was cancelled")
+
+
+class Results(Document):
+    """A page of results: the answers from text `from` on, without a gap, as far as they are there."""
+
+    id: JobId
+    status: State
+    texts: int = Field(ge=1, description="texts of the whole job")
+    first: int = Field(ge=0, alias="from", description="number of the first text, counted from 0")
+    predictions: list[Answer]
+    next: str | None = Field(description="address of the next page; null after the last text")
+
+
+class VersionDocument(Document):
+    """A published version of a model."""
+
+    version: Name
+    current: bool = Field(description="whether this is the version to serve")
+    labels: list[str] = []
+    max_length: int | None = Field(default=None, description="tokens of a text at most")
+    metrics: dict[str, float] = Field(default={}, description="as measured by the training")
+    created: datetime | None = None
+    base_model: str | None = None
+    workers: list[str] = Field(description="live workers that serve it")
+    problem: str | None = Field(default=None, description="why its manifest can't be read")
+
+
+class ModelSummary(Document):
+    """A model in a few words."""
+
+    name: Name
+    default: bool = Field(description="whether requests that name no model go to it")
+    current: Name | None = Field(description="the version to serve; null when none is published")
+    versions: list[Name] = Field(description="oldest first")
+    workers: int = Field(ge=0, description="live workers that are ready for it")
+
+
+class ModelList(Document):
+    models: list[ModelSummary]
+
+
+class ModelDocument(Document):
+    """A model with all that its manifests say."""
+
+    name: Name
+    default: bool
+    current: Name | None
+    versions: list[VersionDocument] = Field(description="newest first")
+
+
+class Live(Document):
+    status: Literal["live"] = "live"
+
+
+class Worker(Document):
+    """What a worker said of itself with its last heartbeat."""
+
+    id: str
+    state: WorkerState
+    device: str
+    precision: str | None
+    model: Name
+    version: Name | None
+    refused: dict[str, str] = Field(description="versions that it will not serve, and why")
+
+
+class Ready(Document):
+    """Whether a text would be answered now."""
+
+    status: Literal["ready", "not ready"]
+    reasons: list[str] = Field(description="why not")
+    workers: list[Worker]
+
+
+class FaultDocument(Document):
+    """One thing that is wrong; says where in the body (`pointer`, RFC 6901), or which parameter or header."""
+
+    pointer: str = absent()
+    parameter: str = absent()
+    header: str = absent()
+    detail: str
+
+
+class ProblemDocument(Document):
+    """Problem details (RFC 9457)."""
+
+    type: str = Field(description="link to the page that explains problems of this type")
+    title: str
+    status: int
+    detail: str
+    request_id: str = Field(description="the service's log carries it too")
+    errors: list[FaultDocument] = absent("what exactly is wrong, where that can be said")

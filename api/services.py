@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import redis
+
 from api.admission import Admission
 from api.fleet_watch import FleetWatch
 from api.follow import Follower
@@ -22,6 +24,7 @@ class Services:
     """One set per process, with its threads."""
 
     settings: ApiSettings
+    store: redis.Redis
     jobs: Jobs
     intake: Intake
     waiters: Waiters
@@ -38,6 +41,7 @@ class Services:
         fleet = FleetWatch(Fleet(client, settings))
         return cls(
             settings=settings,
+            store=client,
             jobs=jobs,
             intake=Intake(jobs, settings),
             waiters=waiters,

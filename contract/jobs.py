@@ -10,7 +10,7 @@ from typing import Any, cast
 import redis
 
 from contract import ids
-from contract.errors import GoneJob, UnknownJob
+from contract.errors import GoneJob, StoreUnavailable, UnknownJob
 from contract.job import Backlog, JobStatus, NewJob, Snapshot, State, StoredChunk, dump_texts
 from contract.message import Lane, Ticket
 from contract.prediction import Options
@@ -53,7 +53,8 @@ class Conflict:
     id: str
 
 
-Admission = Admitted | Refused | Conflict
+Admission = Admitted | Refused | Conflict | StoreUnavailable
+"""StoreUnavailable: nothing was stored, because the memory of Redis is nearly full."""
 
 
 class Jobs:
@@ -94,6 +95,8 @@ class Jobs:
                 return Conflict(job_id)
             case ["full", texts, size]:
                 return Refused(Backlog(int(texts), int(size)))
+            case ["no-memory"]:
+                return StoreUnavailable("Redis: its memory is nearly full")
             case _:
                 raise AssertionError(f"submit.lua answered {answer!r}")
 
@@ -154,6 +157,17 @@ class Jobs:
         names = [f"{lane}_texts", f"{lane}_bytes", f"{lane}_drained"]
         with store_errors():
             return Backlog(*(int(value or 0) for value in self._client.hmget(f"retort:backlog:{model}", names)))
+
+    def oldest_queued_ms(self, model: str) -> int | None:
+        """When the chunk that waits longest for a worker was queued, on Redis's clock; None when none waits."""
+        with store_errors():
+            first = self._client.zrange(f"retort:queued:{model}", 0, 0, withscores=True)
+        return int(first[0][1]) if first else None
+
+    def dead_letters(self) -> int:
+        """Chunks that were given up and wait for an operator."""
+        with store_errors():
+            return int(self._client.zcard("retort:dead"))
 
     def totals(self) -> dict[str, int]:
         """Counters of this service since its Redis was empty: accepted, refused, succeeded, late_commits and so on."""

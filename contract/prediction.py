@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contract.artifact import Strict
 
-TextErrorCode = Literal["text-too-long", "text-failed", "empty-text"]
+TextErrorCode = Literal["text-too-long", "text-failed", "empty-text", "not-predicted"]
 
 
 class Options(Strict):

@@ -6,44 +6,51 @@ from typing import Any
 
 from flask import Blueprint
 
+from api.schemas import Live, Ready, Worker
 from api.services import Services
-from contract.errors import StoreUnavailable
-from contract.fleet import WorkerStatus
+from contract.errors import NoModel, StoreUnavailable
 
 
 def health_views(services: Services) -> Blueprint:
     views = Blueprint("health", __name__)
 
     @views.get("/health/live")
-    def live() -> dict[str, str]:
-        return {"status": "live"}
+    def live() -> dict[str, Any]:
+        return Live().model_dump()
 
     @views.get("/health/ready")
     def ready() -> tuple[dict[str, Any], int]:
-        reasons = _reasons(services)
-        found = {"status": "not ready" if reasons else "ready", "reasons": reasons, "workers": _workers(services)}
-        return found, 503 if reasons else 200
+        reasons = why_not_ready(services)
+        workers = [Worker.model_validate(worker, from_attributes=True) for worker in services.fleet.workers]
+        found = Ready(status="not ready" if reasons else "ready", reasons=reasons, workers=workers)
+        return found.model_dump(mode="json"), 503 if reasons else 200
 
     return views
 
 
-def _reasons(services: Services) -> list[str]:
+def why_not_ready(services: Services) -> list[str]:
     """Why no text would be answered now; empty when one would."""
     try:
         services.jobs.now_ms()
     except StoreUnavailable as error:
         return [str(error)]
-    model = services.settings.model
-    if services.fleet.ready(model):
+    name = services.settings.model
+    if services.fleet.ready(name):
         return []
-    reasons = [f"no worker is ready for model {model!r}"]
-    reasons += [f"worker {worker.id}: {worker.state}" for worker in services.fleet.workers]
-    return reasons
+    return [f"no worker is ready for model {name!r}", *_unpublished(services, name), *_workers(services)]
 
 
-def _workers(services: Services) -> list[dict[str, Any]]:
-    return [_worker(worker) for worker in services.fleet.workers]
+def _unpublished(services: Services, name: str) -> list[str]:
+    try:
+        services.models.current(name)
+    except NoModel as error:
+        return [str(error)]
+    return []
 
 
-def _worker(worker: WorkerStatus) -> dict[str, Any]:
-    return worker.model_dump(include={"id", "state", "device", "precision", "model", "version", "refused"}, mode="json")
+def _workers(services: Services) -> list[str]:
+    found = []
+    for worker in services.fleet.workers:
+        found.append(f"worker {worker.id} is {worker.state}, for model {worker.model!r}")
+        found += [f"worker {worker.id} refuses version {version}: {why}" for version, why in worker.refused.items()]
+    return found

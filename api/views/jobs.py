@@ -1,14 +1,23 @@
-"""GET and DELETE /jobs/<id>."""
+"""GET and DELETE /jobs/<id>, GET /jobs/<id>/results."""
 
 from __future__ import annotations
 
+import json
+import time
+from urllib.parse import urlencode
+
 from flask import Blueprint, Response, g, request
 
-from api import job_answer
+from api import job_answer, result_stream
+from api.parameters import whole_number
 from api.preferences import patience
+from api.problems import Problem
+from api.results import refuse_cancelled
 from api.services import Services
 from contract.errors import UnknownJob
-from contract.job import Snapshot
+from contract.job import JobStatus, Snapshot
+
+JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
 
 
 def job_views(services: Services) -> Blueprint:
@@ -16,6 +25,7 @@ def job_views(services: Services) -> Blueprint:
 
     def own(job_id: str) -> Snapshot:
         """The job, if this caller made it; another's looks as if it had never been."""
+        g.log = {"job": job_id}
         snapshot = services.follower.read(job_id)
         if snapshot.status.caller != g.caller:
             raise UnknownJob(f"no job {job_id!r} was ever accepted here")
@@ -23,7 +33,6 @@ def job_views(services: Services) -> Blueprint:
 
     @views.get("/jobs/<job_id>")
     def job(job_id: str) -> Response:
-        g.log = {"job": job_id}
         willing = patience(request, services.settings, otherwise_s=0)
         snapshot = own(job_id)
         if willing.wait_s > 0 and not job_answer.has_ended(snapshot):
@@ -34,9 +43,63 @@ def job_views(services: Services) -> Blueprint:
 
     @views.delete("/jobs/<job_id>")
     def remove(job_id: str) -> Response:
-        g.log = {"job": job_id}
         own(job_id)
         services.jobs.remove(job_id)
         return Response(status=204)
 
+    @views.get("/jobs/<job_id>/results")
+    def results(job_id: str) -> Response:
+        kind = request.accept_mimetypes.best_match([JSON, NDJSON, CSV])
+        if kind is None:
+            raise Problem("not-acceptable", f"results are offered as {JSON}, {NDJSON} and {CSV}")
+        snapshot = own(job_id)
+        refuse_cancelled(snapshot.status)
+        start = whole_number("from", 0, least=0, most=snapshot.status.texts)
+        answer = _page(services, snapshot, start) if kind == JSON else _stream(services, snapshot, start, kind)
+        answer.headers["Vary"] = "Accept"
+        return answer
+
     return views
+
+
+def _page(services: Services, job: Snapshot, start: int) -> Response:
+    """One page, and the address of the next."""
+    most = services.settings.page_texts
+    limit = whole_number("limit", most, least=1, most=most)
+    willing = patience(request, services.settings, otherwise_s=0)
+    found = result_stream.first_page(services.follower, services.waiters, job, start, limit, willing.wait_s)
+    status = services.follower.read(job.status.id).status
+    after = start + len(found)
+    document = {
+        "id": status.id,
+        "status": status.state,
+        "texts": status.texts,
+        "from": start,
+        "predictions": found,
+        "next": _address(status, after, limit) if after < status.texts else None,
+    }
+    answer = Response(json.dumps(document), mimetype=JSON)
+    if not found and status.state.is_open:
+        answer.headers["Retry-After"] = str(job_answer.SOONEST_S)
+    answer.headers.update(willing.headers)
+    return answer
+
+
+def _address(status: JobStatus, start: int, limit: int) -> str:
+    return f"/jobs/{status.id}/results?{urlencode({'from': start, 'limit': limit})}"
+
+
+def _stream(services: Services, job: Snapshot, start: int, kind: str) -> Response:
+    """All that is left, as it comes; with `wait`, what comes until then."""
+    asked = patience(request, services.settings, otherwise_s=-1)
+    end_s = None if asked.wait_s < 0 else time.monotonic() + asked.wait_s
+    settings = services.settings
+    found = result_stream.pages(services.follower, services.waiters, job, start, settings.page_texts, end_s)
+    if kind == NDJSON:
+        lines = result_stream.ndjson(found)
+    else:
+        options = job.status.options
+        lines = result_stream.as_csv(found, ["top"] * (options.top_k > 1) + ["scores"] * options.scores)
+    answer = Response(lines, mimetype=kind)
+    answer.headers.update(asked.headers)
+    return answer

@@ -13,7 +13,7 @@ from api.preferences import Patience, patience
 from api.problems import Fault, invalid
 from api.schemas import PredictRequest, predict_request
 from api.services import Services
-from contract.errors import BacklogFull, IdempotencyConflict
+from contract.errors import BacklogFull, IdempotencyConflict, StoreUnavailable
 from contract.job import NewJob, Snapshot, dump_texts
 from contract.jobs import Admitted, Conflict, Refused
 from contract.message import Lane
@@ -44,6 +44,8 @@ def predict_views(services: Services) -> Blueprint:
 def _job(asked: PredictRequest, services: Services) -> NewJob:
     settings = services.settings
     texts = asked.given_texts
+    if g.max_texts is not None and len(texts) > g.max_texts:
+        raise invalid(Fault("pointer", "/texts", f"this API key may send {g.max_texts} texts a request"))
     model = asked.model or settings.model
     if model != settings.model and not services.knows(model):
         raise invalid(Fault("pointer", "/model", f"no model {model!r} is published or served here"))
@@ -88,6 +90,8 @@ def _admit(job: NewJob, services: Services) -> str:
                 f"there should be room for {len(job.texts)} more in {wait_s} s",
                 wait_s,
             )
+        case StoreUnavailable() as full:
+            raise full
 
 
 def _idempotency_key() -> str | None:

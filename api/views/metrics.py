@@ -1,0 +1,19 @@
+"""GET /metrics."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from api.metrics import exposition
+from api.services import Services
+
+
+def metrics_views(services: Services) -> Blueprint:
+    views = Blueprint("metrics", __name__)
+
+    @views.get("/metrics")
+    def metrics() -> Response:
+        return Response(exposition(services), content_type=CONTENT_TYPE_LATEST)
+
+    return views
