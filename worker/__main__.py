@@ -5,20 +5,22 @@ from __future__ import annotations
 import sys
 
 from contract.errors import BadSettings
-from worker import logs
+from worker import device, logs
 from worker.settings import WorkerSettings
 
 
 def main() -> int:
     try:
         settings = WorkerSettings.load()
+        claim = device.claim(settings.claims_dir, settings.device)
     except BadSettings as error:
         print(error, file=sys.stderr)
         return 78  # EX_CONFIG
     logs.configure(settings.log_level)
-    from worker.process import WorkerProcess  # TensorFlow takes seconds: not before the settings are known to be good
+    device.show_to_tensorflow(claim)
+    from worker.process import WorkerProcess  # imports TensorFlow, which must see only the claimed device
 
-    WorkerProcess(settings).run()
+    WorkerProcess(settings, claim).run()
     return 0
 
 

@@ -27,5 +27,5 @@ class WorkerSettings(SharedSettings):
     metrics_port: int = Field(default=0, ge=0, le=65535, description="port of the worker's /metrics; 0 for none")
     metrics_bind: str = Field(default="127.0.0.1", description="address of the worker's /metrics")
     device: Literal["auto", "cpu", "gpu"] = Field(default="auto", description="auto takes a free GPU, else the CPU")
-    claims_dir: Path = Field(default=Path("run/claims"), description="folder on the host where GPUs are claimed")
+    claims_dir: Path = Field(default=Path("run/claims"), description="folder that the host's workers share for claims")
     cpu_threads: int = Field(default=0, ge=0, description="threads of a batch on the CPU; 0 for all cores it may use")
