@@ -10,9 +10,6 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from contract.settings import SharedSettings
 
-# A message of a dead worker is sent again by the reconciler within seconds; Celery's own timer must never race it.
-VISIBILITY_TIMEOUT_S = 7 * 24 * 3600
-
 
 def broker_url(settings: SharedSettings) -> str:
     """The Redis URL with the password, when one is set apart from it."""
@@ -25,25 +22,20 @@ def broker_url(settings: SharedSettings) -> str:
     return urlunsplit(parts._replace(netloc=f"{user}:{secret}@{address}"))
 
 
-def unacked_key(worker: str) -> str:
-    """The Redis hash of messages that `worker` took and has not acknowledged; see contract/fleet.py."""
-    return f"retort:unacked:{worker}"
-
-
-def celery_config(settings: SharedSettings, worker: str = "none") -> dict[str, Any]:
-    """Celery's settings; `worker` is the id of the consuming process, if this is one."""
+def celery_config(settings: SharedSettings) -> dict[str, Any]:
+    """Celery's settings."""
     return {
         "broker_url": broker_url(settings),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        "broker_channel_error_retry": True,
         "broker_pool_limit": 16,
         "broker_transport_options": {
-            "visibility_timeout": VISIBILITY_TIMEOUT_S,
+            # The leases in the job record say which message is being worked on, and the reconciler sends again what a
+            # dead worker had: kombu's own notes of it cost two round trips a message, and fail when memory is full.
+            "ack_emulation": False,
             "queue_order_strategy": "sorted",
             "priority_steps": [0],
-            "unacked_key": unacked_key(worker),
-            "unacked_index_key": unacked_key(worker) + ":index",
-            "unacked_mutex_key": unacked_key(worker) + ":mutex",
             "socket_keepalive": True,
             "socket_connect_timeout": 2,
             "socket_timeout": 10,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import redis
@@ -19,10 +20,19 @@ CANCELLED_CHANNEL = "retort:cancelled"
 
 @dataclass(frozen=True)
 class Skipped:
-    """A ticket with nothing to do: its chunk is committed, leased, dropped or dead, or its job has ended or is gone."""
+    """A ticket with nothing to do: another has its chunk, or had it, or its job has ended or is gone."""
 
     ticket: Ticket
     why: str
+
+
+class Blame(StrEnum):
+    """Whether it counts against a chunk that its worker did not finish it."""
+
+    NEVER = "never"
+    PERHAPS = "perhaps"
+    """It may have brought the worker down; see contract/scripts/requeue.lua."""
+    SURELY = "surely"
 
 
 @dataclass(frozen=True)
@@ -40,16 +50,19 @@ class Chunks:
     def __init__(self, client: redis.Redis, settings: SharedSettings, worker: str) -> None:
         self.worker = worker
         self._max_attempts = settings.max_attempts
-        self._heartbeat_ttl_ms = int(settings.heartbeat_ttl_s * 1000)
         self._ttls_ms = (settings.result_ttl_s * 1000, settings.dead_letter_ttl_s * 1000)
-        self._lease, self._commit, self._requeue, self._redrive = (
-            Script(client, name) for name in ("lease", "commit", "requeue", "redrive")
+        self._lease, self._start, self._commit, self._requeue = (
+            Script(client, name) for name in ("lease", "start", "commit", "requeue")
         )
 
     def lease(self, tickets: Sequence[Ticket]) -> list[Lease | Skipped]:
-        """Take the chunks that are there to be taken, with their texts."""
-        calls = [((), (*ticket, self.worker, self._heartbeat_ttl_ms, self._ttls_ms[0])) for ticket in tickets]
+        """Take the chunks that are there to be taken, and those that this worker has already, with their texts."""
+        calls = [((), (*ticket, self.worker, self._ttls_ms[0])) for ticket in tickets]
         return [_leased(*pair) for pair in zip(tickets, self._lease.call_many(calls), strict=True)]
+
+    def start(self, ticket: Ticket) -> bool:
+        """Say that a chunk with a failed attempt goes on the device now; False if it is no longer this worker's."""
+        return bool(self._start(*ticket, self.worker))
 
     def commit(self, commits: Sequence[Commit]) -> list[bool]:
         """Store the results; for each, whether it was the first of its chunk. The last chunk of a job ends the job."""
@@ -57,31 +70,32 @@ class Chunks:
         return [answer != "late" for answer in self._commit.call_many(calls)]
 
     def give_back(self, tickets: Iterable[Ticket]) -> list[Resend]:
-        """Undo this worker's leases without counting the attempt; the chunks that are to be sent again."""
-        return self._send_back(tickets, self.worker, forgiven=True, why="given back")
+        """Undo this worker's leases; the chunks that are to be sent again."""
+        return self._send_back(tickets, self.worker, Blame.NEVER, "given back")
 
     def reclaim(self, tickets: Iterable[Ticket], worker: str, why: str) -> list[Resend]:
         """Take the leases of a dead worker from it. A chunk out of attempts becomes a dead letter instead."""
-        return self._send_back(tickets, worker, forgiven=False, why=why)
+        return self._send_back(tickets, worker, Blame.PERHAPS, why)
+
+    def give_up(self, tickets: Iterable[Ticket], why: str) -> list[Resend]:
+        """Undo this worker's leases because it can't do the work. A chunk out of attempts becomes a dead letter."""
+        return self._send_back(tickets, self.worker, Blame.SURELY, why)
 
     def resend_lost(self, tickets: Iterable[Ticket]) -> list[Resend]:
         """Those of the tickets whose chunks still wait: their message was lost."""
-        return self._send_back(tickets, "", forgiven=False, why="its message was lost")
+        return self._send_back(tickets, "", Blame.NEVER, "its message was lost")
 
-    def redrive(self, ticket: Ticket, deadline_s: int) -> list[Resend]:
-        """Give a dead letter fresh attempts and a fresh deadline; empty when it is no dead letter."""
-        return _resends([ticket], [self._redrive(*ticket, deadline_s * 1000)])
-
-    def _send_back(self, tickets: Iterable[Ticket], worker: str, *, forgiven: bool, why: str) -> list[Resend]:
+    def _send_back(self, tickets: Iterable[Ticket], worker: str, blame: Blame, why: str) -> list[Resend]:
         listed = list(tickets)
-        rest = (worker, self._max_attempts, int(forgiven), why, *self._ttls_ms)
-        return _resends(listed, self._requeue.call_many([((), (*ticket, *rest)) for ticket in listed]))
+        rest = (worker, self._max_attempts, blame, why, *self._ttls_ms)
+        answers = self._requeue.call_many([((), (*ticket, *rest)) for ticket in listed])
+        return resends(listed, answers)
 
 
 def _leased(ticket: Ticket, answer: list[Any]) -> Lease | Skipped:
     if answer[0] == "skip":
         return Skipped(ticket, answer[1])
-    _, attempt, model, lane, options, deadline, created, texts = answer
+    _, attempt, model, lane, options, deadline, created, now, texts = answer
     return Lease(
         ticket=ticket,
         attempt=int(attempt),
@@ -90,11 +104,13 @@ def _leased(ticket: Ticket, answer: list[Any]) -> Lease | Skipped:
         options=Options.model_validate_json(options),
         deadline_ms=int(deadline),
         created_ms=int(created),
+        leased_ms=int(now),
         texts=load_texts(texts),
     )
 
 
-def _resends(tickets: Sequence[Ticket], answers: Sequence[list[Any]]) -> list[Resend]:
+def resends(tickets: Sequence[Ticket], answers: Sequence[list[Any]]) -> list[Resend]:
+    """What the scripts that queue a chunk again answered for each ticket."""
     return [
         Resend(ticket, answer[1], Lane(answer[2]))
         for ticket, answer in zip(tickets, answers, strict=True)

@@ -8,11 +8,12 @@ from typing import cast
 import redis
 from pydantic import BaseModel, ConfigDict
 
-from contract.redis_client import store_errors
+from contract.redis_client import Script, store_errors
 from contract.settings import SharedSettings
 
 WORKERS = "retort:workers"
 SCHEMA = 1
+STATUS_TTL_S = 3600
 
 
 class WorkerState(StrEnum):
@@ -51,33 +52,37 @@ class Fleet:
     def __init__(self, client: redis.Redis, settings: SharedSettings) -> None:
         self._client = client
         self._ttl_ms = int(settings.heartbeat_ttl_s * 1000)
+        self._beat, self._leave = (Script(client, name) for name in ("beat", "leave"))
 
     def beat(self, status: WorkerStatus) -> None:
         """Say that this worker lives, which keeps its leases."""
-        with store_errors():
-            now = self._now_ms()
-            pipeline = self._client.pipeline(transaction=True)
-            pipeline.zadd(WORKERS, {status.id: now})
-            pipeline.set(f"retort:worker:{status.id}", status.model_dump_json(), ex=3600)
-            pipeline.execute()
+        self._beat(status.id, status.model_dump_json(), STATUS_TTL_S)
 
     def leave(self, worker: str) -> None:
-        """Forget a worker: it has stopped, or it is dead and nothing is left of it."""
-        with store_errors():
-            self._client.zrem(WORKERS, worker)
-            self._client.delete(f"retort:worker:{worker}")
+        """Forget a worker that has stopped, or is dead. One that still holds leases counts as dead from now on."""
+        self._leave(worker)
 
     def live(self) -> list[WorkerStatus]:
         """The workers whose heartbeat is recent."""
+        names = [name for name, age_ms in self._ages_ms() if self._is_recent(age_ms)]
         with store_errors():
-            names = cast("list[str]", self._client.zrangebyscore(WORKERS, self._now_ms() - self._ttl_ms, "+inf"))
             stored = self._client.mget([f"retort:worker:{name}" for name in names]) if names else []
         return [WorkerStatus.model_validate_json(text) for text in stored if text]
 
     def dead(self) -> list[str]:
         """Ids of the workers whose heartbeat has stopped."""
+        return [name for name, age_ms in self._ages_ms() if not self._is_recent(age_ms)]
+
+    def _ages_ms(self) -> list[tuple[str, float]]:
+        """Each worker with the age of its last heartbeat."""
         with store_errors():
-            return cast("list[str]", self._client.zrangebyscore(WORKERS, "-inf", f"({self._now_ms() - self._ttl_ms}"))
+            beats = cast("list[tuple[str, float]]", self._client.zrange(WORKERS, 0, -1, withscores=True))
+            now = self._now_ms()
+        return [(name, now - beat) for name, beat in beats]
+
+    def _is_recent(self, age_ms: float) -> bool:
+        # A heartbeat from the future was written before Redis's clock was set back.
+        return abs(age_ms) <= self._ttl_ms
 
     def _now_ms(self) -> int:
         seconds, microseconds = self._client.time()

@@ -80,7 +80,7 @@ class StoredChunk:
 
     number: int
     state: str
-    """queued, leased, committed, dead, or dropped because the job ended before it."""
+    """queued, leased, running, committed, dead, or dropped because the job ended before it."""
     texts: int
     result: str | None
     """`prediction.ChunkResult` as JSON, once it is committed."""
@@ -122,7 +122,14 @@ class Lease:
     options: Options
     deadline_ms: int
     created_ms: int
+    leased_ms: int
+    """Now, on Redis's clock, as are the other times."""
     texts: tuple[str, ...]
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether an attempt at it has failed, so that it had better run alone."""
+        return self.attempt > 1
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,11 @@ def connect(settings: SharedSettings, max_connections: int = 64) -> redis.Redis:
         decode_responses=True,
         max_connections=max_connections,
         socket_connect_timeout=1,
-        socket_timeout=5,
+        socket_timeout=2,
         socket_keepalive=True,
         health_check_interval=15,
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2),
+        # A connection that broke is worth another try; a Redis that does not answer is not worth another wait.
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2, supported_errors=(redis.ConnectionError,)),
     )
 
 

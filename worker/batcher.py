@@ -7,7 +7,8 @@ with much load batches fill by themselves. Of what waits, these go first:
 2. the interactive lane, oldest first;
 3. the bulk lane, oldest first.
 
-All texts of a batch belong to the model version of the first of them.
+All texts of a batch belong to the model version of the first of them. A chunk whose first attempt failed, perhaps by
+bringing its worker down, shares no batch with others.
 """
 
 from __future__ import annotations
@@ -104,8 +105,8 @@ class Batcher:
         first = next(ordered, None)
         if first is None:
             return []
-        same_model = (text for text in ordered if text.chunk.model is first.chunk.model)
-        return [first, *islice(same_model, WINDOW - 1)]
+        same = (text for text in ordered if text.chunk.company is first.chunk.company)
+        return [first, *islice(same, WINDOW - 1)]
 
     def _by_urgency(self) -> Iterator[TextWork]:
         born_before = self._clock() - self._max_age_s

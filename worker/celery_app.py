@@ -20,7 +20,6 @@ TICKETS_PER_MESSAGE = 16
 
 def create_app(
     settings: WorkerSettings,
-    worker: str,
     process: Callable[[Sequence[Ticket]], None],
     hub_moved: Callable[[], None],
     on_hub: Callable[[Any], None],
@@ -30,7 +29,7 @@ def create_app(
     `hub_moved` is called every second by Celery's event loop, `on_hub` with the loop whenever a connection is made.
     """
     app = Celery("retort")
-    app.conf.update(celery_config(settings, worker))
+    app.conf.update(celery_config(settings))
     app.conf.broker_transport_options |= {"queue_order_strategy": "worker.lanes:LaneOrder", "polling_interval": POLL_S}
 
     @app.task(name=TASK)  # type: ignore[untyped-decorator]
@@ -41,6 +40,8 @@ def create_app(
         requires = ("celery.worker.consumer.tasks:Tasks",)
 
         def start(self, parent: Any) -> None:
+            # A connection that breaks must not put the messages in hand back: they are worked on, and leased.
+            parent.task_consumer.channel.qos.restore_at_shutdown = False
             on_hub(parent.hub)
             hub_moved()
             parent.timer.call_repeatedly(1.0, hub_moved)

@@ -32,6 +32,9 @@ class Committer:
     def start(self) -> None:
         self._thread.start()
 
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
     def add(self, work: ChunkWork) -> None:
         self._complete.put(work)
 

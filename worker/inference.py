@@ -25,17 +25,21 @@ LEAST_TOKENS = 64
 
 
 class Inference:
-    """Runs what the batcher holds. `on_complete` gets every chunk whose last answer has come, on this thread."""
+    """Runs what the batcher holds.
+
+    `on_complete` gets every chunk whose last answer has come, on this thread. `start_suspect` is asked, on this thread
+    too, before a chunk with a failed attempt goes on the device, and says whether it may.
+    """
 
     def __init__(
         self,
         batcher: Batcher,
-        is_expired: Callable[[ChunkWork], bool],
+        start_suspect: Callable[[ChunkWork], bool],
         on_complete: Callable[[ChunkWork], None],
         is_out_of_memory: Callable[[Exception], bool],
     ) -> None:
         self._batcher = batcher
-        self._is_expired = is_expired
+        self._start_suspect = start_suspect
         self._on_complete = on_complete
         self._is_out_of_memory = is_out_of_memory
         self._max_tokens: int | None = None
@@ -81,22 +85,35 @@ class Inference:
 
     def _loop(self) -> None:
         while (batch := self._next()) is not None:
-            self._batch_since = time.monotonic()
-            try:
-                self._run(batch)
-            finally:
-                self.busy_total_s += self.busy_s()
-                self._batch_since = None
+            if self._may_run(batch):
+                self._batch_since = time.monotonic()
+                try:
+                    self._run(batch)
+                finally:
+                    self.busy_total_s += self.busy_s()
+                    self._batch_since = None
 
     def _next(self) -> Batch[Plan] | None:
         with self._changed:
             while not self._stopping:
-                for work in self._batcher.remove_chunks(self._is_expired):
-                    work.settled.set()
+                self._drop_expired()
                 if batch := self._batcher.take(self._plan):
                     return batch
                 self._changed.wait()
         return None
+
+    def _drop_expired(self) -> None:
+        now = time.monotonic()
+        for work in self._batcher.remove_chunks(lambda work: work.expires <= now):
+            work.settled.set()
+
+    def _may_run(self, batch: Batch[Plan]) -> bool:
+        work = batch.offered[0].chunk
+        if work.started or not work.lease.is_suspect or self._start_suspect(work):
+            return True
+        self.withdraw(lambda other: other is work)
+        work.settled.set()
+        return False
 
     def _plan(self, model: Model, lengths: Sequence[int]) -> Plan:
         return model.plan(lengths, self._max_tokens)

@@ -8,6 +8,7 @@ interactive lane overtakes the bulk lane. So each lane has a gate that closes wh
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum, auto
 from threading import Lock
 
 from kombu.utils.scheduling import priority_cycle
@@ -18,6 +19,14 @@ BULK_FIRST_EVERY = 8
 """Of so many reads, one looks at the bulk lane first, so that it goes on under any interactive load."""
 
 
+class Bar(Enum):
+    """Why no lane may be read, whatever is held."""
+
+    NO_MODEL = auto()
+    UNWELL = auto()
+    DRAINING = auto()
+
+
 class Gates:
     """How much of each lane is held, in tokens, and whether more may be read."""
 
@@ -25,7 +34,7 @@ class Gates:
         self._lock = Lock()
         self._held = dict.fromkeys(Lane, 0)
         self._bounds = dict.fromkeys(Lane, 0)
-        self._shut = True
+        self._bars = {Bar.NO_MODEL}
         self._on_open: Callable[[], object] = lambda: None
 
     def configure(self, bounds: dict[Lane, int], on_open: Callable[[], object]) -> None:
@@ -33,17 +42,18 @@ class Gates:
         self._bounds = dict(bounds)
         self._on_open = on_open
 
-    def open(self) -> None:
-        """Read lanes from now on: the model is there."""
-        self._shut = False
-        self._on_open()
+    def bar(self, why: Bar) -> None:
+        """Read nothing any more, whatever is held. Takes no lock: a signal handler may call it."""
+        self._bars = self._bars | {why}
 
-    def shut(self) -> None:
-        """Read nothing any more, whatever is held."""
-        self._shut = True
+    def lift(self, why: Bar) -> None:
+        """Read lanes again, if nothing else bars them."""
+        if why in self._bars:
+            self._bars = self._bars - {why}
+            self._on_open()
 
     def is_open(self, lane: Lane) -> bool:
-        return not self._shut and self._held[lane] < self._bounds[lane]
+        return not self._bars and self._held[lane] < self._bounds[lane]
 
     def hold(self, lane: Lane, tokens: int) -> None:
         with self._lock:

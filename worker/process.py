@@ -6,7 +6,6 @@ import logging
 import os
 import secrets
 import socket
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Thread
@@ -29,7 +28,7 @@ from worker.committer import Committer
 from worker.heartbeat import Heartbeat, Pulse
 from worker.inference import Inference
 from worker.keeper import Keeper
-from worker.lanes import gates
+from worker.lanes import Bar, gates
 from worker.metrics import OLDEST_WAITING, READY, RETRACES
 from worker.model import Model, load
 from worker.reconciler import Reconciler
@@ -50,6 +49,7 @@ class WorkerProcess:
         self._host = socket.gethostname()
         self.id = f"{self._host}-{os.getpid()}-{secrets.token_hex(3)}"
         self._draining = False
+        self._drain_thread: Thread | None = None
         self._traces_when_warm: dict[str, int] = {}
         client = connect(settings)
         self._chunks = Chunks(client, settings, self.id)
@@ -58,18 +58,28 @@ class WorkerProcess:
             ModelStore(settings.models_dir), settings.model, self._load, self._model_ready, settings.reload_s, "cpu"
         )
         self._inference = Inference(
-            Batcher(settings.max_age_s), _is_expired, lambda work: self._committer.add(work), _is_out_of_memory
+            Batcher(settings.max_age_s), self._start_suspect, lambda work: self._committer.add(work), _is_out_of_memory
         )
         self._throughput = Throughput(lambda: self._inference.busy_total_s)
         self._committer = Committer(self._chunks, self._throughput.add)
         self._station = Station(self._chunks, self._keeper, self._inference, self._committer, gates)
-        self._pulse = Pulse(self._inference.busy_s, self._inference.is_alive, settings.heartbeat_ttl_s)
-        self._heartbeat = Heartbeat(fleet, self._status, self._pulse, settings.heartbeat_s)
-        self._app = celery_app.create_app(
-            settings, self.id, self._station.process, self._pulse.hub_moved, self._use_hub
+        threads = {"inference": self._inference.is_alive, "commit": self._committer.is_alive}
+        self._pulse = Pulse(self._inference.busy_s, threads, settings.heartbeat_ttl_s)
+        self._heartbeat = Heartbeat(
+            fleet, self._status, self._pulse, settings.heartbeat_s, settings.heartbeat_ttl_s, _use_health
         )
-        jobs = Jobs(client, settings)
-        self._reconciler = Reconciler(client, fleet, self._chunks, jobs, settings.model, self._send, settings.sweep_s)
+        self._app = celery_app.create_app(settings, self._station.process, self._pulse.hub_moved, self._use_hub)
+        self._reconciler = Reconciler(
+            client,
+            fleet,
+            self._chunks,
+            Jobs(client, settings),
+            settings.model,
+            self._send,
+            self._station.held,
+            self._heartbeat.is_steady,
+            settings.sweep_s,
+        )
         self._cancellations = Cancellations(client, self._cancelled)
 
     def run(self) -> None:
@@ -91,6 +101,8 @@ class WorkerProcess:
             self._keeper.stop()
             self._inference.stop()
             self._committer.stop()
+            if self._drain_thread:
+                self._drain_thread.join()
             self._heartbeat.stop()
             log.info("worker %s has stopped", self.id)
 
@@ -103,7 +115,7 @@ class WorkerProcess:
 
     def _retraces(self) -> int:
         model = self._keeper.loaded
-        return 0 if model is None else model.traces - self._traces_when_warm[model.version]
+        return 0 if model is None else model.traces - self._traces_when_warm.get(model.version, model.traces)
 
     def _load(self, folder: Path) -> Model:
         model = load(folder, self._settings.precision, self._settings.batch_tokens or None)
@@ -112,7 +124,7 @@ class WorkerProcess:
 
     def _model_ready(self) -> None:
         self._pulse.watchdog_s = self._settings.watchdog_s
-        gates.open()
+        gates.lift(Bar.NO_MODEL)
 
     def _use_hub(self, hub: Any) -> None:
         bounds = {
@@ -123,17 +135,25 @@ class WorkerProcess:
 
     def _begin_drain(self, **_: object) -> None:
         # Celery calls this inside a signal handler, where no lock may be waited for.
-        Thread(target=self._drain, name="drain").start()
+        gates.bar(Bar.DRAINING)
+        self._drain_thread = Thread(target=self._drain, name="drain")
+        self._drain_thread.start()
 
     def _drain(self) -> None:
         self._draining = True
-        gates.shut()
         dropped = self._station.drop(lambda work: not work.started)
         log.info("draining: %d chunks are given back", len(dropped))
         try:
             self._send(self._chunks.give_back(work.lease.ticket for work in dropped))
         except StoreUnavailable as error:
             log.warning("chunks can't be given back, the reconciler will find them: %s", error)
+
+    def _start_suspect(self, work: ChunkWork) -> bool:
+        try:
+            return self._chunks.start(work.lease.ticket)
+        except StoreUnavailable as error:
+            log.warning("%s runs alone without a note of it: %s", work.lease.ticket, error)
+            return True
 
     def _send(self, resends: Sequence[Resend]) -> None:
         celery_app.send(self._app, resends)
@@ -158,8 +178,8 @@ class WorkerProcess:
         )
 
 
-def _is_expired(work: ChunkWork) -> bool:
-    return time.time() * 1000 > work.lease.deadline_ms
+def _use_health(is_well: bool) -> None:
+    (gates.lift if is_well else gates.bar)(Bar.UNWELL)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -1,13 +1,14 @@
 """The reconciler: finds chunks that nobody works on and sends their tickets again.
 
-Celery on Redis alone loses messages: a worker killed between BRPOP and the note in its `unacked` hash takes the message
-with it, and those it had noted come back only after the visibility timeout. The job records know better. A chunk is
+Redis hands a message out once: a worker that is killed takes the messages it holds with it, as does a connection that
+breaks at the wrong moment. The job records know better. A chunk is
 
-- *leased* by a live worker: fine; by a dead one: reclaimed at once;
-- *queued* and its ticket lies in its queue, or in the `unacked` hash of a live worker: fine; otherwise its message is
-  lost, or is still on its way, so that only a ticket missing in two sweeps in a row is sent again.
+- *held* by a worker that lives: fine; by a dead one: it goes back to the queue at once;
+- *queued* with its ticket in its queue: fine; otherwise its message is lost, or is still on its way, so that only a
+  ticket missing in two sweeps in a row is sent again;
+- held by this worker, which knows nothing of it: something went wrong here, and the chunk is tried again.
 
-One worker of the fleet sweeps at a time.
+One of a model's workers sweeps at a time; each looks after its own leases.
 """
 
 from __future__ import annotations
@@ -15,26 +16,30 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from threading import Event, Thread
-from typing import Any, cast
+from typing import cast
 
 import redis
+from kombu.exceptions import OperationalError
 
-from contract.celery_config import unacked_key
 from contract.chunks import Chunks, Resend
 from contract.errors import StoreUnavailable
 from contract.fleet import Fleet
 from contract.jobs import Jobs
 from contract.message import Lane, Ticket, queue_name, unpack
-from contract.redis_client import store_errors
+from contract.redis_client import Script, store_errors
 from worker.metrics import RESENT_CHUNKS
 
 log = logging.getLogger(__name__)
-LOCK = "retort:sweeper"
 SETTLED_AFTER_MS = 3000
 """A chunk queued for less than this may still be on its way to the queue."""
 MOST_EXPIRED = 100
+LOCK_INTERVALS = 3
+DUTY = 0.1
+"""Share of its time that a worker sweeps at most: reading a long queue takes a while."""
+HELD_ELSEWHERE, HELD_STILL, HELD_NOW = range(3)
 
 
 class Reconciler:
@@ -48,16 +53,24 @@ class Reconciler:
         jobs: Jobs,
         model: str,
         send: Callable[[Sequence[Resend]], None],
+        held: Callable[[], set[Ticket]],
+        knows_the_dead: Callable[[], bool],
         interval_s: float,
     ) -> None:
+        """`held` gives the tickets that this worker works on. `knows_the_dead` says whether every live worker has had
+        the time to send a heartbeat: just after an outage of Redis all of them look dead."""
         self._client = client
         self._fleet = fleet
         self._chunks = chunks
         self._jobs = jobs
         self._model = model
         self._send = send
+        self._held = held
+        self._knows_the_dead = knows_the_dead
         self._interval_s = interval_s
+        self._lock, self._unlock = (Script(client, name) for name in ("lock", "unlock"))
         self._missing: set[Ticket] = set()
+        self._forgotten: set[Ticket] = set()
         self._stop = Event()
         self._thread = Thread(target=self._loop, name="reconciler", daemon=True)
 
@@ -68,37 +81,44 @@ class Reconciler:
         self._stop.set()
         self._thread.join()
         try:
-            if self._client.get(LOCK) == self._chunks.worker:
-                self._client.delete(LOCK)
-        except redis.RedisError:
+            self._unlock(self._model, self._chunks.worker)
+        except StoreUnavailable:
             log.debug("the sweeper's lock will expire by itself")
 
     def _loop(self) -> None:
-        while not self._stop.wait(self._interval_s):
+        took_s = 0.0
+        while not self._stop.wait(max(self._interval_s, took_s / DUTY)):
+            started = time.monotonic()
             try:
+                self.retry_forgotten()
                 if self._has_lock():
                     self.sweep()
-            except StoreUnavailable as error:
+            except (StoreUnavailable, OperationalError) as error:
                 log.warning("no sweep: %s", error)
             except Exception:
                 log.exception("this sweep failed, the next one goes on")
+            took_s = time.monotonic() - started
+
+    def retry_forgotten(self) -> None:
+        """Give up the leases that this worker has had for two sweeps without working on them."""
+        forgotten = self._leases(self._chunks.worker) - self._held()
+        twice = forgotten & self._forgotten
+        self._forgotten = forgotten - twice
+        self._resend(self._chunks.give_up(twice, "a worker could not process it; its log says why"), "forgotten")
 
     def sweep(self) -> None:
-        """Once over everything. Raises StoreUnavailable."""
+        """Once over everything. Raises StoreUnavailable, or what the queue raises."""
         self._expire_jobs()
-        for worker in self._fleet.dead():
-            self._bury(worker)
+        if self._knows_the_dead():
+            for worker in self._fleet.dead():
+                self._bury(worker)
         self._resend_lost()
 
     def _has_lock(self) -> bool:
-        ttl_ms = int(3000 * self._interval_s)
-        with store_errors():
-            if self._client.set(LOCK, self._chunks.worker, nx=True, px=ttl_ms):
-                self._missing.clear()
-                return True
-            if self._client.get(LOCK) == self._chunks.worker:
-                return bool(self._client.pexpire(LOCK, ttl_ms))
-        return False
+        answer = self._lock(self._model, self._chunks.worker, int(1000 * LOCK_INTERVALS * self._interval_s))
+        if answer == HELD_NOW:
+            self._missing.clear()
+        return bool(answer != HELD_ELSEWHERE)
 
     def _expire_jobs(self) -> None:
         with store_errors():
@@ -107,41 +127,40 @@ class Reconciler:
             self._jobs.expire(job_id)
 
     def _bury(self, worker: str) -> None:
-        """Send a dead worker's chunks again, those it had leased and those whose message it still held."""
-        with store_errors():
-            leased = cast("set[str]", self._client.smembers(f"retort:leased:{worker}"))
-            held = self._unacked(worker)
-        log.warning("worker %s is dead, it held %d leases and %d tickets", worker, len(leased), len(held))
-        self._resend(self._chunks.reclaim(map(Ticket.parse, leased), worker, f"worker {worker} died"), "dead-worker")
-        self._resend(self._chunks.resend_lost(held), "dead-worker")
-        key = unacked_key(worker)
-        with store_errors():
-            self._client.delete(key, f"{key}:index", f"{key}:mutex")
+        """Send the chunks that a dead worker held again."""
+        leases = self._leases(worker)
+        log.warning("worker %s is dead, it held %d chunks", worker, len(leases))
+        self._resend(self._chunks.reclaim(leases, worker, f"worker {worker} died while it ran"), "dead-worker")
         self._fleet.leave(worker)
 
-    def _resend_lost(self) -> None:
+    def _leases(self, worker: str) -> set[Ticket]:
         with store_errors():
-            waiting = self._settled_tickets()
-            missing = waiting - self._visible_tickets() if waiting else set()
-        self._resend(self._chunks.resend_lost(missing & self._missing), "lost-message")
-        self._missing = missing - self._missing
+            return set(map(Ticket.parse, cast("set[str]", self._client.smembers(f"retort:leased:{worker}"))))
+
+    def _resend_lost(self) -> None:
+        missing = self._settled_tickets()
+        if missing:
+            missing -= self._queued_tickets()
+        twice = missing & self._missing
+        self._missing = missing - twice
+        self._resend(self._chunks.resend_lost(twice), "lost-message")
 
     def _settled_tickets(self) -> set[Ticket]:
-        before = self._jobs.now_ms() - SETTLED_AFTER_MS
-        waiting = self._client.zrangebyscore(f"retort:queued:{self._model}", "-inf", before)
-        return set(map(Ticket.parse, cast("list[str]", waiting)))
+        """The chunks that should be in the queue by now."""
+        now = self._jobs.now_ms()
+        with store_errors():
+            queued = self._client.zrange(f"retort:queued:{self._model}", 0, -1, withscores=True)
+        ages_ms = ((ticket, now - since) for ticket, since in cast("list[tuple[str, float]]", queued))
+        # One queued in the future was queued before Redis's clock was set back.
+        return {Ticket.parse(ticket) for ticket, age_ms in ages_ms if age_ms > SETTLED_AFTER_MS or age_ms < 0}
 
-    def _visible_tickets(self) -> set[Ticket]:
+    def _queued_tickets(self) -> set[Ticket]:
         tickets: set[Ticket] = set()
         for lane in Lane:
-            tickets.update(_tickets(self._client.lrange(queue_name(self._model, lane), 0, -1)))
-        for status in self._fleet.live():
-            tickets.update(self._unacked(status.id))
+            with store_errors():
+                messages = self._client.lrange(queue_name(self._model, lane), 0, -1)
+            tickets.update(_tickets(cast("list[str]", messages)))
         return tickets
-
-    def _unacked(self, worker: str) -> set[Ticket]:
-        values = cast("list[str]", self._client.hvals(unacked_key(worker)))
-        return set(_tickets(json.dumps(json.loads(value)[0]) for value in values))
 
     def _resend(self, resends: Sequence[Resend], why: str) -> None:
         if resends:
@@ -149,7 +168,7 @@ class Reconciler:
             self._send(resends)
 
 
-def _tickets(messages: Iterable[Any]) -> Iterable[Ticket]:
+def _tickets(messages: Iterable[str]) -> Iterable[Ticket]:
     """The tickets of kombu's messages as they lie in Redis: an envelope whose body is base64 of Celery's arguments."""
     for message in messages:
         arguments, _, _ = json.loads(base64.b64decode(json.loads(message)["body"]))

@@ -1,10 +1,11 @@
-"""The path of a message through this worker: tickets, leases, tokens, batches, commit. One thread a message."""
+"""A message's way through this worker: tickets, leases, tokens, batches, commit. One thread a message."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from threading import Lock
 from typing import Protocol
 
 from contract.chunks import Chunks, Skipped
@@ -41,13 +42,24 @@ class Station:
         self._inference = inference
         self._committer = committer
         self._gates = gates
+        self._lock = Lock()
+        self._held: set[Ticket] = set()
 
     def process(self, tickets: Sequence[Ticket]) -> None:
         """Answer the tickets' texts. Returns when each chunk is committed, given back, or no longer wanted."""
-        works = [self._admit(lease) for lease in self._lease(tickets)]
-        for work in works:
-            work.settled.wait()
-            self._gates.release(work.lane, work.tokens)
+        mine = self._claim(tickets)
+        try:
+            for work in [work for lease in self._lease(mine) if (work := self._admit(lease))]:
+                work.settled.wait()
+                self._gates.release(work.lane, work.tokens)
+        finally:
+            with self._lock:
+                self._held.difference_update(mine)
+
+    def held(self) -> set[Ticket]:
+        """The tickets that are being worked on; a lease of this worker that is not among them is forgotten."""
+        with self._lock:
+            return set(self._held)
 
     def drop(self, doomed: Callable[[ChunkWork], bool]) -> list[ChunkWork]:
         """Forget the waiting chunks that are `doomed`; their messages return. Gives back which those were."""
@@ -56,13 +68,21 @@ class Station:
             work.settled.set()
         return dropped
 
+    def _claim(self, tickets: Sequence[Ticket]) -> list[Ticket]:
+        """Those that no other message of this worker has brought already."""
+        with self._lock:
+            mine = [ticket for ticket in dict.fromkeys(tickets) if ticket not in self._held]
+            self._held.update(mine)
+        SKIPPED_TICKETS.labels("held").inc(len(tickets) - len(mine))
+        return mine
+
     def _lease(self, tickets: Sequence[Ticket]) -> list[Lease]:
         leases = []
         for answer in self._until_leased(tickets):
             if isinstance(answer, Skipped):
                 SKIPPED_TICKETS.labels(answer.why).inc()
             else:
-                QUEUE_SECONDS.observe(max(0.0, time.time() - answer.created_ms / 1000))
+                QUEUE_SECONDS.observe(max(0, answer.leased_ms - answer.created_ms) / 1000)
                 leases.append(answer)
         return leases
 
@@ -74,9 +94,14 @@ class Station:
                 log.warning("%d tickets can't be leased, trying again: %s", len(tickets), error)
                 time.sleep(RETRY_S)
 
-    def _admit(self, lease: Lease) -> ChunkWork:
+    def _admit(self, lease: Lease) -> ChunkWork | None:
+        """Hand the chunk on to the device. One that can't even be read is left to `Reconciler.retry_forgotten`."""
         work = ChunkWork(lease, self._keeper.model)
-        texts = list(self._tokenize(work))
+        try:
+            texts = list(self._tokenize(work))
+        except Exception:
+            log.exception("%s can't be tokenized", lease.ticket)
+            return None
         work.tokens = sum(text.length for text in texts)
         self._gates.hold(work.lane, work.tokens)
         if texts:

@@ -27,6 +27,9 @@ class ChunkWork:
         self.tokens = 0
         """What it counts against its lane's bound while this worker holds it."""
         self.started = False
+        """Whether one of its texts has been on the device."""
+        self.expires = time.monotonic() + (lease.deadline_ms - lease.leased_ms) / 1000
+        """On this process's monotonic clock: the time of day may be another here than it is in Redis."""
         self.settled = Event()
         """Set once its answers are committed, or once this worker has no more to do with it."""
         self._missing = len(lease.texts)
@@ -34,6 +37,11 @@ class ChunkWork:
     @property
     def lane(self) -> Lane:
         return self.lease.lane
+
+    @property
+    def company(self) -> object:
+        """Texts share a batch only if this is the same: the model, or the chunk itself once an attempt at it failed."""
+        return self if self.lease.is_suspect else self.model
 
     def answer(self, index: int, answer: str, *, failed: bool = False) -> bool:
         """Put the answer of one text in its place; whether that was the last one missing."""

@@ -1,11 +1,12 @@
--- The first commit of a chunk wins: queued or leased -> committed. The last one ends the job.
+-- The first commit of a chunk wins: queued, leased or running -> committed. The last one ends the job.
 -- ARGV: id, chunk, result as JSON, texts that failed, model version, result ttl ms, dead letter ttl ms
 -- Returns: committed | finished | late
 local id, n, result, errors, version, result_ttl, dead_ttl = unpack(ARGV)
+even_if_memory_is_full()
 local key = record(id)
 local state, model, lane = unpack(redis.call('HMGET', key, 'state', 'model', 'lane'))
 local chunk = state and is_open(state) and get_chunk(id, n)
-if not chunk or (chunk.state ~= 'queued' and chunk.state ~= 'leased') then
+if not chunk or not (chunk.state == 'queued' or is_held(chunk)) then
   count('late_commits')
   return 'late'
 end

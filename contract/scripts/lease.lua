@@ -1,7 +1,9 @@
 -- A worker takes a chunk: queued -> leased. It holds the lease for as long as its heartbeat lives.
--- ARGV: id, chunk, worker, heartbeat ttl ms, result ttl ms
--- Returns: skip, why | leased, attempt, model, lane, options, deadline, created, texts as JSON
-local id, n, worker, heartbeat_ttl, result_ttl = unpack(ARGV)
+-- The worker that holds it may ask again, because the answer to its first question was lost.
+-- ARGV: id, chunk, worker, result ttl ms
+-- Returns: skip, why | leased, attempt, model, lane, options, deadline, created, now, texts as JSON
+local id, n, worker, result_ttl = unpack(ARGV)
+even_if_memory_is_full()
 local key = record(id)
 local state, model, lane, options, deadline, created =
   unpack(redis.call('HMGET', key, 'state', 'model', 'lane', 'options', 'deadline', 'created'))
@@ -16,18 +18,15 @@ end
 
 local chunk = get_chunk(id, n)
 if not chunk then return {'skip', 'gone'} end
-if chunk.state == 'leased' then
-  local beat = redis.call('ZSCORE', 'retort:workers', chunk.worker)
-  if beat and now - beat < tonumber(heartbeat_ttl) then return {'skip', 'leased'} end
-  redis.call('SREM', leased(chunk.worker), ticket(id, n))
-elseif chunk.state == 'queued' then
+if chunk.state == 'queued' then
   redis.call('ZREM', queued(model), ticket(id, n))
-else
-  return {'skip', chunk.state}
+  chunk.state, chunk.worker = 'leased', worker
+  put_chunk(id, chunk)
+  redis.call('SADD', leased(worker), ticket(id, n))
+  -- A worker that was taken for dead and is not must be found dead again if it dies now.
+  redis.call('ZADD', WORKERS, 'NX', now, worker)
+elseif not (is_held(chunk) and chunk.worker == worker) then
+  return {'skip', is_held(chunk) and 'leased' or chunk.state}
 end
-
-chunk.state, chunk.attempts, chunk.worker = 'leased', chunk.attempts + 1, worker
-put_chunk(id, chunk)
-redis.call('SADD', leased(worker), ticket(id, n))
 if state == 'queued' then redis.call('HSET', key, 'state', 'running', 'started', now) end
-return {'leased', chunk.attempts, model, lane, options, deadline, created, redis.call('HGET', key, 't:' .. n)}
+return {'leased', chunk.attempts + 1, model, lane, options, deadline, created, now, redis.call('HGET', key, 't:' .. n)}

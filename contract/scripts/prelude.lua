@@ -1,9 +1,10 @@
 -- Shared by every script of this folder (contract/redis_scripts.py puts it in front of each).
 -- The job record is one hash, retort:job:<id>. Its fields for chunk n:
---   c:<n>  "state|attempts|worker|texts|bytes", state one of queued, leased, committed, dead
+--   c:<n>  "state|attempts|worker|texts|bytes", state one of queued, leased, running, committed, dead, dropped
 --   t:<n>  the texts, a JSON array, until they are committed     r:<n>  the result, JSON     e:<n>  why it is dead
--- docs/architecture.md draws the states; each transition is one script, so each is atomic.
+-- docs/reliability.md draws the states; each transition is one script, so each is atomic.
 
+local WORKERS = 'retort:workers'
 local WAKE = 'retort:wake'
 local CANCELLED = 'retort:cancelled'
 
@@ -17,6 +18,11 @@ local function ticket(id, n) return id .. '/' .. n end
 local function queued(model) return 'retort:queued:' .. model end
 local function leased(worker) return 'retort:leased:' .. worker end
 local function backlog(model) return 'retort:backlog:' .. model end
+
+-- When its memory is full, Redis refuses the first write of a script if that write may need memory, and none after it
+-- (scriptVerifyOOM in its source), so that a script is never cut in half. Scripts by which admitted work goes on begin
+-- with a write that needs none: full memory stops new jobs, never the old ones.
+local function even_if_memory_is_full() redis.call('DEL', 'retort:none') end
 
 local function count(name) redis.call('HINCRBY', 'retort:totals', name, 1) end
 
@@ -32,6 +38,8 @@ local function put_chunk(id, chunk)
   redis.call('HSET', record(id), 'c:' .. chunk.n, table.concat(
     {chunk.state, chunk.attempts, chunk.worker, chunk.texts, chunk.bytes}, '|'))
 end
+
+local function is_held(chunk) return chunk.state == 'leased' or chunk.state == 'running' end
 
 local function is_open(state) return state == 'queued' or state == 'running' end
 
@@ -67,12 +75,13 @@ local function abandon(id, state, ttl_ms)
   local model, lane, chunks = unpack(redis.call('HMGET', key, 'model', 'lane', 'chunks'))
   for n = 0, tonumber(chunks) - 1 do
     local chunk = get_chunk(id, n)
-    if chunk.state == 'queued' or chunk.state == 'leased' then
+    if chunk.state == 'queued' or is_held(chunk) then
       leave(id, model, lane, chunk)
       chunk.state = 'dropped'
       put_chunk(id, chunk)
-      redis.call('HDEL', key, 't:' .. n)
     end
+    redis.call('HDEL', key, 't:' .. n)
+    redis.call('ZREM', 'retort:dead', ticket(id, n))
   end
   finish(id, state, ttl_ms)
   redis.call('PUBLISH', CANCELLED, id)

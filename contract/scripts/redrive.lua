@@ -1,13 +1,15 @@
--- An operator sends a dead letter to the queue again, with fresh attempts: dead -> queued, failed -> running.
+-- An operator sends a dead letter to the queue again: dead -> queued, failed -> running. Its first attempt stays counted,
+-- so that it runs alone.
 -- ARGV: id, chunk, deadline in ms from now.  Returns: send, model, lane | drop
 local id, n, deadline_in = unpack(ARGV)
+even_if_memory_is_full()
 local key = record(id)
 redis.call('ZREM', 'retort:dead', ticket(id, n))
 local state, model, lane = unpack(redis.call('HMGET', key, 'state', 'model', 'lane'))
 local chunk = (state == 'failed' or state == 'running') and get_chunk(id, n)
 if not chunk or chunk.state ~= 'dead' then return {'drop'} end
 
-chunk.state, chunk.attempts, chunk.worker = 'queued', 0, ''
+chunk.state, chunk.attempts, chunk.worker = 'queued', 1, ''
 put_chunk(id, chunk)
 local deadline = now_ms() + deadline_in
 redis.call('HSET', key, 'state', 'running', 'deadline', deadline)

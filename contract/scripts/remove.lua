@@ -1,6 +1,7 @@
 -- DELETE: an open job is cancelled (its state stays readable), an ended one is deleted; texts and results go at once.
 -- ARGV: id, result ttl ms.  Returns: gone | cancelled | deleted
 local id, result_ttl = unpack(ARGV)
+even_if_memory_is_full()
 local key = record(id)
 local state, chunks = unpack(redis.call('HMGET', key, 'state', 'chunks'))
 if not state then return 'gone' end

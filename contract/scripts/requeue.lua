@@ -1,20 +1,23 @@
 -- A chunk goes back to the queue because its worker died or gave it back, or because its message was lost.
--- After too many attempts it becomes a dead letter instead.
--- ARGV: id, chunk, worker that held it ('' for a lost message), most attempts, 1 if the attempt does not count,
---       why, result ttl ms, dead letter ttl ms
+-- After too many attempts it becomes a dead letter instead. An attempt counts if the chunk may have been what brought
+-- its worker down: the first time nobody knows, from then on it runs alone and only a death while it runs counts.
+-- ARGV: id, chunk, worker that held it ('' for a lost message), most attempts,
+--       blame: never | perhaps | surely, why, result ttl ms, dead letter ttl ms
 -- Returns: send, model, lane | dead | drop
-local id, n, worker, most_attempts, forgiven, why, result_ttl, dead_ttl = unpack(ARGV)
+local id, n, worker, most_attempts, blame, why, result_ttl, dead_ttl = unpack(ARGV)
+even_if_memory_is_full()
 local key = record(id)
 local state, model, lane = unpack(redis.call('HMGET', key, 'state', 'model', 'lane'))
 local chunk = state and is_open(state) and get_chunk(id, n)
-local held = chunk and ((worker == '' and chunk.state == 'queued') or
-                        (chunk.state == 'leased' and chunk.worker == worker))
-if not held then
+local found = chunk and ((worker == '' and chunk.state == 'queued') or (is_held(chunk) and chunk.worker == worker))
+if not found then
   if worker ~= '' then redis.call('SREM', leased(worker), ticket(id, n)) end
   return {'drop'}
 end
 
-if forgiven == '1' then chunk.attempts = math.max(chunk.attempts - 1, 0) end
+if blame == 'surely' or (blame == 'perhaps' and (chunk.attempts == 0 or chunk.state == 'running')) then
+  chunk.attempts = chunk.attempts + 1
+end
 if chunk.attempts >= tonumber(most_attempts) then
   leave(id, model, lane, chunk)
   chunk.state = 'dead'
@@ -28,7 +31,7 @@ if chunk.attempts >= tonumber(most_attempts) then
   return {'dead'}
 end
 
-if chunk.state == 'leased' then redis.call('SREM', leased(worker), ticket(id, n)) end
+if is_held(chunk) then redis.call('SREM', leased(worker), ticket(id, n)) end
 chunk.state, chunk.worker = 'queued', ''
 put_chunk(id, chunk)
 redis.call('ZADD', queued(model), now_ms(), ticket(id, n))

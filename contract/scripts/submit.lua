@@ -2,7 +2,8 @@
 -- KEYS: idempotency key ('' for none)
 -- ARGV: id, model, lane, options, caller, deadline in ms from now, body digest, idempotency ttl ms,
 --       most texts, most bytes of the lane's backlog, then per chunk: texts as JSON, their number, their bytes
--- Returns: accepted | same, id | conflict, id | full, texts, bytes of the backlog
+-- Returns: accepted | same, id | conflict, id | full, texts, bytes of the backlog | no-memory
+local MEMORY_FOR_NEW_JOBS = 0.9
 local id, model, lane, options, caller, deadline_in, digest, idempotency_ttl, most_texts, most_bytes =
   unpack(ARGV, 1, 10)
 
@@ -20,6 +21,13 @@ local chunks, texts, bytes = (#ARGV - 10) / 3, 0, 0
 for n = 0, chunks - 1 do
   texts = texts + ARGV[12 + 3 * n]
   bytes = bytes + ARGV[13 + 3 * n]
+end
+
+-- The last of Redis's memory is for what was admitted before: its messages, its results.
+local memory = redis.call('INFO', 'memory')
+local limit = tonumber(string.match(memory, 'maxmemory:(%d+)'))
+if limit > 0 and tonumber(string.match(memory, 'used_memory:(%d+)')) + bytes > limit * MEMORY_FOR_NEW_JOBS then
+  return {'no-memory'}
 end
 
 -- An empty lane takes any job: a bound on the backlog is no bound on one request.

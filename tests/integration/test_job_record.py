@@ -6,6 +6,7 @@ import pytest
 import redis
 
 from contract.chunks import Chunks, Resend, Skipped
+from contract.dead_letters import DeadLetters
 from contract.errors import GoneJob, UnknownJob
 from contract.fleet import Fleet, WorkerState, WorkerStatus
 from contract.job import Backlog, Commit, Lease, NewJob, Snapshot, State, StoredChunk
@@ -89,13 +90,59 @@ def test_a_chunk_leased_by_a_live_worker_is_skipped(
     assert Chunks(store, settings, "w2").lease([ticket]) == [Skipped(ticket, "leased")]
 
 
-def test_a_chunk_leased_by_a_dead_worker_can_be_leased(
+def test_a_chunk_of_a_dead_worker_can_be_leased_once_it_is_reclaimed(
     jobs: Jobs, chunks: Chunks, store: redis.Redis, settings: SharedSettings
 ) -> None:
     [ticket] = submit(jobs, ["a"]).tickets
     lease(chunks, ticket)
+    other = Chunks(store, settings, "w2")
+    assert other.lease([ticket]) == [Skipped(ticket, "leased")]
+    assert other.reclaim([ticket], "w1", "killed") == [Resend(ticket, "m", Lane.INTERACTIVE)]
+    assert lease(other, ticket).attempt == 2
+
+
+def test_a_worker_gets_its_lease_again_when_the_answer_was_lost(jobs: Jobs, chunks: Chunks) -> None:
+    [ticket] = submit(jobs, ["a"]).tickets
+    first = lease(chunks, ticket)
+    again = lease(chunks, ticket)
+    assert (again.texts, again.attempt) == (first.texts, first.attempt)
+
+
+def test_a_chunk_that_waited_while_workers_died_is_not_to_blame(jobs: Jobs, chunks: Chunks) -> None:
+    [ticket] = submit(jobs, ["a"]).tickets
+    for _ in range(5):
+        lease(chunks, ticket)
+        chunks.reclaim([ticket], "w1", "killed")
+    assert lease(chunks, ticket).attempt == 2
+
+
+def test_a_worker_that_leases_is_in_the_fleet_so_that_its_death_is_noticed(
+    jobs: Jobs, chunks: Chunks, store: redis.Redis, settings: SharedSettings
+) -> None:
     Fleet(store, settings).leave("w1")
-    assert lease(Chunks(store, settings, "w2"), ticket).attempt == 2
+    lease(chunks, submit(jobs, ["a"]).tickets[0])
+    assert store.zscore("retort:workers", "w1") is not None
+
+
+def test_a_worker_that_leaves_with_leases_counts_as_dead(
+    jobs: Jobs, chunks: Chunks, store: redis.Redis, settings: SharedSettings
+) -> None:
+    fleet = Fleet(store, settings)
+    [ticket] = submit(jobs, ["a"]).tickets
+    lease(chunks, ticket)
+    fleet.leave("w1")
+    assert fleet.dead() == ["w1"]
+    chunks.give_back([ticket])
+    fleet.leave("w1")
+    assert fleet.dead() == []
+
+
+def test_a_heartbeat_from_before_the_clock_was_set_back_does_not_count(
+    store: redis.Redis, settings: SharedSettings
+) -> None:
+    beat(store, settings, "w1")
+    store.zincrby("retort:workers", 3_600_000, "w1")
+    assert (Fleet(store, settings).live(), Fleet(store, settings).dead()) == ([], ["w1"])
 
 
 def test_a_chunk_out_of_attempts_is_a_dead_letter_and_its_job_fails(
@@ -104,21 +151,32 @@ def test_a_chunk_out_of_attempts_is_a_dead_letter_and_its_job_fails(
     [ticket] = submit(jobs, ["a"]).tickets
     for attempt in (1, 2):
         assert lease(chunks, ticket).attempt == attempt
+        chunks.start(ticket)
         assert chunks.reclaim([ticket], "w1", "killed") == [Resend(ticket, "m", Lane.INTERACTIVE)]
     lease(chunks, ticket)
+    chunks.start(ticket)
     assert chunks.reclaim([ticket], "w1", "killed") == []
     assert jobs.status(ticket.job_id).state is State.FAILED
     assert jobs.chunk_faults(ticket.job_id, [0]) == ["killed"]
     assert store.zrange("retort:dead", 0, -1) == [str(ticket)]
 
 
-def test_a_redriven_dead_letter_can_succeed(jobs: Jobs, chunks: Chunks) -> None:
+def test_a_redriven_dead_letter_runs_alone_and_can_succeed(
+    jobs: Jobs, chunks: Chunks, store: redis.Redis, settings: SharedSettings
+) -> None:
     [ticket] = submit(jobs, ["a"]).tickets
     for _ in range(3):
         lease(chunks, ticket)
-        chunks.reclaim([ticket], "w1", "killed")
-    assert chunks.redrive(ticket, deadline_s=60) == [Resend(ticket, "m", Lane.INTERACTIVE)]
-    assert lease(chunks, ticket).texts == ("a",)
+        chunks.give_up([ticket], "can't be read")
+    letters = DeadLetters(store, settings)
+    assert letters.tickets() == [ticket]
+    found = letters.find(ticket)
+    assert found is not None
+    assert (found.texts, found.why) == (("a",), "can't be read")
+    assert letters.redrive(ticket, deadline_s=60) == [Resend(ticket, "m", Lane.INTERACTIVE)]
+    assert (letters.tickets(), letters.find(ticket), letters.redrive(ticket, 60)) == ([], None, [])
+    again = lease(chunks, ticket)
+    assert (again.texts, again.is_suspect) == (("a",), True)
     chunks.commit([result(ticket)])
     assert jobs.status(ticket.job_id).state is State.SUCCEEDED
 

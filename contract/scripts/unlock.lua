@@ -1,0 +1,5 @@
+-- A worker stops sweeping.
+-- ARGV: model, worker
+local model, worker = unpack(ARGV)
+local lock = 'retort:sweeper:' .. model
+if redis.call('GET', lock) == worker then redis.call('DEL', lock) end
