@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import signal
 import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Thread
@@ -21,10 +23,11 @@ from contract.jobs import Jobs
 from contract.message import Lane
 from contract.model_store import ModelStore
 from contract.redis_client import connect
-from worker import celery_app
+from worker import celery_app, device
 from worker.batcher import Batcher
 from worker.cancellations import Cancellations
 from worker.committer import Committer
+from worker.device import Claim
 from worker.heartbeat import Heartbeat, Pulse
 from worker.inference import Inference
 from worker.keeper import Keeper
@@ -39,13 +42,16 @@ from worker.throughput import Throughput
 from worker.work import ChunkWork
 
 log = logging.getLogger(__name__)
+GPU_LOOK_S = 5.0
 
 
 class WorkerProcess:
     """A worker and its threads: Celery's hub and pool, inference, commit, keeper, heartbeat, reconciler."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, claim: Claim) -> None:
         self._settings = settings
+        self._claim = claim
+        _use_cores(settings, claim)
         self._host = socket.gethostname()
         self.id = f"{self._host}-{os.getpid()}-{secrets.token_hex(3)}"
         self._draining = False
@@ -55,7 +61,12 @@ class WorkerProcess:
         self._chunks = Chunks(client, settings, self.id)
         fleet = Fleet(client, settings)
         self._keeper = Keeper(
-            ModelStore(settings.models_dir), settings.model, self._load, self._model_ready, settings.reload_s, "cpu"
+            ModelStore(settings.models_dir),
+            settings.model,
+            self._load,
+            self._model_ready,
+            settings.reload_s,
+            claim.name,
         )
         self._inference = Inference(
             Batcher(settings.max_age_s), self._start_suspect, lambda work: self._committer.add(work), _is_out_of_memory
@@ -92,6 +103,8 @@ class WorkerProcess:
         self._keeper.start()
         self._cancellations.start()
         self._reconciler.start()
+        if self._claim.gpu is None and self._settings.device == "auto":
+            Thread(target=self._await_gpu, name="await-gpu", daemon=True).start()
         try:
             self._app.worker_main(celery_app.worker_arguments(self._settings))
         finally:
@@ -105,6 +118,15 @@ class WorkerProcess:
                 self._drain_thread.join()
             self._heartbeat.stop()
             log.info("worker %s has stopped", self.id)
+
+    def _await_gpu(self) -> None:
+        """A worker that found every GPU taken starts anew when one is free."""
+        if not device.list_gpus():
+            return
+        while not device.a_gpu_is_free(self._settings.claims_dir):
+            time.sleep(GPU_LOOK_S)
+        log.info("a GPU is free: this CPU worker drains and ends, to be started again on it")
+        signal.raise_signal(signal.SIGTERM)
 
     def _serve_metrics(self) -> None:
         READY.set_function(lambda: self._keeper.state is WorkerState.READY and not self._draining)
@@ -168,7 +190,7 @@ class WorkerProcess:
             host=self._host,
             pid=os.getpid(),
             state=WorkerState.DRAINING if self._draining else self._keeper.state,
-            device="cpu",
+            device=self._claim.name,
             precision=model.precision if model else None,
             model=self._settings.model,
             version=model.version if model else None,
@@ -176,6 +198,14 @@ class WorkerProcess:
             texts_per_s=rate.texts,
             bytes_per_s=rate.bytes,
         )
+
+
+def _use_cores(settings: WorkerSettings, claim: Claim) -> None:
+    if claim.gpu is None:
+        cores = len(os.sched_getaffinity(0))
+        threads = settings.cpu_threads or device.cpu_threads(settings.claims_dir, cores)
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        log.info("on the CPU with %d of %d cores", threads, cores)
 
 
 def _use_health(is_well: bool) -> None:
