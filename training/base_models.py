@@ -1,0 +1,21 @@
+"""Finding the base model that a name or a path means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from training import hugging_face, minilm
+from training.base_model import BaseModel
+from training.errors import BadBaseModel
+
+
+def load_base_model(name: str, downloads: Path) -> BaseModel:
+    """`minilm`, a folder, or the name of a folder in `downloads`. Raises BadBaseModel."""
+    if name == "minilm":
+        return minilm.load()
+    folder = next((path for path in (Path(name), downloads / name) if path.is_dir()), None)
+    if folder is None:
+        raise BadBaseModel(f"{name}: neither a folder nor a base model in {downloads}")
+    if (folder / hugging_face.WEIGHTS).exists():
+        return hugging_face.load(folder, folder.name)
+    raise BadBaseModel(f"{folder}: holds no model.safetensors")

@@ -1,0 +1,40 @@
+"""Writing files so that a crash at any instant leaves either the old or the new content, whole."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` by a file with `text`, at once, and survive a power cut afterwards."""
+    temporary = temporary_beside(path)
+    temporary.write_text(text, encoding="utf-8")
+    replace(temporary, path)
+
+
+def replace(temporary: Path, path: Path) -> None:
+    """Move a finished file into place: its content is on the disk before its name is."""
+    sync(temporary)
+    temporary.replace(path)
+    sync(path.parent)
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name in the same folder (renames do not cross file systems) that no other process uses."""
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+def sync(path: Path) -> None:
+    """Flush a file or a folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Flush every file and folder below `folder`, and itself."""
+    for path in [*folder.rglob("*"), folder]:
+        sync(path)

@@ -1,0 +1,29 @@
+"""What can go wrong while a model is made and that a person can do something about."""
+
+from __future__ import annotations
+
+from contract.errors import RetortError
+
+
+class BadBaseModel(RetortError):
+    """The pretrained model is missing, altered, of another kind, or has tensors that its configuration does not."""
+
+    code = "bad-base-model"
+
+
+class BadData(RetortError):
+    """The table of texts can't be read, lacks a column, or is too small or too damaged to learn from."""
+
+    code = "bad-data"
+
+
+class BadDownload(RetortError):
+    """A download failed, or what arrived is not what was asked for."""
+
+    code = "bad-download"
+
+
+class WorseModel(RetortError):
+    """The new version scores lower than the current one by more than the margin; it was not made current."""
+
+    code = "worse-model"

@@ -1,0 +1,89 @@
+"""AdamW: Adam (Kingma & Ba 2014) with decoupled weight decay (Loshchilov & Hutter 2017), warm-up and linear decay.
+
+Written here for speed on a CPU: a dense variable is updated by one fused kernel, and of an embedding table only the
+rows that the batch touched (as in "lazy" Adam), which Keras's optimizer does not do: half of a small BERT is its
+embedding table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from training.bert_compat import tf
+
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-6
+
+
+class AdamW:
+    """Holds two moments per variable and the number of updates; all of them are in `variables`, to be saved."""
+
+    def __init__(self, trained: Mapping[str, Any], weight_decay: float) -> None:
+        self._trained = trained
+        self._decay = {name: 0.0 if _undecayed(name) else weight_decay for name in trained}
+        self._first = {name: _zeros(variable) for name, variable in trained.items()}
+        self._second = {name: _zeros(variable) for name, variable in trained.items()}
+        self.updates = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        first = {f"first/{name}": slot for name, slot in self._first.items()}
+        second = {f"second/{name}": slot for name, slot in self._second.items()}
+        return {"updates": self.updates, **first, **second}
+
+    def apply(self, gradients: Sequence[Any], learning_rate: Any) -> None:
+        """Update each variable by its gradient (same order as `trained`); `learning_rate` is a float32 scalar.
+
+        Within a replica of a distribution strategy the gradients must be summed over the replicas before.
+        """
+        count = tf.cast(self.updates + 1, tf.float32)
+        powers = BETA_1**count, BETA_2**count
+        for name, gradient in zip(self._trained, gradients, strict=True):
+            update = _update_rows if isinstance(gradient, tf.IndexedSlices) else _update_whole
+            slots = self._trained[name], self._first[name], self._second[name]
+            update(slots, gradient, powers, learning_rate, learning_rate * self._decay[name])
+        self.updates.assign_add(1)
+
+
+def clip(gradients: Sequence[Any], norm: float) -> tuple[list[Any], Any]:
+    """The gradients scaled down so that their global norm is at most `norm`, and the norm that they had."""
+    clipped, found = tf.clip_by_global_norm(gradients, norm)
+    return clipped, found
+
+
+def learning_rate(step: int, steps: int, warmup: float, peak: float) -> float:
+    """The rate of `step` (from 0) of `steps`: rises linearly in the first `warmup` share, then falls linearly to 0."""
+    rising = int(steps * warmup)
+    if step < rising:
+        return peak * (step + 1) / rising
+    return peak * (steps - step) / max(steps - rising, 1)
+
+
+def _update_whole(slots: Any, gradient: Any, powers: Any, rate: Any, decay: Any) -> None:
+    variable, first, second = slots
+    variable.assign_sub(variable * decay)
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle, m=first.handle, v=second.handle, beta1_power=powers[0], beta2_power=powers[1],
+        lr=rate, beta1=BETA_1, beta2=BETA_2, epsilon=EPSILON, grad=gradient,
+    )  # fmt: skip
+
+
+def _update_rows(slots: Any, gradient: Any, powers: Any, rate: Any, decay: Any) -> None:
+    variable, first, second = slots
+    rows, place = tf.unique(gradient.indices)
+    summed = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(rows))
+    first_rows = BETA_1 * tf.gather(first, rows) + (1 - BETA_1) * summed
+    second_rows = BETA_2 * tf.gather(second, rows) + (1 - BETA_2) * tf.square(summed)
+    scaled = rate * tf.sqrt(1 - powers[1]) / (1 - powers[0])
+    step = scaled * first_rows / (tf.sqrt(second_rows) + EPSILON) + decay * tf.gather(variable, rows)
+    first.scatter_update(tf.IndexedSlices(first_rows, rows))
+    second.scatter_update(tf.IndexedSlices(second_rows, rows))
+    variable.scatter_sub(tf.IndexedSlices(step, rows))
+
+
+def _undecayed(name: str) -> bool:
+    return name.endswith(".bias") or "LayerNorm" in name
+
+
+def _zeros(variable: Any) -> Any:
+    return tf.Variable(tf.zeros_like(variable), trainable=False)

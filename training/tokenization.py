@@ -1,0 +1,51 @@
+"""Text to WordPiece ids, as the worker does it: the same library, the same options, the same truncation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+from contract.artifact import TokenizerOptions
+from training.base_model import vocabulary_tokens
+from training.errors import BadBaseModel
+
+Ids = NDArray[np.int32]
+
+PADDING, UNKNOWN, FIRST, LAST = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
+
+
+class TextTokenizer:
+    """BERT's tokenizer (Devlin et al. 2018). A special token's name inside a text is text, as in Google's own."""
+
+    def __init__(self, vocabulary: Path, options: TokenizerOptions) -> None:
+        """Raises BadBaseModel when the vocabulary lacks a token that BERT needs."""
+        ids = {token: number for number, token in enumerate(vocabulary_tokens(vocabulary))}
+        if missing := [token for token in (PADDING, UNKNOWN, FIRST, LAST) if token not in ids]:
+            raise BadBaseModel(f"{vocabulary}: has no {', '.join(missing)}")
+        if ids[PADDING]:
+            raise BadBaseModel(f"{vocabulary}: {PADDING} is token {ids[PADDING]}, BERT masks token 0")
+        self._first, self._last = ids[FIRST], ids[LAST]
+        self._tokenizer = Tokenizer(models.WordPiece(ids, unk_token=UNKNOWN))
+        self._tokenizer.normalizer = normalizers.BertNormalizer(
+            clean_text=True,
+            handle_chinese_chars=options.handle_chinese_chars,
+            strip_accents=options.strip_accents,
+            lowercase=options.lowercase,
+        )
+        self._tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+
+    def encode(self, texts: Sequence[str], max_length: int) -> list[Ids]:
+        """int32[tokens] per text, [CLS] and [SEP] included; what exceeds `max_length` is cut off at the end."""
+        return [np.array([self._first, *body[: max_length - 2], self._last], np.int32) for body in self._bodies(texts)]
+
+    def lengths(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Tokens of each whole text, [CLS] and [SEP] included."""
+        return np.array([len(body) + 2 for body in self._bodies(texts)], np.int64)
+
+    def _bodies(self, texts: Sequence[str]) -> list[list[int]]:
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [encoding.ids for encoding in encodings]

@@ -1,0 +1,100 @@
+"""The whole run: fine-tune, score, write the artifact, add it to the store."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from contract.artifact import Manifest, Provenance
+from training import baseline
+from training.base_model import BaseModel, Tensors
+from training.base_models import load_base_model
+from training.batches import bucket_lengths
+from training.calibration import fit_temperature
+from training.checkpoint import State
+from training.encoded import Encoded, encode
+from training.evaluate import Held, label_scores, scores
+from training.export import Trained, package_versions, write_artifact
+from training.fit import Parts, Run, load_weights
+from training.model import Classifier, predictor
+from training.recipe import Recipe
+from training.settings import TrainingSettings
+from training.store import Store
+from training.watch import TensorBoard, bar
+
+
+def train(recipe: Recipe, store: Store, settings: TrainingSettings, console: Console) -> Manifest:
+    """Make the recipe's model and add it to the store; whether it is served is left to the caller.
+
+    An interrupted run of the same recipe is continued. Raises BadBaseModel and BadArtifact.
+    """
+    base = load_base_model(recipe.base, settings.base_models_dir)
+    data = encode(recipe, base)
+    work = store.folder / f".training-{recipe.key}"
+    work.mkdir(parents=True, exist_ok=True)
+    logs = settings.logs_dir / recipe.name / recipe.key
+    with bar(console) as progress:
+        run = Run(base, _parts(data), recipe.parameters, work, [progress, TensorBoard(logs)])
+        state = run.fit()
+    with console.status("scoring"), store.staging() as staged:
+        trained = _trained(recipe, base, data, state, load_weights(run.best))
+        write_artifact(trained, staged)
+        manifest = store.add(staged)
+    shutil.rmtree(work)
+    return manifest
+
+
+def _parts(data: Encoded) -> Parts:
+    return Parts(data.part(data.parts.train), data.part(data.parts.validation), len(data.classes))
+
+
+def _trained(recipe: Recipe, base: BaseModel, data: Encoded, state: State, weights: Tensors) -> Trained:
+    started = time.monotonic()
+    held = _held_out(recipe, base, data, weights)
+    metrics = scores(held) | _baseline_scores(recipe, data) | {"test_texts": float(len(held.texts))}
+    return Trained(
+        name=recipe.name,
+        architecture=base.architecture,
+        tokenizer=base.tokenizer,
+        vocabulary=base.vocabulary,
+        tensors=weights,
+        labels=data.classes,
+        max_length=recipe.parameters.max_length,
+        held=held,
+        metrics=metrics,
+        provenance=_provenance(recipe, base, state.seconds + time.monotonic() - started),
+    )
+
+
+def _held_out(recipe: Recipe, base: BaseModel, data: Encoded, weights: Tensors) -> Held:
+    """The test part, scored in float32 by the exported weights; the temperature comes from the validation part."""
+    model = Classifier(base.architecture, len(data.classes), dropout=0.0)
+    model.load(weights)
+    predict = predictor(model, bucket_lengths(data.examples.lengths, recipe.parameters.buckets))
+    validation = data.part(data.parts.validation)
+    test = data.part(data.parts.test)
+    temperature = fit_temperature(predict(validation), validation.labels)
+    return Held(data.texts_of(data.parts.test), test.labels, predict(test), temperature)
+
+
+def _baseline_scores(recipe: Recipe, data: Encoded) -> dict[str, float]:
+    train, test = data.parts.train, data.parts.test
+    labels = data.examples.labels
+    predicted = baseline.predict(data.texts_of(train), labels[train], data.texts_of(test), recipe.parameters.seed)
+    return {f"baseline_{name}": score for name, score in label_scores(labels[test], predicted).items()}
+
+
+def _provenance(recipe: Recipe, base: BaseModel, seconds: float) -> Provenance:
+    return Provenance(
+        created=datetime.now(UTC),
+        base_model=recipe.base,
+        base_sha256=base.sha256,
+        data_sha256=recipe.table.sha256,
+        seed=recipe.parameters.seed,
+        hyperparameters=recipe.parameters.model_dump(),
+        packages=package_versions(),
+        duration_s=round(seconds, 1),
+    )
