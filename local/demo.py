@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from rich.console import Console
 
+from contract.errors import NoModel
 from contract.model_store import ModelStore
 from contract.settings import SharedSettings
 from local import stack
@@ -34,9 +35,11 @@ def run(port: int, console: Console) -> None:
 
 def train_unless_published(console: Console) -> None:
     settings = SharedSettings.load()
-    if ModelStore(settings.models_dir).versions(settings.model):
+    try:
+        ModelStore(settings.models_dir).current(settings.model)
         return
-    console.rule(f"Fine-tuning a BERT on {EXAMPLE}")
+    except NoModel:
+        console.rule(f"Fine-tuning a BERT on {EXAMPLE}")
     training = [sys.executable, "-m", "training", "train", "--data", EXAMPLE]
     if subprocess.run(training, cwd=ROOT).returncode != 0:
         raise StackError("training failed; what it printed above says why")
