@@ -27,7 +27,8 @@ WEIGHTS = "weights.safetensors"
 VOCABULARY = "vocab.txt"
 REQUIRED_FILES = frozenset({WEIGHTS, VOCABULARY})
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 

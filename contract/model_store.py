@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.artifact import MANIFEST
+from contract.artifact import MANIFEST, NAME_PATTERN
 from contract.errors import NoModel
 
 CURRENT = "CURRENT"
+VERSION = re.compile(NAME_PATTERN)
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,13 @@ class ModelStore:
 
     def current(self, name: str) -> str:
         """The version that is to be served. Raises NoModel when nothing is published under this name."""
+        path = self.root / name / CURRENT
         try:
-            version = (self.root / name / CURRENT).read_text(encoding="utf-8").strip()
+            version = path.read_text(encoding="utf-8", errors="replace").strip()
         except OSError as error:
             raise NoModel(f"no version of model {name!r} is published in {self.root}") from error
-        if not version:
-            raise NoModel(f"{self.root / name / CURRENT} is empty")
+        if not VERSION.fullmatch(version):
+            raise NoModel(f"{path} names no version: {version[:80]!r}")
         return version
 
     def path(self, name: str, version: str) -> Path:

@@ -84,14 +84,15 @@ class Inference:
         return self._thread.is_alive()
 
     def _loop(self) -> None:
-        while (batch := self._next()) is not None:
-            if self._may_run(batch):
-                self._batch_since = time.monotonic()
-                try:
+        try:
+            while (batch := self._next()) is not None:
+                if self._may_run(batch):
+                    self._batch_since = time.monotonic()
                     self._run(batch)
-                finally:
                     self.busy_total_s += self.busy_s()
                     self._batch_since = None
+        except Exception:
+            log.critical("the inference thread ends, and this worker with it", exc_info=True)
 
     def _next(self) -> Batch[Plan] | None:
         with self._changed:
@@ -142,7 +143,7 @@ class Inference:
             HALVED_BUDGETS.inc()
             log.warning("out of memory: batches have %d tokens at most from now on", self._max_tokens)
         elif len(texts) == 1:
-            self._fail(texts[0], error)
+            self._fail(model, texts[0], error)
             return
         middle = (len(texts) + 1) // 2
         for half in filter(None, (texts[:middle], texts[middle:])):
@@ -153,11 +154,17 @@ class Inference:
             else:
                 self._answer_all(model, half, rows)
 
-    def _fail(self, text: TextWork, error: Exception) -> None:
+    def _fail(self, model: Model, text: TextWork, error: Exception) -> None:
+        """Blame the text, once the device has shown that it still answers another: its first and last token.
+
+        Raises what is wrong with the device otherwise, so that the worker ends and the text is tried elsewhere.
+        """
+        if not np.isfinite(model.predict([text.ids[[0, -1]]], self._max_tokens)).all():
+            raise ArithmeticError("the device computes what is not a number") from error
         ticket = text.chunk.lease.ticket
         log.error("text %d of %s can't be predicted", text.index, ticket, exc_info=error)
         FAILED_TEXTS.inc()
-        detail = "the model failed on this text, and on no other of its batch"
+        detail = "the model failed on this text, and on no other"
         self._answer(text, text_error("text-failed", detail), failed=True)
 
     def _answer_all(self, model: Model, texts: Sequence[TextWork], rows: NDArray[np.float32]) -> None:
@@ -165,7 +172,7 @@ class Inference:
             raise AssertionError(f"{len(texts)} texts went in and {len(rows)} answers came out")
         for text, row in zip(texts, rows, strict=True):
             if not np.isfinite(row).all():
-                self._fail(text, ArithmeticError("a probability is not a number"))
+                self._fail(model, text, ArithmeticError("a probability is not a number"))
                 continue
             labels, options = model.manifest.labels, text.chunk.lease.options
             self._answer(text, prediction(row, labels, options, tokens=text.length, truncated=text.truncated))

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
 from contract.errors import BadArtifact, NoModel
 from contract.fleet import WorkerState
 from contract.model_store import CURRENT, ModelStore
 from worker.metrics import MODEL, REFUSED_VERSIONS, RELOADS
-from worker.model import Model
+
+if TYPE_CHECKING:
+    from worker.model import Model
 
 log = logging.getLogger(__name__)
+RETRY_S = 30.0
+"""While nothing is served, a refused version is tried again after this: what was wrong may have passed."""
 Sighting = tuple[str, int]
 """A version that CURRENT named, and when CURRENT was written: activating a refused version again tries it again."""
 
@@ -29,6 +35,7 @@ class Keeper:
         on_first: Callable[[], None],
         reload_s: float,
         device: str,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._name = name
@@ -36,8 +43,10 @@ class Keeper:
         self._on_first = on_first
         self._reload_s = reload_s
         self._device = device
+        self._clock = clock
         self._model: Model | None = None
         self._seen: Sighting | None = None
+        self._refused_at = float("-inf")
         self._complaint = ""
         self._stop = Event()
         self.state = WorkerState.WAITING_FOR_MODEL
@@ -64,7 +73,10 @@ class Keeper:
 
     def _loop(self) -> None:
         while not self._stop.is_set():
-            self.look()
+            try:
+                self.look()
+            except Exception:
+                log.exception("can't look for a new version, trying again")
             self._stop.wait(self._reload_s)
 
     def look(self) -> None:
@@ -74,11 +86,14 @@ class Keeper:
         except (NoModel, OSError) as error:
             self._complain(f"waiting for a model: {error}")
             return
-        if sighting == self._seen:
+        if sighting == self._seen and not self._is_worth_a_retry():
             return
         self._seen = sighting
         if self._model is None or self._model.version != sighting[0]:
             self._take(sighting[0])
+
+    def _is_worth_a_retry(self) -> bool:
+        return self._model is None and self._clock() - self._refused_at >= RETRY_S
 
     def _sight(self) -> Sighting:
         version = self._store.current(self._name)
@@ -90,6 +105,8 @@ class Keeper:
         log.info("loading %s version %s", self._name, version)
         try:
             model = self._load(self._store.path(self._name, version))
+            if model.version != version:
+                raise BadArtifact(f"the manifest of {version} says that it is version {model.version}")
         except BadArtifact as error:
             self._refuse(version, str(error))
         except Exception as error:
@@ -100,6 +117,7 @@ class Keeper:
 
     def _refuse(self, version: str, why: str) -> None:
         REFUSED_VERSIONS.inc()
+        self._refused_at = self._clock()
         self.refused[version] = why
         if self._model is None:
             self.state = WorkerState.WAITING_FOR_MODEL

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from contract.chunks import Chunks, Skipped
 from contract.errors import StoreUnavailable
@@ -17,8 +17,10 @@ from worker.committer import Committer
 from worker.inference import Inference
 from worker.lanes import Gates
 from worker.metrics import QUEUE_SECONDS, SKIPPED_TICKETS, TOKENIZE_SECONDS
-from worker.model import Model
 from worker.work import ChunkWork, TextWork
+
+if TYPE_CHECKING:
+    from worker.model import Model
 
 log = logging.getLogger(__name__)
 RETRY_S = 0.5

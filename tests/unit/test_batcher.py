@@ -1,0 +1,163 @@
+"""Which texts go next, held to a brute-force sort of everything that waits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contract.message import Lane
+from tests.stand_ins import MAX_LENGTH, EchoModel, chunk_work, text_works
+from worker import packing
+from worker.batcher import WINDOW, Batch, Batcher
+from worker.packing import Plan, Shape
+from worker.work import TextWork
+
+MAX_AGE_S = 2.0
+SHAPES = packing.shapes(MAX_LENGTH, 256)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def plan(_: object, lengths: Sequence[int]) -> Plan:
+    return packing.plan(lengths, SHAPES)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    after_s: float
+    lane: Lane
+    lengths: tuple[int, ...]
+    model: int
+    suspect: bool
+
+
+arrivals = st.lists(
+    st.builds(
+        Arrival,
+        after_s=st.sampled_from([0.001, 0.01, 0.5, 3.0]),
+        lane=st.sampled_from(list(Lane)),
+        lengths=st.lists(st.integers(2, MAX_LENGTH), min_size=1, max_size=6).map(tuple),
+        model=st.integers(0, 1),
+        suspect=st.booleans(),
+    ),
+    max_size=25,
+)
+MODELS = (EchoModel("old"), EchoModel("new"))
+
+
+def works(arrived: Arrival, number: int, now: float) -> list[TextWork]:
+    attempt = 2 if arrived.suspect else 1
+    work = chunk_work(MODELS[arrived.model], len(arrived.lengths), job=f"j{number}", lane=arrived.lane, attempt=attempt)
+    return text_works(work, [[7] * (length - 2) for length in arrived.lengths], now)
+
+
+def most_urgent_first(waiting: Sequence[TextWork], now: float) -> list[TextWork]:
+    """Overdue texts by age, then the interactive lane, then the bulk lane, each by age."""
+
+    def urgency(text: TextWork) -> tuple[int, float]:
+        if now - text.arrived >= MAX_AGE_S:
+            return 0, text.arrived
+        return (1 if text.chunk.lane is Lane.INTERACTIVE else 2), text.arrived
+
+    return sorted(waiting, key=urgency)
+
+
+def company(text: TextWork) -> tuple[str, str]:
+    return text.chunk.model.version, text.chunk.lease.ticket.job_id if text.chunk.lease.attempt > 1 else ""
+
+
+@settings(max_examples=200, deadline=None)
+@given(arrivals, st.lists(st.integers(0, 3), max_size=25))
+def test_every_text_goes_once_and_in_the_order_of_urgency(story: list[Arrival], takes: list[int]) -> None:
+    clock, waiting, taken = Clock(), list[TextWork](), list[TextWork]()
+    batcher = Batcher(MAX_AGE_S, clock)
+
+    def take() -> Batch[Plan] | None:
+        batch = batcher.take(plan)
+        if batch is not None:
+            ordered = most_urgent_first(waiting, clock.now)
+            expected = [text for text in ordered if company(text) == company(ordered[0])][:WINDOW]
+            assert [text.arrived for text in batch.offered] == [text.arrived for text in expected]
+            assert {id(text) for text in batch.offered} == {id(text) for text in expected}
+            chosen = [batch.offered[i] for i in packing.plan([text.length for text in batch.offered], SHAPES).texts]
+            assert batch.texts == chosen
+            assert batch.texts[0] is batch.offered[0]
+            for text in batch.texts:
+                waiting.remove(text)
+            taken.extend(batch.texts)
+        return batch
+
+    for number, arrived in enumerate(story):
+        clock.now += arrived.after_s
+        new = works(arrived, number, clock.now)
+        waiting += new
+        batcher.add(new)
+        for _ in range(takes[number] if number < len(takes) else 0):
+            take()
+    while take() is not None:
+        pass
+
+    assert len(batcher) == len(waiting) == 0
+    assert len({id(text) for text in taken}) == len(taken) == sum(len(arrived.lengths) for arrived in story)
+
+
+@given(arrivals, st.integers(0, 24))
+def test_removing_chunks_leaves_every_other_text(story: list[Arrival], doomed: int) -> None:
+    batcher = Batcher(MAX_AGE_S, Clock())
+    texts = [text for number, arrived in enumerate(story) for text in works(arrived, number, 0.0)]
+    batcher.add(texts)
+    removed = batcher.remove_chunks(lambda work: work.lease.ticket.job_id == f"j{doomed}")
+    assert [work.lease.ticket.job_id for work in removed] == ([f"j{doomed}"] if doomed < len(story) else [])
+    left = []
+    while batch := batcher.take(plan):
+        left += batch.texts
+    kept = [text for text in texts if text.chunk.lease.ticket.job_id != f"j{doomed}"]
+    assert sorted(map(id, left)) == sorted(map(id, kept))
+
+
+def test_a_bulk_text_goes_in_bounded_time_under_an_unending_interactive_load() -> None:
+    clock, batch_s, generator = Clock(), 0.1, np.random.default_rng(0)
+    batcher, waits = Batcher(MAX_AGE_S, clock), list[float]()
+    for step in range(400):
+        # Nine tenths of what the device can do; without the age bound, a full batch would mostly be interactive.
+        lengths = tuple(int(length) for length in generator.integers(8, 48, 8))
+        batcher.add(works(Arrival(0, Lane.INTERACTIVE, lengths, 0, False), 2 * step, clock.now))
+        if step % 10 == 0:
+            batcher.add(works(Arrival(0, Lane.BULK, (32,) * 4, 0, False), 2 * step + 1, clock.now))
+        batch = batcher.take(plan)
+        assert batch is not None
+        waits += [clock.now - text.arrived for text in batch.texts if text.chunk.lane is Lane.BULK]
+        clock.now += batch_s
+    assert len(waits) >= 150
+    assert max(waits) <= MAX_AGE_S + 5 * batch_s
+
+
+def test_a_lone_text_goes_at_once() -> None:
+    batcher, model = Batcher(MAX_AGE_S, Clock()), EchoModel()
+    [text] = text_works(chunk_work(model, 1), [[5]])
+    batcher.add([text])
+    batch = batcher.take(plan)
+    assert batch is not None
+    assert batch.texts == [text]
+    assert batch.plan.shape == Shape(1, 16)
+    assert batcher.take(plan) is None
+
+
+def test_the_age_is_that_of_the_oldest_text() -> None:
+    clock = Clock()
+    batcher = Batcher(MAX_AGE_S, clock)
+    assert batcher.oldest_age_s() == 0
+    batcher.add(text_works(chunk_work(EchoModel(), 1), [[5]], clock.now))
+    clock.now += 0.25
+    batcher.add(text_works(chunk_work(EchoModel(), 1, lane=Lane.BULK), [[5]], clock.now))
+    assert batcher.oldest_age_s() == 0.25

@@ -1,0 +1,202 @@
+"""The inference thread with a model whose answers tell the texts apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from queue import SimpleQueue
+from threading import Event
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contract.message import Lane
+from tests.stand_ins import POISON, EchoModel, chunk_work, echo, ids_of, text_works
+from worker.batcher import Batcher
+from worker.inference import LEAST_TOKENS, Inference
+from worker.packing import Plan
+from worker.work import ChunkWork
+
+PATIENCE_S = 10.0
+bodies = st.lists(st.integers(3, 600), max_size=40)
+
+
+class OutOfMemory(Exception):
+    pass
+
+
+class Rig:
+    """An inference thread and the chunks that it has completed."""
+
+    def __init__(self, start_suspect: Callable[[ChunkWork], bool] = lambda _: True) -> None:
+        self.completed: SimpleQueue[ChunkWork] = SimpleQueue()
+        self.inference = Inference(
+            Batcher(2.0), start_suspect, self.completed.put, lambda error: isinstance(error, OutOfMemory)
+        )
+
+    def add(self, work: ChunkWork, texts: Sequence[Sequence[int]]) -> ChunkWork:
+        self.inference.add(text_works(work, texts))
+        return work
+
+    def next(self) -> ChunkWork:
+        return self.completed.get(timeout=PATIENCE_S)
+
+
+@contextmanager
+def running(rig: Rig) -> Iterator[Rig]:
+    rig.inference.start()
+    yield rig
+    rig.inference.stop()
+
+
+def scores(work: ChunkWork) -> list[float | str]:
+    """Each text's score of the second label, or the code of its error."""
+    answers = [json.loads(answer) for answer in work.answers]
+    return [answer["error"]["code"] if "error" in answer else answer["scores"]["high"] for answer in answers]
+
+
+def expected(texts: Sequence[Sequence[int]]) -> list[float | str]:
+    return ["text-failed" if POISON in body else pytest.approx(echo(ids_of(*body))[1], abs=1e-6) for body in texts]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(list(Lane)), st.lists(bodies, min_size=1, max_size=12)), max_size=12))
+def test_every_chunk_gets_the_answers_of_its_own_texts(chunks: list[tuple[Lane, list[list[int]]]]) -> None:
+    rig, model, asked = Rig(), EchoModel(), dict[str, list[list[int]]]()
+    with running(rig):
+        for number, (lane, texts) in enumerate(chunks):
+            rig.add(chunk_work(model, len(texts), job=f"j{number}", lane=lane), texts)
+            asked[f"j{number}"] = texts
+        for _ in chunks:
+            work = rig.next()
+            assert scores(work) == expected(asked.pop(work.lease.ticket.job_id))
+    assert not asked
+
+
+@pytest.mark.parametrize("places", [[0], [99], [3, 4], [0, 50, 99]])
+def test_a_poisonous_text_alone_gets_the_error(places: list[int]) -> None:
+    texts = [[POISON] if place in places else [place + 3] * (place % 20) for place in range(100)]
+    rig, model = Rig(), EchoModel()
+    with running(rig):
+        rig.add(chunk_work(model, len(texts)), texts)
+        work = rig.next()
+    assert scores(work) == expected(texts)
+    assert work.errors == len(places)
+
+
+def test_a_probability_that_is_not_a_number_is_an_error_of_its_text() -> None:
+    class Overflowing(EchoModel):
+        def run(self, texts: Sequence[np.ndarray], plan: Plan) -> np.ndarray:  # type: ignore[type-arg]
+            rows = super().run(texts, plan)
+            rows[[9 in texts[index] for index in plan.texts]] = np.nan
+            return rows
+
+    rig = Rig()
+    with running(rig):
+        rig.add(chunk_work(Overflowing(), 3), [[5], [9], [6]])
+        work = rig.next()
+    assert scores(work) == [*expected([[5]]), "text-failed", *expected([[6]])]
+
+
+def test_out_of_memory_makes_batches_smaller_and_fails_no_text() -> None:
+    model, rig = EchoModel(batch_tokens=1024), Rig()
+    model.fault = lambda plan: OutOfMemory() if plan.shape.tokens > 200 else None
+    texts = [[place] * 20 for place in range(3, 103)]
+    with running(rig):
+        rig.add(chunk_work(model, len(texts)), texts)
+        assert scores(rig.next()) == expected(texts)
+        tried = len(model.batches)
+        rig.add(chunk_work(model, len(texts)), texts)
+        assert scores(rig.next()) == expected(texts)
+    assert all(sum(map(len, batch)) <= 200 for batch in model.batches[tried:])
+
+
+def test_a_device_that_fails_on_every_text_ends_the_thread_and_answers_nothing() -> None:
+    model, rig = EchoModel(), Rig()
+    model.fault = lambda _: RuntimeError("the device is gone")
+    rig.inference.start()
+    work = rig.add(chunk_work(model, 2), [[5], [6]])
+    rig.inference._thread.join(PATIENCE_S)
+    assert not rig.inference.is_alive()
+    assert work.answers == ["", ""]
+    assert rig.completed.empty()
+
+
+def test_memory_that_does_not_suffice_for_the_smallest_batch_ends_the_thread() -> None:
+    model, rig = EchoModel(batch_tokens=4 * LEAST_TOKENS), Rig()
+    model.fault = lambda _: OutOfMemory()
+    rig.inference.start()
+    rig.add(chunk_work(model, 2), [[5], [6]])
+    rig.inference._thread.join(PATIENCE_S)
+    assert not rig.inference.is_alive()
+
+
+def test_an_expired_chunk_is_settled_without_an_answer_and_without_the_device() -> None:
+    model, rig = EchoModel(), Rig()
+    expired = rig.add(chunk_work(model, 1, job="late", expires_in_ms=0), [[5]])
+    with running(rig):
+        rig.add(chunk_work(model, 1, job="early"), [[6]])
+        assert rig.next().lease.ticket.job_id == "early"
+        assert expired.settled.wait(PATIENCE_S)
+    assert expired.answers == [""]
+    assert len(model.batches) == 1
+
+
+def test_a_withdrawn_chunk_is_never_run() -> None:
+    model, rig = EchoModel(), Rig()
+    gone = rig.add(chunk_work(model, 1, job="gone"), [[5]])
+    kept = rig.add(chunk_work(model, 1, job="kept"), [[6]])
+    assert rig.inference.withdraw(lambda work: work is gone) == {gone}
+    with running(rig):
+        assert rig.next() is kept
+    assert [ids.tolist() for batch in model.batches for ids in batch] == [ids_of(6).tolist()]
+
+
+def test_a_chunk_with_a_failed_attempt_runs_alone_after_a_note_of_it() -> None:
+    noted: list[str] = []
+    model = EchoModel()
+
+    def note(work: ChunkWork) -> bool:
+        noted.append(f"{work.lease.ticket.job_id} after {len(model.batches)}")
+        return True
+
+    rig = Rig(note)
+    long = [[5] * 40] * 12
+    for job, attempt, texts in [("a", 1, [[5]]), ("suspect", 2, long), ("b", 1, [[6]]), ("other", 2, [[7]])]:
+        rig.add(chunk_work(model, len(texts), job=job, attempt=attempt), texts)
+    with running(rig):
+        order = [rig.next().lease.ticket.job_id for _ in range(4)]
+    assert sorted(order[:2]) == ["a", "b"]
+    assert order[2:] == ["suspect", "other"]
+    suspect_batches = len(model.batches) - 2
+    assert suspect_batches > 1
+    assert noted == ["suspect after 1", f"other after {1 + suspect_batches}"]
+
+
+def test_a_chunk_that_is_not_this_workers_any_more_is_not_run() -> None:
+    model, rig = EchoModel(), Rig(lambda _: False)
+    work = rig.add(chunk_work(model, 20, attempt=2), [[5] * 30] * 20)
+    with running(rig):
+        assert work.settled.wait(PATIENCE_S)
+    assert model.batches == []
+
+
+def test_the_time_on_the_device_is_known_while_a_batch_runs() -> None:
+    model, rig, started, go_on = EchoModel(), Rig(), Event(), Event()
+
+    def hang(_: Plan) -> None:
+        started.set()
+        go_on.wait(PATIENCE_S)
+
+    model.fault = hang
+    with running(rig):
+        rig.add(chunk_work(model, 1), [[5]])
+        assert started.wait(PATIENCE_S)
+        assert rig.inference.busy_s() > 0
+        go_on.set()
+        rig.next()
+    assert rig.inference.busy_s() == 0
+    assert rig.inference.busy_total_s > 0
