@@ -19,6 +19,9 @@ from contract.settings import SharedSettings
 _FOLDER = Path(__file__).parent / "scripts"
 _PRELUDE = (_FOLDER / "prelude.lua").read_text(encoding="utf-8")
 
+REDIS_STATES = ("OOM", "MISCONF", "READONLY", "NOREPLICAS", "not allowed when used memory")
+"""What Redis says when it is in no state to write."""
+
 Call = tuple[Sequence[str], Sequence[Any]]
 
 
@@ -39,11 +42,20 @@ def connect(settings: SharedSettings, max_connections: int = 64) -> redis.Redis:
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Turn every failure of Redis into StoreUnavailable, which says what Redis said."""
+    """Turn every failure of Redis into StoreUnavailable, which says what Redis said.
+
+    A script that fails on what it finds is a fault of this program, not of Redis: trying again would not help.
+    """
     try:
         yield
     except RedisError as error:
+        if _is_fault_of_a_script(error):
+            raise
         raise StoreUnavailable(f"Redis: {error}") from error
+
+
+def _is_fault_of_a_script(error: RedisError) -> bool:
+    return "user_script" in str(error) and not any(state in str(error) for state in REDIS_STATES)
 
 
 class Script:

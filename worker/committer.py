@@ -54,8 +54,16 @@ class Committer:
                     break
                 item = self._complete.get()
             stopping = item is None
-            if group:
-                self._commit(group)
+            if group and not self._commit_or_end(group):
+                return
+
+    def _commit_or_end(self, group: Sequence[ChunkWork]) -> bool:
+        try:
+            self._commit(group)
+        except Exception:
+            log.critical("the commit thread ends, and this worker with it", exc_info=True)
+            return False
+        return True
 
     def _commit(self, group: Sequence[ChunkWork]) -> None:
         commits = [_commit_of(work) for work in group]

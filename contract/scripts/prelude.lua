@@ -1,4 +1,4 @@
--- Shared by every script of this folder (contract/redis_scripts.py puts it in front of each).
+-- Shared by every script of this folder (contract/redis_client.py puts it in front of each).
 -- The job record is one hash, retort:job:<id>. Its fields for chunk n:
 --   c:<n>  "state|attempts|worker|texts|bytes", state one of queued, leased, running, committed, dead, dropped
 --   t:<n>  the texts, a JSON array, until they are committed     r:<n>  the result, JSON     e:<n>  why it is dead

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from queue import SimpleQueue
 from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from contract.message import Lane
 from tests.stand_ins import POISON, EchoModel, chunk_work, echo, ids_of, text_works
@@ -58,7 +60,7 @@ def scores(work: ChunkWork) -> list[float | str]:
     return [answer["error"]["code"] if "error" in answer else answer["scores"]["high"] for answer in answers]
 
 
-def expected(texts: Sequence[Sequence[int]]) -> list[float | str]:
+def expected(texts: Sequence[Sequence[int]]) -> list[Any]:
     return ["text-failed" if POISON in body else pytest.approx(echo(ids_of(*body))[1], abs=1e-6) for body in texts]
 
 
@@ -89,7 +91,7 @@ def test_a_poisonous_text_alone_gets_the_error(places: list[int]) -> None:
 
 def test_a_probability_that_is_not_a_number_is_an_error_of_its_text() -> None:
     class Overflowing(EchoModel):
-        def run(self, texts: Sequence[np.ndarray], plan: Plan) -> np.ndarray:  # type: ignore[type-arg]
+        def run(self, texts: Sequence[NDArray[np.int32]], plan: Plan) -> NDArray[np.float32]:
             rows = super().run(texts, plan)
             rows[[9 in texts[index] for index in plan.texts]] = np.nan
             return rows

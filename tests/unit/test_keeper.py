@@ -1,0 +1,172 @@
+"""Which version is served, with real artifacts of which only the files are checked."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from contract.artifact import MANIFEST, WEIGHTS, Manifest, verify
+from contract.errors import NoModel
+from contract.fleet import WorkerState
+from contract.model_store import CURRENT, ModelStore
+from tests.stand_ins import as_any
+from tests.tiny_artifact import point_current_to, write_tiny_artifact
+from worker.keeper import RETRY_S, Keeper
+
+V1, V2, V3 = "20260101t000000-000001", "20260102t000000-000002", "20260103t000000-000003"
+
+
+class Loaded:
+    def __init__(self, manifest: Manifest) -> None:
+        self.version = manifest.version
+        self.precision = "float32"
+
+
+class Rig:
+    """A keeper whose clock and looks are the test's."""
+
+    def __init__(self, models: Path) -> None:
+        self.models = models
+        self.now = 0.0
+        self.loads: list[str] = []
+        self.firsts = 0
+        self.fault: Exception | None = None
+        self.keeper = Keeper(
+            ModelStore(models), "tiny", as_any(self._load), self._first, 1.0, "cpu", clock=lambda: self.now
+        )
+
+    def _load(self, folder: Path) -> Loaded:
+        self.loads.append(folder.name)
+        if self.fault:
+            raise self.fault
+        return Loaded(verify(folder))
+
+    def _first(self) -> None:
+        self.firsts += 1
+
+    def publish(self, version: str, seed: int = 0) -> Path:
+        return write_tiny_artifact(self.models, version=version, seed=seed)
+
+    def served(self) -> str | None:
+        self.keeper.look()
+        return self.keeper.loaded.version if self.keeper.loaded else None
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    return Rig(tmp_path)
+
+
+def corrupt(folder: Path) -> None:
+    with (folder / WEIGHTS).open("r+b") as file:
+        file.seek(-4, 2)
+        file.write(b"\xff\xff\xff\xff")
+
+
+def test_a_worker_waits_for_the_first_model_and_then_serves_it(rig: Rig) -> None:
+    assert (rig.served(), rig.keeper.state) == (None, WorkerState.WAITING_FOR_MODEL)
+    with pytest.raises(NoModel):
+        _ = rig.keeper.model
+    rig.publish(V1)
+    assert (rig.served(), rig.keeper.state) == (V1, WorkerState.READY)
+    assert rig.firsts == 1
+
+
+def test_a_new_version_replaces_the_old_one_and_a_rollback_brings_it_back(rig: Rig) -> None:
+    rig.publish(V1)
+    assert rig.served() == V1
+    rig.publish(V2, seed=1)
+    assert rig.served() == V2
+    point_current_to(rig.models, "tiny", V1)
+    assert rig.served() == V1
+    assert rig.loads == [V1, V2, V1]
+    assert rig.firsts == 1
+
+
+def test_nothing_is_loaded_again_while_current_stays(rig: Rig) -> None:
+    rig.publish(V1)
+    for _ in range(5):
+        rig.served()
+    assert rig.loads == [V1]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (corrupt, "sha256"),
+        (lambda folder: (folder / MANIFEST).unlink(), "No such file"),
+        (lambda folder: (folder / WEIGHTS).unlink(), "No such file"),
+        (lambda folder: (folder / MANIFEST).write_text('{"schema_version": 2}'), "schema_version"),
+        (lambda folder: (folder / MANIFEST).write_bytes(b"\x00\xff"), "the whole document"),
+        (shutil.rmtree, "No such file"),
+    ],
+    ids=["corrupt", "no-manifest", "half-copied", "wrong-schema", "garbage", "missing"],
+)
+def test_a_bad_version_is_refused_with_its_reason_and_the_old_one_serves(rig: Rig, spoil, why) -> None:  # type: ignore[no-untyped-def]
+    rig.publish(V1)
+    rig.served()
+    spoil(rig.publish(V2))
+    assert rig.served() == V1
+    assert why in rig.keeper.refused[V2]
+    assert rig.keeper.state is WorkerState.READY
+
+
+def test_any_other_failure_to_load_is_a_refusal_too(rig: Rig) -> None:
+    rig.publish(V1)
+    rig.served()
+    rig.fault = MemoryError("no room for a second model")
+    rig.publish(V2)
+    assert rig.served() == V1
+    assert rig.keeper.refused == {V2: "MemoryError: no room for a second model"}
+
+
+def test_a_version_that_says_that_it_is_another_is_refused(rig: Rig) -> None:
+    shutil.copytree(rig.publish(V1), rig.models / "tiny" / V2)
+    rig.served()
+    point_current_to(rig.models, "tiny", V2)
+    assert rig.served() == V1
+    assert V1 in rig.keeper.refused[V2]
+
+
+def test_a_refused_version_is_tried_again_when_it_is_activated_again(rig: Rig) -> None:
+    rig.publish(V1)
+    rig.served()
+    good = rig.publish(V2)
+    kept = (good / WEIGHTS).read_bytes()
+    corrupt(good)
+    assert rig.served() == V1
+    (good / WEIGHTS).write_bytes(kept)
+    assert rig.served() == V1
+    point_current_to(rig.models, "tiny", V2)
+    assert rig.served() == V2
+    assert rig.keeper.refused == {}
+
+
+def test_while_nothing_is_served_a_refused_version_is_tried_again_by_itself(rig: Rig) -> None:
+    folder = rig.publish(V1)
+    kept = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(kept[: len(kept) // 2])
+    assert rig.served() is None
+    assert rig.keeper.state is WorkerState.WAITING_FOR_MODEL
+    (folder / WEIGHTS).write_bytes(kept)
+    rig.now += RETRY_S - 1
+    assert rig.served() is None
+    rig.now += 1
+    assert rig.served() == V1
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"../../etc", b"a" * 5000])
+def test_a_current_that_names_no_version_changes_nothing(rig: Rig, content: bytes) -> None:
+    rig.publish(V1)
+    rig.served()
+    (rig.models / "tiny" / CURRENT).write_bytes(content)
+    assert rig.served() == V1
+
+
+def test_a_version_that_is_deleted_while_it_is_served_goes_on(rig: Rig) -> None:
+    folder = rig.publish(V1)
+    rig.served()
+    shutil.rmtree(folder)
+    assert rig.served() == V1

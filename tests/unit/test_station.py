@@ -1,0 +1,198 @@
+"""A message's way through the worker, with a store that hands out leases and a model that echoes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from threading import Event, Thread
+from types import SimpleNamespace
+
+import pytest
+
+from contract.chunks import Skipped
+from contract.errors import StoreUnavailable
+from contract.job import Commit, Lease
+from contract.message import Lane, Ticket
+from contract.prediction import Options
+from tests.stand_ins import EchoModel, as_any, echo, ids_of
+from worker import station as station_module
+from worker.batcher import Batcher
+from worker.committer import Committer
+from worker.inference import Inference
+from worker.lanes import Bar, Gates
+from worker.station import Station
+from worker.tokenization import Encoded
+
+PATIENCE_S = 10.0
+MAX_TOKENS = 20
+
+
+class Numbers:
+    """A tokenizer of texts that are numbers: "3 4" is the tokens 3 and 4."""
+
+    def encode(self, texts: Sequence[str], truncate: str = "right") -> list[Encoded]:
+        made = []
+        for text in texts:
+            ids = ids_of(*map(int, text.split()))
+            fits = len(ids) <= MAX_TOKENS
+            made.append(Encoded(ids if fits else ids[: 0 if truncate == "error" else MAX_TOKENS], len(ids)))
+        return made
+
+
+class Store:
+    """Leases the chunks that it was given, each once, and keeps their results."""
+
+    def __init__(self) -> None:
+        self.chunks: dict[Ticket, Sequence[str]] = {}
+        self.options = Options(scores=True)
+        self.results: dict[Ticket, str] = {}
+        self.leased: list[Ticket] = []
+        self.away = 0
+
+    def lease(self, tickets: Sequence[Ticket]) -> list[Lease | Skipped]:
+        if self.away:
+            self.away -= 1
+            raise StoreUnavailable("Redis: away")
+        return [self._lease(ticket) for ticket in tickets]
+
+    def _lease(self, ticket: Ticket) -> Lease | Skipped:
+        if ticket not in self.chunks:
+            return Skipped(ticket, "gone")
+        self.leased.append(ticket)
+        texts = tuple(self.chunks[ticket])
+        return Lease(ticket, 1, "m", Lane.INTERACTIVE, self.options, 60_000, 0, 0, texts)
+
+    def commit(self, commits: Sequence[Commit]) -> list[bool]:
+        self.results.update({commit.ticket: commit.result for commit in commits})
+        return [True] * len(commits)
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.store, self.gates, model = Store(), Gates(), as_any(EchoModel())
+        model.tokenizer, model.manifest.max_length = Numbers(), MAX_TOKENS
+        self.gates.configure({Lane.INTERACTIVE: 1000, Lane.BULK: 1000}, on_open=lambda: None)
+        self.gates.lift(Bar.NO_MODEL)
+        self.committer = Committer(as_any(self.store), lambda *_: None)
+        self.inference = Inference(Batcher(2.0), lambda _: True, self.committer.add, lambda _: False)
+        self.station = Station(
+            as_any(self.store), SimpleNamespace(model=model), self.inference, self.committer, self.gates
+        )
+
+    def held_tokens(self) -> int:
+        return sum(self.gates._held.values())
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    made = Rig()
+    made.committer.start()
+    made.inference.start()
+    yield made
+    made.inference.stop()
+    made.committer.stop()
+
+
+@pytest.fixture
+def idle_rig() -> Iterator[Rig]:
+    """One whose device never runs."""
+    made = Rig()
+    made.committer.start()
+    yield made
+    made.committer.stop()
+
+
+def in_thread(work: Callable[[], None]) -> Thread:
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def until(condition: Callable[[], bool]) -> None:
+    pause = Event()
+    for _ in range(int(PATIENCE_S / 0.005)):
+        if condition():
+            return
+        pause.wait(0.005)
+    raise AssertionError("it never came to be")
+
+
+def test_a_message_returns_when_the_answers_of_all_its_chunks_are_stored(rig: Rig) -> None:
+    rig.store.chunks = {Ticket("a", 0): ["3 4", "5"], Ticket("b", 0): ["6"], Ticket("c", 1): ["7 8 9"]}
+    rig.station.process([*rig.store.chunks, Ticket("gone", 0)])
+    for ticket, texts in rig.store.chunks.items():
+        predictions = json.loads(rig.store.results[ticket])["predictions"]
+        high = [prediction["scores"]["high"] for prediction in predictions]
+        assert high == pytest.approx([echo(ids_of(*map(int, text.split())))[1] for text in texts], abs=1e-6)
+    assert rig.held_tokens() == 0
+    assert rig.station.held() == set()
+
+
+def test_empty_and_overlong_texts_get_their_error_and_the_others_their_answer(rig: Rig) -> None:
+    rig.store.options = Options(truncate="error")
+    rig.store.chunks = {Ticket("a", 0): ["", "5", " ".join(["5"] * 30), "  "]}
+    rig.station.process(list(rig.store.chunks))
+    answers = json.loads(rig.store.results[Ticket("a", 0)])["predictions"]
+    assert [answer.get("error", {}).get("code") for answer in answers] == [
+        "empty-text",
+        None,
+        "text-too-long",
+        "empty-text",
+    ]
+    assert answers[2]["error"]["detail"] == "the text has 32 tokens, the model reads 20"
+
+
+def test_a_chunk_of_nothing_but_errors_is_stored_without_the_device(idle_rig: Rig) -> None:
+    idle_rig.store.chunks = {Ticket("a", 0): ["", " "]}
+    idle_rig.station.process(list(idle_rig.store.chunks))
+    assert Ticket("a", 0) in idle_rig.store.results
+
+
+def test_a_cut_text_says_so(rig: Rig) -> None:
+    rig.store.chunks = {Ticket("a", 0): [" ".join(["5"] * 30)]}
+    rig.station.process(list(rig.store.chunks))
+    [answer] = json.loads(rig.store.results[Ticket("a", 0)])["predictions"]
+    assert (answer["truncated"], answer["tokens"]) == (True, MAX_TOKENS)
+
+
+def test_leasing_waits_for_redis(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(station_module, "RETRY_S", 0.01)
+    rig.store.chunks, rig.store.away = {Ticket("a", 0): ["5"]}, 3
+    rig.station.process(list(rig.store.chunks))
+    assert Ticket("a", 0) in rig.store.results
+
+
+def test_a_chunk_that_can_not_be_read_does_not_stop_its_neighbours(rig: Rig) -> None:
+    rig.store.chunks = {Ticket("a", 0): ["not a number"], Ticket("b", 0): ["5"]}
+    rig.station.process(list(rig.store.chunks))
+    assert list(rig.store.results) == [Ticket("b", 0)]
+    assert rig.held_tokens() == 0
+    assert rig.station.held() == set()
+
+
+def test_a_second_message_for_a_chunk_that_is_held_returns_at_once(idle_rig: Rig) -> None:
+    rig, ticket = idle_rig, Ticket("a", 0)
+    rig.store.chunks = {ticket: ["5"]}
+    first = in_thread(lambda: rig.station.process([ticket]))
+    until(lambda: len(rig.inference._batcher) == 1)
+    rig.station.process([ticket])
+    assert rig.store.leased == [ticket]
+    assert rig.station.held() == {ticket}
+    rig.inference.start()
+    first.join(PATIENCE_S)
+    rig.inference.stop()
+    assert ticket in rig.store.results
+
+
+def test_a_dropped_chunk_lets_its_message_go_and_frees_its_room(idle_rig: Rig) -> None:
+    rig = idle_rig
+    rig.store.chunks = {Ticket("a", 0): ["5"], Ticket("b", 0): ["6"]}
+    messages = [in_thread(lambda t=ticket: rig.station.process([t])) for ticket in rig.store.chunks]  # type: ignore[misc]
+    until(lambda: rig.held_tokens() == 6)
+    dropped = rig.station.drop(lambda work: work.lease.ticket.job_id == "a")
+    assert [work.lease.ticket for work in dropped] == [Ticket("a", 0)]
+    messages[0].join(PATIENCE_S)
+    until(lambda: rig.held_tokens() == 3)
+    assert rig.station.held() == {Ticket("b", 0)}
+    rig.station.drop(lambda _: True)
+    messages[1].join(PATIENCE_S)
