@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 import redis
 
@@ -12,6 +16,7 @@ from contract.fleet import Fleet, WorkerState, WorkerStatus
 from contract.job import Backlog, Commit, Lease, NewJob, Snapshot, State, StoredChunk
 from contract.jobs import Admitted, Bounds, Conflict, Jobs, Refused
 from contract.message import Lane, Ticket
+from contract.prediction import Options
 from contract.settings import SharedSettings
 
 ROOMY = Bounds(texts=10_000, bytes=10_000_000)
@@ -34,7 +39,8 @@ def beat(store: redis.Redis, settings: SharedSettings, worker: str) -> None:
 
 
 def submit(jobs: Jobs, texts: list[str], bounds: Bounds = ROOMY, **more: object) -> Admitted:
-    job = NewJob(jobs.new_id(jobs.now_ms()), "m", Lane.INTERACTIVE, texts, **{"deadline_ms": 60_000, **more})  # type: ignore[arg-type]
+    fields: dict[str, Any] = {"model": "m", "lane": Lane.INTERACTIVE, "deadline_ms": 60_000, **more}
+    job = NewJob(id=jobs.new_id(jobs.now_ms()), texts=texts, **fields)
     [admission] = jobs.submit([(job, bounds)])
     assert isinstance(admission, Admitted)
     return admission
@@ -267,3 +273,12 @@ def test_scripts_survive_a_redis_that_forgot_them(jobs: Jobs, store: redis.Redis
     submit(jobs, ["a"])
     store.script_flush()
     submit(jobs, ["b"])
+
+
+def test_the_record_lies_in_redis_as_documented(jobs: Jobs, store: redis.Redis) -> None:
+    admitted = submit(jobs, ["one", "zwei"], model="default", options=Options(top_k=2), caller="me")
+    record = store.hgetall(f"retort:job:{admitted.id}")
+    times = {"created", "deadline"}
+    assert times <= record.keys()
+    golden = json.loads((Path(__file__).parents[1] / "golden" / "job_record.json").read_text(encoding="utf-8"))
+    assert {name: value for name, value in record.items() if name not in times} == golden
