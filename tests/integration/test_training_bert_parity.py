@@ -1,0 +1,130 @@
+"""bert-for-tf2's layer is the reference BERT: held to numbers of two independent implementations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from contract.artifact import Architecture
+from tests import reference_bert, tiny_artifact
+from training import minilm
+from training.base_model import BaseModel
+from training.bert_compat import tf
+from training.model import Classifier, initial_classifier
+from training.tokenization import TextTokenizer
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden/minilm_reference.json").read_bytes())
+TEXTS = [each["text"] for each in GOLDEN["texts"]]
+
+
+@pytest.fixture(scope="module")
+def base() -> BaseModel:
+    return minilm.load()
+
+
+@pytest.fixture(scope="module")
+def states(base: BaseModel) -> NDArray[np.float32]:
+    """float32[texts, length, hidden] of the golden texts, padded to one batch as in the reference."""
+    ids = [each["ids"] for each in GOLDEN["texts"]]
+    padded = np.zeros((len(ids), max(map(len, ids))), np.int32)
+    for row, text in enumerate(ids):
+        padded[row, : len(text)] = text
+    encoder = _with_weights(base, "float32").bert
+    found: NDArray[np.float32] = encoder([padded, np.zeros_like(padded)]).numpy()
+    return found
+
+
+def _with_weights(base: BaseModel, precision: str) -> Classifier:
+    model = Classifier(base.architecture, 2, dropout=0.1, precision=precision)
+    tensors = {f"bert.{name}": tensor for name, tensor in base.tensors.items()}
+    model.load(tensors | initial_classifier(base.architecture, 2, seed=0))
+    return model
+
+
+def test_texts_become_the_ids_that_hugging_face_gives_them(base: BaseModel) -> None:
+    encoded = TextTokenizer(base.vocabulary, base.tokenizer).encode(TEXTS, max_length=64)
+
+    assert [ids.tolist() for ids in encoded] == [each["ids"] for each in GOLDEN["texts"]]
+
+
+@pytest.mark.parametrize("number", range(len(TEXTS)))
+def test_states_of_a_padded_batch_equal_hugging_faces(states: NDArray[np.float32], number: int) -> None:
+    expected = GOLDEN["texts"][number]
+    own = states[number, : len(expected["ids"])]
+
+    np.testing.assert_allclose(own[0, :8], expected["first_token"], atol=5e-6)
+    np.testing.assert_allclose(own[-1, :8], expected["last_token"], atol=5e-6)
+    np.testing.assert_allclose(own.mean(axis=0)[:8], expected["mean_over_tokens"], atol=5e-6)
+
+
+def test_pooled_output_equals_hugging_faces(base: BaseModel, states: NDArray[np.float32]) -> None:
+    weight, bias = base.tensors["pooler.dense.weight"], base.tensors["pooler.dense.bias"]
+
+    pooled = np.tanh(states[:, 0] @ weight.T + bias)
+
+    expected = [each["pooled"] for each in GOLDEN["texts"]]
+    np.testing.assert_allclose(pooled[:, :8], expected, atol=5e-6)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"activation": "gelu_tanh"},
+        {"layer_norm_eps": 1e-2},
+        {"num_attention_heads": 8},
+    ],
+    ids=["as_is", "tanh_gelu", "large_epsilon", "more_heads"],
+)
+def test_classifier_equals_the_plain_numpy_bert_for_every_architecture(change: dict[str, Any]) -> None:
+    architecture = Architecture.model_validate(tiny_artifact.tiny_architecture().model_dump() | change)
+    weights = tiny_artifact.random_weights(architecture, labels=3, seed=1)
+    model = Classifier(architecture, 3, dropout=0.1)
+    model.load(weights)
+    texts = [[2, 9, 11, 3], [2, 40, 3], [2, *range(20, 30), 3]]
+
+    for length in (12, 16):  # the same variables, two static lengths
+        padded = tf.constant([text + [0] * (length - len(text)) for text in texts])
+        expected = [reference_bert.logits(weights, architecture, text) for text in texts]
+        np.testing.assert_allclose(model.logits(padded).numpy(), expected, atol=2e-5)
+
+
+def test_weights_that_go_in_come_out() -> None:
+    architecture = tiny_artifact.tiny_architecture()
+    weights = tiny_artifact.random_weights(architecture, labels=3, seed=2)
+    model = Classifier(architecture, 3, dropout=0.1)
+
+    model.load(weights)
+
+    found = model.tensors()
+    assert found.keys() == weights.keys()
+    assert all(np.array_equal(found[name], weights[name]) for name in weights)
+
+
+def test_bfloat16_products_give_nearly_the_same_logits(base: BaseModel) -> None:
+    ids = tf.constant([GOLDEN["texts"][1]["ids"]])
+
+    exact = _with_weights(base, "float32").bert([ids, tf.zeros_like(ids)]).numpy()
+    rounded = _with_weights(base, "bfloat16").bert([ids, tf.zeros_like(ids)]).numpy()
+
+    assert 0 < np.abs(exact - rounded).max() < 0.05
+
+
+def test_dropout_depends_on_seed_and_step_alone() -> None:
+    architecture = tiny_artifact.tiny_architecture()
+    model = Classifier(architecture, 3, dropout=0.5)
+    ids = tf.constant([[2, 9, 11, 3]])
+
+    def logits(seed: int, step: int) -> list[float]:
+        model.seed_dropout(seed, tf.constant(step, tf.int64))
+        first: list[float] = model.logits(ids, training=True).numpy()[0].tolist()
+        return first
+
+    assert logits(1, 1) == logits(1, 1)
+    assert logits(1, 1) != logits(1, 2)
+    assert logits(1, 1) != logits(2, 1)
