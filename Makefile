@@ -6,10 +6,10 @@ TENSORBOARD_PORT ?= 6006
 API_PORT ?= $(PORT)
 DATA ?= examples/questions.csv
 BASE ?= minilm
-BASE_MODEL_PREFIX ?= multi_cased_L-12_H-768_A-12
 # `cpu` or `gpu`: which TensorFlow is installed, each in an environment of its own. GPU=0 trains on the first GPU.
 DEVICE ?= $(if $(GPU),gpu,cpu)
-COMPOSE ?= docker-compose
+COMPOSE ?= $(shell command -v docker-compose || echo docker compose)
+COMPOSE_FILES := -f docker-compose.yml $(if $(filter gpu,$(DEVICE)),-f docker-compose.gpu.yml)
 
 VENV := .venv$(if $(filter gpu,$(DEVICE)),-gpu)
 BIN := $(VENV)/bin
@@ -21,6 +21,7 @@ PACKAGES = $(patsubst %/,%,$(dir $(wildcard */__init__.py)))
 export PORT
 
 .DEFAULT_GOAL := help
+.PHONY: help install demo status logs down train build_dev build_api start_api test lint typecheck format lock
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -28,7 +29,6 @@ help: ## this list
 
 ## Without Docker
 
-.PHONY: help install demo status logs down test lint typecheck format lock train download_base_bert download_data
 install: $(INSTALLED) ## the Python environment, .venv
 
 demo: $(INSTALLED) ## train the example, serve it on PORT=8000, and ask it two questions
@@ -44,6 +44,22 @@ down: $(INSTALLED) ## stop what `make demo` started; the model and the jobs stay
 	@$(BIN)/python -m local down
 
 ## Training
+train: $(INSTALLED) ## fine-tune on DATA=FILE.csv from BASE=minilm, on GPU=0 if given, with TensorBoard beside it
+	@mkdir -p run/logs logs
+	@$(BIN)/tensorboard --logdir logs --port $(TENSORBOARD_PORT) >run/logs/tensorboard.log 2>&1 & \
+	trap "kill $$! 2>/dev/null" EXIT INT TERM; \
+	echo "TensorBoard: http://127.0.0.1:$(TENSORBOARD_PORT)"; \
+	$(BIN)/python -m training train --data $(DATA) --base $(BASE) $(if $(GPU),--gpu $(GPU)) $(OPTIONS)
+
+## With Docker (DEVICE=gpu for the images with CUDA)
+build_dev: ## the image that trains and works
+	$(COMPOSE) $(COMPOSE_FILES) build worker
+
+build_api: ## the image of the API
+	$(COMPOSE) $(COMPOSE_FILES) build api
+
+start_api: ## API, worker and Redis on API_PORT=8000, in the background
+	PORT=$(API_PORT) $(COMPOSE) $(COMPOSE_FILES) up -d api worker
 
 ## Working on Retort
 
@@ -63,9 +79,9 @@ format: $(INSTALLED) ## put the code in shape
 	$(BIN)/ruff format
 
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
-	--build-constraints requirements/build.txt --custom-compile-command "make lock" $(LOCK_OPTIONS)
+	--build-constraints requirements/build.txt --custom-compile-command "make lock" $(OPTIONS)
 CPU := --override requirements/cpu-overrides.txt
-lock: $(BIN)/uv ## resolve and hash requirements/*.txt anew (LOCK_OPTIONS=--upgrade for newer versions)
+lock: $(BIN)/uv ## resolve and hash requirements/*.txt anew (OPTIONS=--upgrade for newer versions)
 	$(COMPILE) --group bootstrap -o requirements/bootstrap.txt
 	$(COMPILE) --group build -o requirements/build.txt
 	$(COMPILE) --group minilm --no-deps -o requirements/minilm.txt

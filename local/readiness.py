@@ -27,7 +27,8 @@ def reason_not_ready(ports: Ports) -> str | None:
         return "the API is starting"
     if answer.status_code == httpx.codes.OK:
         return None
-    return "; ".join(answer.json()["reasons"])
+    reasons: list[str] = answer.json()["reasons"]
+    return "; ".join(reasons[1:] or reasons)  # the first sums up, the others say it of each worker
 
 
 def wait_until_ready(ports: Ports, console: Console) -> None:
@@ -38,7 +39,7 @@ def wait_until_ready(ports: Ports, console: Console) -> None:
     with console.status("starting") as status:
         while (reason := reason_not_ready(ports)) is not None:
             if reason != said:
-                console.print(f"  {time.monotonic() - started:4.0f} s  {reason}", highlight=False)
+                console.print(f"  {time.monotonic() - started:4.0f} s  {reason}", highlight=False, soft_wrap=True)
                 status.update(reason)
                 said = reason
             for process in stack.processes():
