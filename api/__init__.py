@@ -2,3 +2,5 @@
 
 Imports contract, never worker or training, and no TensorFlow.
 """
+
+__version__ = "0.1.0"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from api import __version__
 from api.operations import Answer, Operation, operations
 from api.problems import KINDS, MEDIA_TYPE
 from api.schemas import ProblemDocument
@@ -29,7 +29,7 @@ def openapi(settings: ApiSettings) -> dict[str, Any]:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation, settings)
     document: dict[str, Any] = {
         "openapi": "3.1.0",
-        "info": {"title": "Retort", "version": _version(), "description": _DESCRIPTION, "license": {"name": "MIT"}},
+        "info": {"title": "Retort", "version": __version__, "description": _DESCRIPTION, "license": {"name": "MIT"}},
         "paths": paths,
         "components": {"schemas": _schemas(listed)},
     }
@@ -39,13 +39,6 @@ def openapi(settings: ApiSettings) -> dict[str, Any]:
             "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         }
     return document
-
-
-def _version() -> str:
-    try:
-        return version("retort")
-    except PackageNotFoundError:
-        return "0"
 
 
 def _schemas(listed: Iterable[Operation]) -> dict[str, Any]:

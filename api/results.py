@@ -24,7 +24,7 @@ def refuse_cancelled(status: JobStatus) -> None:
 def available(snapshot: Snapshot) -> Iterator[StoredChunk]:
     """The chunks that are settled, up to the first that may still be predicted."""
     for chunk in snapshot.chunks:
-        if chunk.result is None and chunk.state in ("queued", "leased"):
+        if chunk.result is None and chunk.state not in ("dead", "dropped"):
             return
         yield chunk
 

@@ -67,3 +67,4 @@ class Services:
         self.follower.close()
         self.waiters.close()
         self.fleet.close()
+        self.store.close()

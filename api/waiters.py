@@ -14,7 +14,7 @@ from contract.jobs import WAKE_CHANNEL
 
 log = logging.getLogger(__name__)
 
-LISTEN_S = 0.5
+LISTEN_S = 0.2
 RECONNECT_S = 0.2
 
 

@@ -49,10 +49,8 @@ def job_views(services: Services) -> Blueprint:
 
     @views.get("/jobs/<job_id>/results")
     def results(job_id: str) -> Response:
-        kind = request.accept_mimetypes.best_match([JSON, NDJSON, CSV])
-        if kind is None:
-            raise Problem("not-acceptable", f"results are offered as {JSON}, {NDJSON} and {CSV}")
         snapshot = own(job_id)
+        kind = _accepted()
         refuse_cancelled(snapshot.status)
         start = whole_number("from", 0, least=0, most=snapshot.status.texts)
         answer = _page(services, snapshot, start) if kind == JSON else _stream(services, snapshot, start, kind)
@@ -60,6 +58,16 @@ def job_views(services: Services) -> Blueprint:
         return answer
 
     return views
+
+
+def _accepted() -> str:
+    """The media type that the client likes best; JSON when it does not say."""
+    if not request.accept_mimetypes:
+        return JSON
+    kind = request.accept_mimetypes.best_match([JSON, NDJSON, CSV])
+    if kind is None:
+        raise Problem("not-acceptable", f"results are offered as {JSON}, {NDJSON} and {CSV}")
+    return kind
 
 
 def _page(services: Services, job: Snapshot, start: int) -> Response:

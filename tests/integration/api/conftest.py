@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import redis
@@ -8,9 +8,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api.app import create_app
+from api.services import Services
 from api.settings import ApiSettings
 from tests.answering_worker import AnsweringWorker
 from tests.redis_server import RedisServer
+
+MakeApp = Callable[..., Flask]
 
 
 @pytest.fixture
@@ -19,21 +22,37 @@ def settings(redis_server: RedisServer) -> ApiSettings:
 
 
 @pytest.fixture
-def app(store: redis.Redis, settings: ApiSettings) -> Iterator[Flask]:
-    """The application in front of an empty Redis."""
+def make_app(store: redis.Redis, settings: ApiSettings) -> Iterator[MakeApp]:
+    """Makes applications in front of an empty Redis, each with settings of its own."""
     assert store.dbsize() == 0
-    app = create_app(settings)
-    yield app
-    app.extensions["retort"].close()
+    made: list[Flask] = []
+
+    def make(**changes: object) -> Flask:
+        made.append(create_app(settings.model_copy(update=changes)))
+        return made[-1]
+
+    yield make
+    for app in made:
+        services(app).close()
 
 
 @pytest.fixture
-def worker(app: Flask, settings: ApiSettings) -> Iterator[AnsweringWorker]:
-    with AnsweringWorker(settings) as worker:
-        app.extensions["retort"].fleet.look()
-        yield worker
+def app(make_app: MakeApp) -> Flask:
+    return make_app()
 
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def worker(app: Flask, settings: ApiSettings) -> Iterator[AnsweringWorker]:
+    with AnsweringWorker(settings) as worker:
+        services(app).fleet.look()
+        yield worker
+
+
+def services(app: Flask) -> Services:
+    found: Services = app.extensions["retort"]
+    return found

@@ -1,0 +1,113 @@
+"""API keys: who is let in, how often, and what they see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.keys import digest
+from tests.integration.api.conftest import MakeApp
+
+KEYS = f"""
+[[keys]]
+name = "alice"
+sha256 = "{digest("alice's key")}"
+
+[[keys]]
+name = "bob"
+sha256 = "{digest("bob's key")}"
+rate_per_s = 3
+max_texts = 2
+"""
+ALICE, BOB = {"Authorization": "Bearer alice's key"}, {"X-API-Key": "bob's key"}
+BODY = {"texts": ["a"]}
+
+
+@pytest.fixture
+def keys_file(tmp_path: Path) -> Path:
+    path = tmp_path / "keys.toml"
+    path.write_text(KEYS)
+    return path
+
+
+@pytest.fixture
+def app(make_app: MakeApp, keys_file: Path) -> Flask:
+    return make_app(api_keys_file=keys_file)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer nobody's"},
+        {"Authorization": "Basic YTpi"},
+        {"Authorization": "alice's key"},
+        {"X-API-Key": ""},
+        {"X-API-Key": digest("alice's key")},
+    ],
+)
+@pytest.mark.parametrize("path", ["/predict", "/jobs/x", "/jobs/x/results", "/models", "/models/default"])
+def test_without_a_valid_key_nothing_is_done(client: FlaskClient, path: str, headers: dict[str, str]) -> None:
+    answer = client.open(path, method="POST" if path == "/predict" else "GET", json=BODY, headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert answer.get_json()["type"] == "/problems#unauthorized"
+
+
+@pytest.mark.parametrize("headers", [ALICE, BOB, {"Authorization": "bearer  alice's key"}])
+def test_a_valid_key_is_let_in(client: FlaskClient, headers: dict[str, str]) -> None:
+    assert client.post("/predict?wait=0", json=BODY, headers=headers).status_code == 202
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/metrics", "/openapi.json", "/docs/", "/problems"])
+def test_probes_and_documentation_need_no_key(client: FlaskClient, path: str) -> None:
+    assert client.get(path).status_code == 200
+
+
+def test_a_job_is_seen_by_its_caller_only(client: FlaskClient) -> None:
+    location = client.post("/predict?wait=0", json=BODY, headers=ALICE).headers["Location"]
+    assert client.get(location, headers=ALICE).status_code == 200
+    for answer in (
+        client.get(location, headers=BOB),
+        client.get(f"{location}/results", headers=BOB),
+        client.delete(location, headers=BOB),
+    ):
+        assert (answer.status_code, answer.get_json()["type"]) == (404, "/problems#unknown-job")
+    assert client.get(location, headers=ALICE).get_json()["status"] == "queued"
+
+
+def test_an_idempotency_key_belongs_to_its_caller(client: FlaskClient) -> None:
+    jobs = [
+        client.post("/predict?wait=0", json=BODY, headers=caller | {"Idempotency-Key": "k"}).get_json()["id"]
+        for caller in (ALICE, BOB)
+    ]
+    assert jobs[0] != jobs[1]
+
+
+def test_a_key_is_held_to_its_rate(client: FlaskClient) -> None:
+    answers = [client.get("/models", headers=BOB) for _ in range(8)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert len(refused) >= 2  # eight requests touch two seconds at most, three are allowed in each
+    assert refused[0].headers["Retry-After"] == "1"
+    assert {client.get("/models", headers=ALICE).status_code for _ in range(8)} == {200}
+
+
+def test_a_key_is_held_to_its_number_of_texts(client: FlaskClient) -> None:
+    refused = client.post("/predict?wait=0", json={"texts": ["a"] * 3}, headers=BOB)
+    assert (refused.status_code, refused.get_json()["errors"][0]["pointer"]) == (422, "/texts")
+    assert client.post("/predict?wait=0", json={"texts": ["a"] * 3}, headers=ALICE).status_code == 202
+
+
+def test_a_removed_key_no_longer_opens(client: FlaskClient, keys_file: Path) -> None:
+    assert client.get("/models", headers=ALICE).status_code == 200
+    keys_file.write_text(KEYS.replace(digest("alice's key"), digest("another")))
+    assert client.get("/models", headers=ALICE).status_code == 401
+
+
+def test_without_a_key_file_everybody_is_the_same_caller(make_app: MakeApp) -> None:
+    client = make_app().test_client()
+    location = client.post("/predict?wait=0", json=BODY).headers["Location"]
+    assert client.get(location, headers=BOB).status_code == 200

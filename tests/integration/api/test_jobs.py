@@ -1,0 +1,84 @@
+"""GET and DELETE /jobs/<id>."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.schemas import Job
+from contract.chunks import Chunks
+from contract.job import Commit
+from contract.message import Ticket
+from contract.settings import SharedSettings
+from tests.answering_worker import AnsweringWorker
+from tests.integration.api.conftest import services
+
+
+def submit(client: FlaskClient, texts: list[str], **more: object) -> str:
+    document = client.post("/predict?wait=0", json={"texts": texts, **more}).get_json()
+    return str(document["id"])
+
+
+def test_a_running_job_shows_its_progress(client: FlaskClient, store: redis.Redis, settings: SharedSettings) -> None:
+    job = submit(client, ["a"] * 130)
+    chunks = Chunks(store, settings, "w1")
+    chunks.lease([Ticket(job, 0)])
+    chunks.commit([Commit(Ticket(job, 0), "v1", '{"version":"v1","predictions":[]}', errors=3)])
+    document = Job.model_validate_json(client.get(f"/jobs/{job}").data)
+    assert document.status == "running"
+    assert document.progress.model_dump() == {"texts": 130, "done": 64, "errors": 3}
+    assert document.model.version == "v1"
+    assert document.timing.queued_s is not None
+
+
+def test_a_job_sees_how_many_texts_go_before_it_and_how_long_they_take(
+    app: Flask, client: FlaskClient, settings: SharedSettings
+) -> None:
+    submit(client, ["a"] * 50)
+    job = submit(client, ["b"] * 10)
+    with AnsweringWorker(settings, texts_per_s=20) as worker:
+        worker.go.clear()
+        services(app).fleet.look()
+        queue = client.get(f"/jobs/{job}").get_json()["queue"]
+    assert queue == {"texts_ahead": 50, "seconds_left": 3.0}
+
+
+def test_a_cancelled_job_is_shown_as_cancelled_and_its_results_are_gone(client: FlaskClient) -> None:
+    job = submit(client, ["a"])
+    assert client.delete(f"/jobs/{job}").status_code == 204
+    shown = client.get(f"/jobs/{job}")
+    assert (shown.status_code, shown.get_json()["status"]) == (200, "cancelled")
+    assert "predictions" not in shown.get_json()
+    assert client.get(f"/jobs/{job}/results").status_code == 410
+
+
+@pytest.mark.usefixtures("worker")
+def test_an_ended_job_that_is_deleted_is_gone(client: FlaskClient) -> None:
+    job = client.post("/predict", json={"texts": ["a"]}).get_json()["id"]
+    assert client.delete(f"/jobs/{job}").status_code == 204
+    for answer in (client.get(f"/jobs/{job}"), client.get(f"/jobs/{job}/results"), client.delete(f"/jobs/{job}")):
+        assert answer.status_code == 410
+        assert answer.get_json()["type"] == "/problems#gone-job"
+
+
+@pytest.mark.parametrize("job", ["a" * 29, "nonsense", "%00", "..", "A" * 29, "é", "a" * 5000])
+def test_a_job_that_never_was_is_unknown(client: FlaskClient, job: str) -> None:
+    answer = client.get(f"/jobs/{job}")
+    assert answer.status_code == 404
+    assert answer.mimetype == "application/problem+json"
+
+
+def test_a_job_whose_chunk_was_given_up_fails_and_says_why(
+    client: FlaskClient, store: redis.Redis, settings: SharedSettings
+) -> None:
+    job = submit(client, ["a", "b"])
+    chunks = Chunks(store, settings, "w1")
+    for _ in range(settings.max_attempts):
+        chunks.lease([Ticket(job, 0)])
+        chunks.give_up([Ticket(job, 0)], "its worker died")
+    document = client.get(f"/jobs/{job}").get_json()
+    assert document["status"] == "failed"
+    assert [prediction["error"]["code"] for prediction in document["predictions"]] == ["text-failed"] * 2
+    assert "its worker died" in document["predictions"][0]["error"]["detail"]

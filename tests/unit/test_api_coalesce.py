@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+
+from api.coalesce import Coalescer
+
+
+class Doubler:
+    """Doubles numbers, and holds its calls until `go` is set."""
+
+    def __init__(self) -> None:
+        self.go = Event()
+        self.begun = Event()
+        self.calls: list[list[int]] = []
+
+    def __call__(self, numbers: Sequence[int]) -> list[int]:
+        self.calls.append(sorted(numbers))
+        self.begun.set()
+        self.go.wait(10)
+        if 13 in numbers:
+            raise ValueError("thirteen")
+        return [2 * number for number in numbers]
+
+
+@pytest.fixture
+def double() -> Doubler:
+    return Doubler()
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(8) as pool:
+        yield pool
+
+
+def waiting(coalescer: Coalescer[int, int], number: int) -> None:
+    while coalescer._calls.qsize() < number:
+        Event().wait(0.001)
+
+
+def test_what_comes_in_during_a_call_goes_out_as_one(double: Doubler, pool: ThreadPoolExecutor) -> None:
+    coalescer = Coalescer("test", double, most=10)
+    first = pool.submit(coalescer, 1)
+    double.begun.wait(10)
+    others = [pool.submit(coalescer, number) for number in (2, 3, 4)]
+    waiting(coalescer, 3)
+    double.go.set()
+    assert [future.result(10) for future in (first, *others)] == [2, 4, 6, 8]
+    assert double.calls == [[1], [2, 3, 4]]
+
+
+def test_a_call_holds_no_more_than_allowed(double: Doubler, pool: ThreadPoolExecutor) -> None:
+    coalescer = Coalescer("test", double, most=2)
+    futures = [pool.submit(coalescer, 0)]
+    double.begun.wait(10)
+    futures += [pool.submit(coalescer, number) for number in range(1, 6)]
+    waiting(coalescer, 5)
+    double.go.set()
+    assert sorted(future.result(10) for future in futures) == [0, 2, 4, 6, 8, 10]
+    assert [len(call) for call in double.calls] == [1, 2, 2, 1]
+
+
+def test_every_caller_of_a_failed_call_gets_its_error_and_the_next_call_works(
+    double: Doubler, pool: ThreadPoolExecutor
+) -> None:
+    coalescer = Coalescer("test", double, most=10)
+    first = pool.submit(coalescer, 1)
+    double.begun.wait(10)
+    failing = [pool.submit(coalescer, number) for number in (13, 14)]
+    waiting(coalescer, 2)
+    double.go.set()
+    assert first.result(10) == 2
+    for future in failing:
+        with pytest.raises(ValueError, match="thirteen"):
+            future.result(10)
+    assert coalescer(5) == 10
+
+
+def test_closing_answers_what_has_come_in(double: Doubler, pool: ThreadPoolExecutor) -> None:
+    coalescer = Coalescer("test", double, most=10)
+    futures = [pool.submit(coalescer, 1)]
+    double.begun.wait(10)
+    futures.append(pool.submit(coalescer, 2))
+    waiting(coalescer, 1)
+    closing = pool.submit(coalescer.close)
+    double.go.set()
+    closing.result(10)
+    assert [future.result(10) for future in futures] == [2, 4]
+
+
+def test_a_wrong_number_of_answers_is_an_error_not_a_crossed_answer() -> None:
+    coalescer: Coalescer[int, int] = Coalescer("test", lambda numbers: [*numbers, 0], most=10)
+    with pytest.raises(ValueError, match="zip"):
+        coalescer(1)

@@ -1,0 +1,99 @@
+"""What the API says of itself holds: OpenAPI, the page of problems, the version."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+import api
+from api import problems
+from api.openapi import openapi
+from api.settings import ApiSettings
+from api.views.health import health_views
+from api.views.jobs import job_views
+from api.views.models import model_views
+from api.views.predict import predict_views
+from contract import errors
+
+ROOT = Path(__file__).parents[2]
+OPERATORS_ONLY = {"bad-settings", "bad-artifact"}
+DESCRIBED = (predict_views, job_views, model_views, health_views)
+
+
+class NoServices:
+    """Enough to register the views, which do nothing before the first request."""
+
+    settings = ApiSettings()
+    models = fleet = None
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return openapi(ApiSettings())
+
+
+def routes() -> set[tuple[str, str]]:
+    app = Flask("api", static_folder=None)
+    for views in DESCRIBED:
+        app.register_blueprint(views(NoServices()))  # type: ignore[arg-type]
+    return {
+        (re.sub("<(.+?)>", r"{\1}", rule.rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+
+def test_every_route_is_described_and_every_description_has_a_route(document: dict[str, Any]) -> None:
+    assert {(path, method) for path, item in document["paths"].items() for method in item} == routes()
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"]
+        for child in node.values():
+            yield from references(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from references(child)
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert set(references(document)) <= known
+
+
+def test_the_limits_of_the_settings_are_in_the_document() -> None:
+    limited = openapi(ApiSettings(max_texts=7, max_text_chars=9, max_deadline_s=11, default_deadline_s=5))
+    properties = limited["components"]["schemas"]["PredictRequest"]["properties"]
+    assert (properties["texts"]["maxItems"], properties["texts"]["items"]["maxLength"]) == (7, 9)
+    assert properties["deadline_s"]["anyOf"][0]["maximum"] == 11
+    assert properties["deadline_s"]["default"] == 5
+
+
+def test_keys_are_asked_for_only_where_the_service_has_some(tmp_path: Path, document: dict[str, Any]) -> None:
+    locked = openapi(ApiSettings(api_keys_file=tmp_path / "keys.toml"))
+    assert "security" in locked["paths"]["/predict"]["post"]
+    assert "security" not in locked["paths"]["/health/live"]["get"]
+    assert "security" not in json.dumps(document)
+
+
+def test_the_page_of_problems_is_the_table() -> None:
+    assert (ROOT / "docs" / "problems.md").read_text(encoding="utf-8") == problems.markdown() + "\n"
+
+
+def test_every_error_that_a_client_can_cause_is_a_problem_with_a_page() -> None:
+    codes = {error.code for error in errors.RetortError.__subclasses__()}
+    assert codes - OPERATORS_ONLY <= problems.KINDS.keys()
+
+
+def test_the_version_is_the_project_s() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert api.__version__ == project["version"]

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from api import keys
+from api.keys import Keys, digest
+from contract.errors import BadSettings
+
+
+def write(path: Path, **names: str) -> Path:
+    """A file with a key per name; the replacement is atomic, as an operator's should be."""
+    new = path.with_suffix(".new")
+    new.write_text("".join(f'[[keys]]\nname = "{name}"\nsha256 = "{digest(key)}"\n' for name, key in names.items()))
+    new.replace(path)
+    return path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "keys.toml"
+
+
+def test_a_key_finds_its_caller_and_another_finds_nobody(path: Path) -> None:
+    found = Keys(write(path, alice="a", bob="b"))
+    assert [getattr(found.find(key), "name", None) for key in ("a", "b", "c", "")] == ["alice", "bob", None, None]
+
+
+def test_keys_are_rotated_without_a_restart(path: Path) -> None:
+    found = Keys(write(path, alice="old"))
+    write(path, alice="new")
+    assert found.find("old") is None
+    assert found.find("new") is not None
+
+
+def test_a_broken_or_missing_file_leaves_the_keys_as_they_were(path: Path) -> None:
+    found = Keys(write(path, alice="a"))
+    path.write_text("[[keys")
+    assert found.find("a") is not None
+    path.unlink()
+    assert found.find("a") is not None
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("[[keys", "Expected"),
+        ('[[keys]]\nname = "alice"\nsha256 = "12"\n', r"keys\.0\.sha256"),
+        ('[[keys]]\nname = "alice"\nkey = "a"\n', r"keys\.0"),
+        ("", "keys: Field required"),
+        ((f'[[keys]]\nname = "alice"\nsha256 = "{digest("a")}"\n' * 2), "same name"),
+    ],
+)
+def test_a_bad_file_at_the_start_is_refused_with_variable_and_place(path: Path, content: str, complaint: str) -> None:
+    path.write_text(content)
+    with pytest.raises(BadSettings, match=rf"RETORT_API_KEYS_FILE: .*keys\.toml: .*{complaint}"):
+        Keys(path)
+
+
+def test_a_missing_file_at_the_start_is_refused(path: Path) -> None:
+    with pytest.raises(BadSettings, match="No such file"):
+        Keys(path)
+
+
+def test_a_new_key_works_once_its_lines_are_in_the_file(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys.main(["new", "alice"])
+    printed = capsys.readouterr()
+    path.write_text(printed.out)
+    key = printed.err.split()[-1]
+    assert key not in printed.out
+    found = Keys(path).find(key)
+    assert found is not None
+    assert found.name == "alice"
+    assert tomllib.loads(printed.out)["keys"][0]["sha256"] == digest(key)
+
+
+@pytest.mark.parametrize("arguments", [[], ["new"], ["new", "Not A Name"], ["old", "alice"]])
+def test_a_wrong_command_says_how_it_is_used(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit, match=r"usage|name"):
+        keys.main(arguments)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from api.result_stream import as_csv, ndjson
+from api.results import Row, as_json, available, refuse_cancelled, rows, span
+from contract.errors import GoneJob
+from contract.job import JobStatus, Snapshot, State, StoredChunk
+from contract.message import Lane
+from contract.prediction import ChunkResult, Failed, Options, Prediction, TextError
+
+GOOD = Prediction(label='ja"va', score=0.5, tokens=3, truncated=False)
+BAD = Failed(error=TextError(code="text-failed", detail='a "detail", with ]} brackets'))
+
+
+def status(state: State = State.SUCCEEDED) -> JobStatus:
+    return JobStatus(
+        id="a" * 29, state=state, model="m", version="v1", lane=Lane.BULK, options=Options(), caller="", texts=2,
+        done=2, errors=1, chunks=1, dead=0,
+        created_ms=0, started_ms=0, finished_ms=0, deadline_ms=0, ahead=0, drained=0,
+    )  # fmt: skip
+
+
+def chunk(number: int, state: str, result: str | None = None, fault: str | None = None) -> StoredChunk:
+    return StoredChunk(number, state, 2, result, fault)
+
+
+def committed(number: int, *answers: Prediction | Failed) -> StoredChunk:
+    stored = ChunkResult(version="v1", predictions=list(answers)).model_dump_json(exclude_none=True)
+    return chunk(number, "committed", stored)
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_predictions_are_taken_from_the_stored_text_as_they_are(indent: int | None) -> None:
+    stored = ChunkResult(version="v1", predictions=[GOOD, BAD]).model_dump_json(exclude_none=True, indent=indent)
+    expected = [GOOD.model_dump(exclude_none=True), BAD.model_dump()]
+    assert json.loads(f"[{as_json(chunk(0, 'committed', stored), status())}]") == expected
+
+
+def test_each_text_of_a_dead_chunk_says_why() -> None:
+    answers = rows(chunk(0, "dead", fault='worker "w1" died'), status(State.FAILED))
+    assert [answer["error"]["code"] for answer in answers] == ["text-failed"] * 2
+    assert 'worker "w1" died' in answers[0]["error"]["detail"]
+
+
+def test_each_text_of_a_dropped_chunk_says_that_the_job_ended_first() -> None:
+    [first, _] = rows(chunk(0, "dropped"), status(State.EXPIRED))
+    assert first["error"] == {
+        "code": "not-predicted",
+        "detail": "the job ended as expired before this text was predicted",
+    }
+
+
+def test_what_is_available_ends_at_the_first_chunk_that_may_still_be_predicted() -> None:
+    chunks = (committed(0, GOOD, BAD), chunk(1, "dead"), chunk(2, "leased"), committed(3, GOOD, BAD))
+    assert [found.number for found in available(Snapshot(status(State.RUNNING), chunks))] == [0, 1]
+
+
+def test_a_cancelled_job_has_no_results() -> None:
+    with pytest.raises(GoneJob):
+        refuse_cancelled(status(State.CANCELLED))
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "expected"),
+    [(0, 64, [0]), (0, 65, [0, 1]), (63, 64, [0]), (64, 130, [1, 2]), (10, 10_000, [0, 1, 2, 3])],
+)
+def test_a_span_of_texts_lies_in_these_chunks(start: int, stop: int, expected: list[int]) -> None:
+    assert list(span(start, stop, size=64, chunks=4)) == expected
+
+
+def found_rows() -> list[Row]:
+    return [GOOD.model_dump(exclude_none=True) | {"scores": {"ja,va": 0.5}}, BAD.model_dump()]
+
+
+def test_ndjson_has_a_line_per_text_with_its_number() -> None:
+    lines = "".join(ndjson(iter([(7, found_rows())]))).splitlines()
+    assert [json.loads(line) for line in lines] == [{"index": 7 + n} | row for n, row in enumerate(found_rows())]
+
+
+def test_csv_quotes_what_needs_it() -> None:
+    assert "".join(as_csv(iter([(7, found_rows())]), ["scores"])).split("\r\n") == [
+        "index,label,score,tokens,truncated,error,detail,scores",
+        '7,"ja""va",0.5,3,false,,,"{""ja,va"": 0.5}"',
+        '8,,,,,text-failed,"a ""detail"", with ]} brackets",',
+        "",
+    ]
