@@ -72,7 +72,7 @@ class ServiceState(Collector):
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("retort_store_up", "Whether Redis answers")
         try:
-            yield from [*self._jobs(), *self._backlog()]
+            yield from [*self._jobs(), *self._memory(), *self._backlog()]
             up.add_metric([], 1)
         except StoreUnavailable:
             up.add_metric([], 0)
@@ -89,8 +89,14 @@ class ServiceState(Collector):
         yield CounterMetricFamily(
             "retort_late_commits", "Results that came too late", value=totals.get("late_commits", 0)
         )
+        yield GaugeMetricFamily("retort_open_jobs", "Jobs that have not ended", self._services.jobs.open_jobs())
         dead = self._services.jobs.dead_letters()
         yield GaugeMetricFamily("retort_dead_letters", "Chunks that were given up", value=dead)
+
+    def _memory(self) -> Iterator[Metric]:
+        used, limit = self._services.jobs.memory()
+        yield GaugeMetricFamily("retort_store_used_bytes", "Memory that Redis uses", used)
+        yield GaugeMetricFamily("retort_store_limit_bytes", "Memory that Redis may use, 0 for no limit", limit)
 
     def _backlog(self) -> Iterator[Metric]:
         texts = GaugeMetricFamily("retort_backlog_texts", "Texts that are not answered yet", labels=["model", "lane"])
@@ -98,11 +104,15 @@ class ServiceState(Collector):
         seconds = GaugeMetricFamily(
             "retort_backlog_seconds", "Until they are answered, at the measured rate", labels=["model", "lane"]
         )
+        drain = GaugeMetricFamily(
+            "retort_drain_texts_per_second", "What the ready workers get through while they are busy", labels=["model"]
+        )
         oldest = GaugeMetricFamily("retort_oldest_queued_seconds", "Since the oldest was queued", labels=["model"])
         jobs = self._services.jobs
         now_ms = jobs.now_ms()
         for model in self._known():
             rate = self._services.fleet.rate(model).texts_per_s
+            drain.add_metric([model], rate)
             for lane in Lane:
                 backlog = jobs.backlog(model, lane)
                 texts.add_metric([model, lane], backlog.texts)
@@ -111,7 +121,7 @@ class ServiceState(Collector):
                     seconds.add_metric([model, lane], backlog.texts / rate)
             queued_ms = jobs.oldest_queued_ms(model)
             oldest.add_metric([model], 0 if queued_ms is None else max(now_ms - queued_ms, 0) / 1000)
-        yield from (texts, size, seconds, oldest)
+        yield from (texts, size, seconds, drain, oldest)
 
     def _known(self) -> list[str]:
         return sorted({self._services.settings.model, *self._models.names()})

@@ -164,15 +164,27 @@ class Jobs:
             first = self._client.zrange(f"retort:queued:{model}", 0, 0, withscores=True)
         return int(first[0][1]) if first else None
 
+    def open_jobs(self) -> int:
+        """Jobs that have not ended."""
+        with store_errors():
+            return int(self._client.zcard("retort:deadlines"))
+
     def dead_letters(self) -> int:
         """Chunks that were given up and wait for an operator."""
         with store_errors():
-            return int(self._client.zcard("retort:dead"))
+            kept_since = self.now_ms() - 1000 * self._settings.dead_letter_ttl_s
+            return int(self._client.zcount("retort:dead", kept_since, "+inf"))
 
     def totals(self) -> dict[str, int]:
         """Counters of this service since its Redis was empty: accepted, refused, succeeded, late_commits and so on."""
         with store_errors():
             return {str(name): int(value) for name, value in self._client.hgetall("retort:totals").items()}
+
+    def memory(self) -> tuple[int, int]:
+        """Bytes that Redis uses, and how many it may; 0 for no limit. New jobs are refused when 90% are used."""
+        with store_errors():
+            found = self._client.info("memory")
+        return int(found["used_memory"]), int(found["maxmemory"])
 
     def now_ms(self) -> int:
         """Redis's clock."""

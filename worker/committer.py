@@ -12,7 +12,7 @@ from contract.chunks import Chunks
 from contract.errors import StoreUnavailable
 from contract.job import Commit
 from worker.answers import chunk_result
-from worker.metrics import COMMIT_SECONDS, COMMITTED_TEXTS, LATE_CHUNKS
+from worker.metrics import ANSWER_SECONDS, COMMIT_SECONDS, COMMITTED_TEXTS, LATE_CHUNKS
 from worker.work import ChunkWork
 
 log = logging.getLogger(__name__)
@@ -72,6 +72,7 @@ class Committer:
         for work, was_first in zip(group, first, strict=True):
             if was_first:
                 COMMITTED_TEXTS.inc(len(work.answers))
+                ANSWER_SECONDS.labels(work.lane).observe(work.age_s())
             else:
                 LATE_CHUNKS.inc()
             work.settled.set()

@@ -131,7 +131,7 @@ class Inference:
             return
         BATCH_SECONDS.observe(time.perf_counter() - started)
         BATCH_TEXTS.observe(len(texts))
-        BATCH_TOKENS.inc(batch.plan.tokens)
+        BATCH_TOKENS.observe(batch.plan.tokens)
         BATCH_ROWS.inc(batch.plan.shape.tokens)
         self._answer_all(model, texts, rows)
 

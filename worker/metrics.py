@@ -5,18 +5,26 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge, Histogram
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_WAITS = (*_SECONDS, 30, 60, 300, 1800, 3600)
+_TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+_TOKENS = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 
 BATCH_SECONDS = Histogram("retort_batch_seconds", "Time of a batch on the device", buckets=_SECONDS)
-BATCH_TEXTS = Histogram("retort_batch_texts", "Texts of a batch", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512))
-BATCH_TOKENS = Counter("retort_batch_tokens", "Real tokens computed")
+BATCH_TEXTS = Histogram("retort_batch_texts", "Texts of a batch", buckets=_TEXTS)
+BATCH_TOKENS = Histogram("retort_batch_tokens", "Real tokens of a batch", buckets=_TOKENS)
 BATCH_ROWS = Counter("retort_computed_tokens", "Tokens computed, the padding of rows included")
-QUEUE_SECONDS = Histogram("retort_queue_seconds", "From a job's admission to a worker's lease", buckets=_SECONDS)
+QUEUE_SECONDS = Histogram(
+    "retort_queue_seconds", "From a job's admission to a worker's lease of a chunk", ["lane"], buckets=_WAITS
+)
+ANSWER_SECONDS = Histogram(
+    "retort_answer_seconds", "From a job's admission to the commit of a chunk", ["lane"], buckets=_WAITS
+)
 TOKENIZE_SECONDS = Histogram("retort_tokenize_seconds", "Time to tokenize a message's texts", buckets=_SECONDS)
 COMMIT_SECONDS = Histogram("retort_commit_seconds", "Time to commit a group of chunks", buckets=_SECONDS)
 COMMITTED_TEXTS = Counter("retort_committed_texts", "Texts whose answer this worker committed first")
 LATE_CHUNKS = Counter("retort_late_chunks", "Chunks that another worker had committed already")
 SKIPPED_TICKETS = Counter("retort_skipped_tickets", "Tickets with nothing to do", ["why"])
-RESENT_CHUNKS = Counter("retort_resent_chunks", "Chunks sent to the queue again", ["why"])
+RESENT_CHUNKS = Counter("retort_recovered_chunks", "Chunks that this worker's sweeps sent to the queue again", ["why"])
 FAILED_TEXTS = Counter("retort_failed_texts", "Texts that the model failed on")
 HALVED_BUDGETS = Counter("retort_halved_budgets", "Times the device ran out of memory and batches were halved")
 RELOADS = Counter("retort_reloads", "Versions loaded and served")

@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any
 
 from celery import signals
-from prometheus_client import start_http_server
+from prometheus_client import REGISTRY, start_http_server
 
 from contract.chunks import Chunks, Resend
 from contract.errors import StoreUnavailable
@@ -28,6 +28,7 @@ from worker.batcher import Batcher
 from worker.cancellations import Cancellations
 from worker.committer import Committer
 from worker.device import Claim
+from worker.device_use import DeviceUse
 from worker.heartbeat import Heartbeat, Pulse
 from worker.inference import Inference
 from worker.keeper import Keeper
@@ -132,6 +133,7 @@ class WorkerProcess:
         READY.set_function(lambda: self._keeper.state is WorkerState.READY and not self._draining)
         OLDEST_WAITING.set_function(self._inference.oldest_age_s)
         RETRACES.set_function(self._retraces)
+        REGISTRY.register(DeviceUse(self._claim, lambda: self._inference.busy_total_s, _used_gpu_bytes))
         if self._settings.metrics_port:
             start_http_server(self._settings.metrics_port, self._settings.metrics_bind)
 
@@ -214,6 +216,10 @@ def _use_health(is_well: bool) -> None:
 
 def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, tf.errors.ResourceExhaustedError | MemoryError)
+
+
+def _used_gpu_bytes() -> int:
+    return int(tf.config.experimental.get_memory_info("GPU:0")["current"])
 
 
 def _nothing() -> None:

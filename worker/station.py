@@ -84,7 +84,7 @@ class Station:
             if isinstance(answer, Skipped):
                 SKIPPED_TICKETS.labels(answer.why).inc()
             else:
-                QUEUE_SECONDS.observe(max(0, answer.leased_ms - answer.created_ms) / 1000)
+                QUEUE_SECONDS.labels(answer.lane).observe(max(0, answer.leased_ms - answer.created_ms) / 1000)
                 leases.append(answer)
         return leases
 

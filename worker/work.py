@@ -28,7 +28,8 @@ class ChunkWork:
         """What it counts against its lane's bound while this worker holds it."""
         self.started = False
         """Whether one of its texts has been on the device."""
-        self.expires = time.monotonic() + (lease.deadline_ms - lease.leased_ms) / 1000
+        self.arrived = time.monotonic()
+        self.expires = self.arrived + (lease.deadline_ms - lease.leased_ms) / 1000
         """On this process's monotonic clock: the time of day may be another here than it is in Redis."""
         self.settled = Event()
         """Set once its answers are committed, or once this worker has no more to do with it."""
@@ -37,6 +38,10 @@ class ChunkWork:
     @property
     def lane(self) -> Lane:
         return self.lease.lane
+
+    def age_s(self) -> float:
+        """Since its job was admitted."""
+        return max(0, self.lease.leased_ms - self.lease.created_ms) / 1000 + time.monotonic() - self.arrived
 
     @property
     def company(self) -> object:
