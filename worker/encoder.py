@@ -19,6 +19,8 @@ from worker.tensorflow_env import tf
 from worker.weights import Weights
 
 Tensor = Any
+SCORE_SCALE = 0.5
+"""Multiplies the attention scores, exactly in every precision: oneDNN fuses product, scale and mask, or nothing."""
 MASKED = -1e4
 """Added to the attention scores between two texts. Within float16's range; its exponential is 0."""
 
@@ -77,10 +79,11 @@ class Encoder:
 
     def _prepare_layer(self, weights: Weights, number: int) -> dict[str, Tensor]:
         name = f"bert.encoder.layer.{number}"
-        scale = np.float32((self._architecture.hidden_size / self._architecture.num_attention_heads) ** -0.5)
+        size = self._architecture.hidden_size // self._architecture.num_attention_heads
         parts = [f"{name}.attention.self.{part}" for part in ("query", "key", "value")]
         kernels = [weights[f"{part}.weight"].T for part in parts]
         biases = [weights[f"{part}.bias"] for part in parts]
+        scale = np.float32(size**-0.5 / SCORE_SCALE)
         kernels[0], biases[0] = kernels[0] * scale, biases[0] * scale
         layer = {
             "attended": self._dense(weights, f"{name}.attention.output.dense"),
@@ -103,7 +106,7 @@ class Encoder:
         return tf.constant(kernel, self._dtype), tf.constant(bias, self._dtype)
 
     def _norm(self, weights: Weights, name: str) -> tuple[Tensor, Tensor]:
-        return tf.constant(weights[f"{name}.weight"]), tf.constant(weights[f"{name}.bias"])
+        return self._pair(weights[f"{name}.weight"], weights[f"{name}.bias"])
 
     def _probabilities(self, ids: Tensor, positions: Tensor, segments: Tensor, firsts: Tensor) -> Tensor:
         """float32[R, S, labels] from int32[R, L] three times and int32[R, S]; see packing.Grid."""
@@ -141,23 +144,35 @@ class Encoder:
         return list(tf.unstack(split, parts))
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-        """Scaled dot-product attention (the scale is in the query's weights); [R x queries, H]."""
-        shares = tf.nn.softmax(tf.matmul(query, key, transpose_b=True) + mask)
-        context = tf.transpose(tf.matmul(shares, value), [0, 2, 1, 3])
-        return tf.reshape(context, [-1, self._architecture.hidden_size])
+        """Scaled dot-product attention, [R, queries, A, D]; most of the scale is in the query's weights."""
+        scores = tf.matmul(query, key, transpose_b=True) * tf.constant(SCORE_SCALE, self._dtype) + mask
+        return tf.transpose(tf.matmul(tf.nn.softmax(scores), value), [0, 2, 1, 3])
 
     def _finish_layer(self, layer: dict[str, Tensor], attended: Tensor, state: Tensor) -> Tensor:
+        # In the shape of `state` by construction, so that oneDNN fuses the sum into the product.
+        attended = tf.reshape(attended, tf.shape(state))
         state = self._layer_norm(_linear(attended, layer["attended"]) + state, layer["attended_norm"])
         inner = tf.nn.gelu(_linear(state, layer["inner"]), approximate=self._architecture.activation == "gelu_tanh")
         return self._layer_norm(_linear(inner, layer["outer"]) + state, layer["outer_norm"])
 
     def _layer_norm(self, inputs: Tensor, scale_and_shift: tuple[Tensor, Tensor]) -> Tensor:
+        """As a batch norm in which each token is a channel: TensorFlow turns that into oneDNN's layer norm.
+
+        The statistics are in float32 in every precision.
+        """
         scale, shift = scale_and_shift
-        wide = tf.cast(inputs, tf.float32)
-        centred = wide - tf.reduce_mean(wide, -1, keepdims=True)
-        variance = tf.reduce_mean(tf.square(centred), -1, keepdims=True)
-        normed = centred * tf.math.rsqrt(variance + self._architecture.layer_norm_eps)
-        return tf.cast(normed * scale + shift, self._dtype)
+        tokens = tf.shape(inputs)[0]
+        normed = tf.raw_ops.FusedBatchNormV3(
+            x=tf.reshape(inputs, [1, tokens, self._architecture.hidden_size, 1]),
+            scale=tf.fill([tokens], 1.0),
+            offset=tf.fill([tokens], 0.0),
+            mean=tf.constant([], tf.float32),
+            variance=tf.constant([], tf.float32),
+            epsilon=self._architecture.layer_norm_eps,
+            data_format="NCHW",
+            is_training=True,
+        )[0]
+        return tf.reshape(normed, tf.shape(inputs)) * scale + shift
 
     def _classify(self, firsts: Tensor) -> Tensor:
         """float32[R x S, labels]: logits over temperature."""

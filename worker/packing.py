@@ -106,7 +106,7 @@ def plan(lengths: Sequence[int], available: Sequence[Shape]) -> Plan:
 
 def cost(shape: Shape) -> float:
     """Time on the device, in that of one token: the products, attention over the row, and what every batch costs."""
-    return shape.tokens * (1 + shape.length / 1024) + 16
+    return shape.tokens * (1 + shape.length / 2048) + 32
 
 
 def pack(lengths: Sequence[int], shape: Shape) -> Plan:
@@ -114,19 +114,17 @@ def pack(lengths: Sequence[int], shape: Shape) -> Plan:
 
     Each text goes where it leaves the least room (best fit).
     """
-    free = [shape.length] * shape.rows
-    count = [0] * shape.rows
-    room, places = shape.tokens, []
+    free, ends, counts = [shape.length] * shape.rows, [0] * shape.rows, [0] * shape.rows
+    places = []
     for text, length in enumerate(lengths):
-        fits = [left for left, texts in zip(free, count, strict=True) if left >= length and texts < shape.slots]
-        if not fits:
+        if length > max(free):
             continue
-        row = free.index(min(fits))
-        places.append(Place(text, row, shape.length - free[row], count[row]))
-        free[row] -= length
-        count[row] += 1
-        room -= length
-    return Plan(shape, tuple(places), shape.tokens - room)
+        row = free.index(min(room for room in free if room >= length))
+        places.append(Place(text, row, ends[row], counts[row]))
+        ends[row] += length
+        counts[row] += 1
+        free[row] = shape.length - ends[row] if counts[row] < shape.slots else 0
+    return Plan(shape, tuple(places), sum(ends))
 
 
 def _shrunk(plan: Plan, available: Sequence[Shape]) -> Plan:

@@ -47,6 +47,7 @@ class TextTokenizer:
     def __init__(self, vocabulary: Path, options: TokenizerOptions, max_length: int) -> None:
         """Raises BadArtifact when the vocabulary lacks a token that BERT needs."""
         ids = read_vocabulary(vocabulary)
+        self.vocabulary_size = 1 + max(ids.values())
         self._first, self._last = np.int32(ids[FIRST]), np.int32(ids[LAST])
         self._body = max_length - 2
         self._tokenizer = Tokenizer(models.WordPiece(ids, unk_token=UNKNOWN))
