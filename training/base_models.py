@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from training import hugging_face, minilm
+from training import google_checkpoint, hugging_face, minilm
 from training.base_model import BaseModel
+from training.download import GOOGLE_MODELS
 from training.errors import BadBaseModel
 
 
@@ -15,7 +16,10 @@ def load_base_model(name: str, downloads: Path) -> BaseModel:
         return minilm.load()
     folder = next((path for path in (Path(name), downloads / name) if path.is_dir()), None)
     if folder is None:
-        raise BadBaseModel(f"{name}: neither a folder nor a base model in {downloads}")
+        advice = "; make download_base_bert fetches Google's" if name in GOOGLE_MODELS else ""
+        raise BadBaseModel(f"{name}: neither a folder nor a base model in {downloads}{advice}")
     if (folder / hugging_face.WEIGHTS).exists():
         return hugging_face.load(folder, folder.name)
-    raise BadBaseModel(f"{folder}: holds no model.safetensors")
+    if google_checkpoint.holds_checkpoint(folder):
+        return google_checkpoint.load(folder)
+    raise BadBaseModel(f"{folder}: holds neither {hugging_face.WEIGHTS} nor a checkpoint (*.ckpt.index)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from contract.artifact import Architecture
 from contract.tensors import classifier_shapes
 from training.batches import Examples, fill, plan_in_order
 from training.bert_compat import bert_layer, keras, tf
+from training.names import hugging_face_name, turned
 
 Tensors = dict[str, NDArray[np.float32]]
 
@@ -61,11 +61,11 @@ class Classifier:
     def load(self, tensors: Mapping[str, NDArray[np.float32]]) -> None:
         """Set every variable from float32 tensors by Hugging Face's names. Raises KeyError when one is missing."""
         for name, variable in self.variables.items():
-            variable.assign(_turned(name, tensors[name]))
+            variable.assign(turned(name, tensors[name]))
 
     def tensors(self) -> Tensors:
         """Every variable as Hugging Face has it: linear weights are [out, in]."""
-        return {name: np.ascontiguousarray(_turned(name, v.numpy())) for name, v in self.variables.items()}
+        return {name: turned(name, v.numpy()) for name, v in self.variables.items()}
 
 
 def initial_classifier(architecture: Architecture, labels: int, seed: int) -> Tensors:
@@ -87,21 +87,3 @@ def predictor(model: Classifier, lengths: Sequence[int], batch_size: int = 64) -
         return answers
 
     return predict
-
-
-def hugging_face_name(variable: str) -> str:
-    """The name in Hugging Face's BERT of a variable of bert-for-tf2's layer or of a Google checkpoint.
-
-    `bert/encoder/layer_0/intermediate/kernel:0` → `bert.encoder.layer.0.intermediate.dense.weight`
-    """
-    name = variable.removesuffix(":0")
-    name = re.sub(r"(_embeddings)(/embeddings)?$", r"\1/weight", name)
-    name = re.sub(r"/intermediate/(kernel|bias)$", r"/intermediate/dense/\1", name)
-    name = re.sub(r"/(kernel|gamma)$", "/weight", name)
-    name = re.sub(r"/beta$", "/bias", name)
-    return re.sub(r"/layer_(\d+)/", r"/layer/\1/", name).replace("/", ".")
-
-
-def _turned(name: str, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Linear weights transposed: TensorFlow has [in, out], Hugging Face [out, in]."""
-    return tensor.T if name.endswith(".weight") and tensor.ndim == 2 and "_embeddings." not in name else tensor
