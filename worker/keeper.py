@@ -65,6 +65,11 @@ class Keeper:
     def loaded(self) -> Model | None:
         return self._model
 
+    @property
+    def refuses_current(self) -> bool:
+        """Whether CURRENT names a version that can't be loaded."""
+        return self._seen is not None and self._seen[0] in self.refused
+
     def start(self) -> None:
         self._thread.start()
 

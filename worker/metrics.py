@@ -25,10 +25,13 @@ COMMITTED_TEXTS = Counter("retort_committed_texts", "Texts whose answer this wor
 LATE_CHUNKS = Counter("retort_late_chunks", "Chunks that another worker had committed already")
 SKIPPED_TICKETS = Counter("retort_skipped_tickets", "Tickets with nothing to do", ["why"])
 RESENT_CHUNKS = Counter("retort_recovered_chunks", "Chunks that this worker's sweeps sent to the queue again", ["why"])
+for _why in ("dead-worker", "forgotten", "lost-message"):
+    RESENT_CHUNKS.labels(_why)  # from 0, for the first increase of a series that was not there goes unnoticed
 FAILED_TEXTS = Counter("retort_failed_texts", "Texts that the model failed on")
 HALVED_BUDGETS = Counter("retort_halved_budgets", "Times the device ran out of memory and batches were halved")
 RELOADS = Counter("retort_reloads", "Versions loaded and served")
 REFUSED_VERSIONS = Counter("retort_refused_versions", "Versions refused")
+REFUSES_CURRENT = Gauge("retort_refuses_current", "1 while CURRENT names a version that this worker refuses")
 RETRACES = Gauge("retort_retraces_after_ready", "Traces or compilations of the served model since it was warm")
 MODEL = Gauge("retort_model_info", "The version that is served", ["model", "version", "precision", "device"])
 READY = Gauge("retort_ready", "1 while this worker takes work")

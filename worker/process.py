@@ -33,7 +33,7 @@ from worker.heartbeat import Heartbeat, Pulse
 from worker.inference import Inference
 from worker.keeper import Keeper
 from worker.lanes import Bar, gates
-from worker.metrics import OLDEST_WAITING, READY, RETRACES
+from worker.metrics import OLDEST_WAITING, READY, REFUSES_CURRENT, RETRACES
 from worker.model import Model, load
 from worker.reconciler import Reconciler
 from worker.settings import WorkerSettings
@@ -131,6 +131,7 @@ class WorkerProcess:
 
     def _serve_metrics(self) -> None:
         READY.set_function(lambda: self._keeper.state is WorkerState.READY and not self._draining)
+        REFUSES_CURRENT.set_function(lambda: self._keeper.refuses_current)
         OLDEST_WAITING.set_function(self._inference.oldest_age_s)
         RETRACES.set_function(self._retraces)
         REGISTRY.register(DeviceUse(self._claim, lambda: self._inference.busy_total_s, _used_gpu_bytes))

@@ -113,6 +113,17 @@ def test_a_bad_version_is_refused_with_its_reason_and_the_old_one_serves(rig: Ri
     assert rig.keeper.state is WorkerState.READY
 
 
+def test_current_is_refused_until_it_names_another_version(rig: Rig) -> None:
+    rig.publish(V1)
+    rig.served()
+    corrupt(rig.publish(V2))
+    rig.served()
+    assert rig.keeper.refuses_current
+    point_current_to(rig.models, "tiny", V1)
+    rig.served()
+    assert not rig.keeper.refuses_current
+
+
 def test_any_other_failure_to_load_is_a_refusal_too(rig: Rig) -> None:
     rig.publish(V1)
     rig.served()
