@@ -1,12 +1,15 @@
-"""gunicorn's gevent worker, which answers requests that break HTTP itself with problems too, instead of HTML."""
+"""gunicorn's gevent worker, with two changes: it answers requests that break HTTP itself with problems instead of HTML,
+and it does not let connections on which nothing happens delay its end.
+"""
 
 from __future__ import annotations
 
 import secrets
 import socket
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
+import gevent
 from gunicorn.http.errors import (  # type: ignore[import-untyped]
     LimitRequestHeaders,
     LimitRequestLine,
@@ -23,7 +26,24 @@ _KINDS = {
 
 
 class Worker(GeventWorker):  # type: ignore[misc]
-    """Serves requests in greenlets."""
+    """Serves each connection in a greenlet."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._idle: set[Idle] = set()
+
+    def timeout_ctx(self) -> Idle:
+        """The time between two requests of a connection."""
+        return Idle(self.cfg.keepalive if self.alive else 0, self._idle)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """SIGTERM: finish the requests that run, and hang up where none does."""
+        super().handle_exit(sig, frame)
+        gevent.spawn(self._hang_up)
+
+    def _hang_up(self) -> None:
+        for idle in tuple(self._idle):
+            gevent.kill(idle.greenlet, idle)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer a request that never reached the application, or that it failed to answer."""
@@ -39,6 +59,24 @@ class Worker(GeventWorker):  # type: ignore[misc]
             client.sendall(_http(kind, detail, request_id))
         except OSError:
             self.log.debug("the client of request %s is gone", request_id)
+
+
+class Idle(gevent.Timeout):
+    """A connection that waits for its next request; ends silently, by time or by `gevent.kill` with itself."""
+
+    def __init__(self, seconds: float, all_idle: set[Idle]) -> None:
+        super().__init__(seconds, False)  # type: ignore[arg-type]
+        self.greenlet = gevent.getcurrent()
+        self._all = all_idle
+
+    def __enter__(self) -> Self:
+        self._all.add(self)
+        super().__enter__()
+        return self
+
+    def __exit__(self, *raised: Any) -> Any:
+        self._all.discard(self)
+        return super().__exit__(*raised)
 
 
 def _http(kind: str, detail: str, request_id: str) -> bytes:

@@ -31,7 +31,7 @@ def configure(level: str) -> None:
 
 
 def install(app: Flask) -> None:
-    """Give each request an id and log it when its answer begins."""
+    """Give each request an id, and log it once its answer is sent."""
 
     @app.before_request
     def begin() -> None:
@@ -42,7 +42,13 @@ def install(app: Flask) -> None:
     @app.after_request
     def end(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
-        log.info("request", extra=_line(response))
+        line, started = _line(response), g.started
+
+        def write() -> None:
+            line["ms"] = round((time.perf_counter() - started) * 1000, 1)
+            log.info("request", extra=line)
+
+        response.call_on_close(write)
         return response
 
 
@@ -51,7 +57,6 @@ def _line(response: Response) -> dict[str, object]:
         "method": request.method,
         "path": request.path,
         "status": response.status_code,
-        "ms": round((time.perf_counter() - g.started) * 1000, 1),
         "agent": request.headers.get("User-Agent", "")[:200],
         "caller": g.get("caller", ""),
         "request": g.request_id,

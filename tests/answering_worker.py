@@ -63,13 +63,16 @@ def argument(message: str) -> dict[str, Any]:
 
 
 class AnsweringWorker:
-    """Takes messages of one model and answers them in a thread of its own, while `go` is set."""
+    """Takes messages of one model and answers them in threads of its own, while `go` is set."""
 
-    def __init__(self, settings: SharedSettings, model: str = "default", texts_per_s: float = 0.0) -> None:
+    def __init__(
+        self, settings: SharedSettings, model: str = "default", *, texts_per_s: float = 0.0, held: bool = False
+    ) -> None:
         self.id = "stand-in"
         self.model = model
         self.go = Event()
-        self.go.set()
+        if not held:
+            self.go.set()
         self.pause_s = 0.0
         self.messages: list[tuple[str, list[str]]] = []
         """Queue and tickets of each message taken."""

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import redis
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from api.app import create_app
 from api.services import Services
@@ -14,6 +16,13 @@ from tests.answering_worker import AnsweringWorker
 from tests.redis_server import RedisServer
 
 MakeApp = Callable[..., Flask]
+
+
+class ClosingClient(FlaskClient):
+    """Reads and closes each answer, as a server does; `buffered=False` leaves it open."""
+
+    def open(self, *args: Any, buffered: bool = True, **more: Any) -> TestResponse:
+        return super().open(*args, buffered=buffered, **more)
 
 
 @pytest.fixture
@@ -28,8 +37,10 @@ def make_app(store: redis.Redis, settings: ApiSettings) -> Iterator[MakeApp]:
     made: list[Flask] = []
 
     def make(**changes: object) -> Flask:
-        made.append(create_app(settings.model_copy(update=changes)))
-        return made[-1]
+        app = create_app(settings.model_copy(update=changes))
+        app.test_client_class = ClosingClient
+        made.append(app)
+        return app
 
     yield make
     for app in made:

@@ -39,8 +39,7 @@ def test_a_full_bulk_lane_leaves_the_interactive_lane_open(make_app: MakeApp) ->
 
 def test_the_fleet_s_rate_says_how_much_may_wait_and_when_to_return(make_app: MakeApp) -> None:
     app = make_app(backlog_s=5)
-    with AnsweringWorker(services(app).settings, texts_per_s=10) as worker:
-        worker.go.clear()
+    with AnsweringWorker(services(app).settings, texts_per_s=10, held=True):
         services(app).fleet.look()
         client = app.test_client()
         assert post(client, 50)[0] == 202

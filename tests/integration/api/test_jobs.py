@@ -38,8 +38,7 @@ def test_a_job_sees_how_many_texts_go_before_it_and_how_long_they_take(
 ) -> None:
     submit(client, ["a"] * 50)
     job = submit(client, ["b"] * 10)
-    with AnsweringWorker(settings, texts_per_s=20) as worker:
-        worker.go.clear()
+    with AnsweringWorker(settings, texts_per_s=20, held=True):
         services(app).fleet.look()
         queue = client.get(f"/jobs/{job}").get_json()["queue"]
     assert queue == {"texts_ahead": 50, "seconds_left": 3.0}

@@ -88,7 +88,7 @@ def test_a_stream_begins_before_the_job_ends_and_ends_with_it(
 ) -> None:
     worker.pause_s = 0.05
     worker.go.set()
-    stream = client.get(f"/jobs/{held_job}/results", headers=NDJSON).iter_encoded()
+    stream = client.get(f"/jobs/{held_job}/results", headers=NDJSON, buffered=False).iter_encoded()
     first = next(stream).decode()
     assert client.get(f"/jobs/{held_job}").get_json()["status"] == "running"
     lines = (first + b"".join(stream).decode()).splitlines()

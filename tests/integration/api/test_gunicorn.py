@@ -1,0 +1,244 @@
+"""The API in its own process, over real sockets."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import statistics
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+import redis
+
+from api.settings import ApiSettings
+from tests.answering_worker import AnsweringWorker, answer_document
+from tests.integration.api.service import Service, serve
+
+CLIENTS = 500
+
+
+@pytest.fixture
+def service(store: redis.Redis, settings: ApiSettings, tmp_path: Path) -> Iterator[Service]:
+    assert store.dbsize() == 0
+    with serve(settings.redis_url, tmp_path / "log") as service:
+        yield service
+
+
+@pytest.fixture
+def worker(store: redis.Redis, settings: ApiSettings) -> Iterator[AnsweringWorker]:
+    assert store.ping()
+    with AnsweringWorker(settings, held=True) as worker:
+        yield worker
+
+
+@contextmanager
+def sent(service: Service, request: bytes) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=60) as connection:
+        connection.sendall(request)
+        yield connection
+
+
+def raw(service: Service, request: bytes) -> httpx.Response:
+    """The answer to bytes as they are; the sending side is closed after them."""
+    with sent(service, request) as connection:
+        connection.shutdown(socket.SHUT_WR)
+        return read(connection)
+
+
+def read(connection: socket.socket) -> httpx.Response:
+    """One answer."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += (more := connection.recv(65536))
+        if not more:
+            raise ConnectionError(f"closed after {received!r}")
+    head, _, body = received.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = httpx.Headers([tuple(line.split(": ", 1)) for line in lines])  # type: ignore[arg-type]
+    while len(body) < int(headers["Content-Length"]):
+        body += connection.recv(65536)
+    return httpx.Response(int(first.split()[1]), headers=headers, content=body)
+
+
+def post(text: str, *headers: str, path: str = "/predict") -> bytes:
+    body = json.dumps({"texts": [text]})
+    lines = [f"POST {path} HTTP/1.1", "Host: a", "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return "\r\n".join([*lines, *headers, "", body]).encode()
+
+
+def p95(seconds: list[float]) -> float:
+    return statistics.quantiles(seconds, n=20)[-1]
+
+
+def test_hundreds_of_waiting_clients_delay_nobody_and_get_their_own_answers(
+    service: Service, worker: AnsweringWorker
+) -> None:
+    waiting = [socket.create_connection(("127.0.0.1", service.port), timeout=60) for _ in range(CLIENTS)]
+    for number, connection in enumerate(waiting):
+        connection.sendall(post(f"text {number}", "Prefer: wait=60"))
+    with httpx.Client(base_url=service.url, timeout=60) as client:
+        while client.get("/metrics").text.count("\n") and in_flight(client) <= CLIENTS:
+            time.sleep(0.05)
+        job = client.post("/predict?wait=0", json={"texts": ["mine"]}).json()["id"]
+        probes = [timed(client, "/health/live") for _ in range(100)]
+        polls = [timed(client, f"/jobs/{job}") for _ in range(100)]
+    worker.go.set()
+    found = [read(connection).json()["predictions"] for connection in waiting]
+    for connection in waiting:
+        connection.close()
+    assert found == [[answer_document(f"text {number}")] for number in range(CLIENTS)]
+    assert p95(probes) < 0.3  # tests share the machine; `benchmarks/api_waiting.py` measures
+    assert p95(polls) < 0.3
+
+
+def in_flight(client: httpx.Client) -> float:
+    [line] = [
+        line for line in client.get("/metrics").text.splitlines() if line.startswith("retort_http_requests_in_flight ")
+    ]
+    return float(line.split()[1])
+
+
+def timed(client: httpx.Client, path: str) -> float:
+    begun = time.perf_counter()
+    assert client.get(path).status_code == 200
+    return time.perf_counter() - begun
+
+
+@pytest.mark.parametrize(
+    ("name", "request_bytes", "status", "kind"),
+    [
+        ("no HTTP at all", b"hello\r\n\r\n", 400, "bad-request"),
+        ("an unknown version", b"GET / HTTP/9.9\r\nHost: a\r\n\r\n", 400, "bad-request"),
+        ("a header without a name", b"GET / HTTP/1.1\r\n: x\r\n\r\n", 400, "bad-request"),
+        ("a line break inside a header", b"GET / HTTP/1.1\r\nX-Request-Id: a\r\n b\r\n\r\n", 400, "bad-request"),
+        ("a zero byte in a header", b"GET / HTTP/1.1\r\nX-Request-Id: a\0b\r\n\r\n", 400, "bad-request"),
+        (
+            "two lengths",
+            b"POST /predict HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            400,
+            "bad-request",
+        ),
+        ("a length below 0", b"POST /predict HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400, "bad-request"),
+        (
+            "length and chunks",
+            b"POST /predict HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+            "bad-request",
+        ),
+        (
+            "an unknown transfer coding",
+            b"POST /predict HTTP/1.1\r\nTransfer-Encoding: magic\r\n\r\n",
+            501,
+            "not-implemented",
+        ),
+        ("an endless address", b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n", 414, "uri-too-long"),
+        ("an endless header", b"GET / HTTP/1.1\r\nX: " + b"a" * 99_999 + b"\r\n\r\n", 431, "headers-too-large"),
+        ("a hundred headers too many", b"GET / HTTP/1.1\r\n" + b"X: 1\r\n" * 200 + b"\r\n", 431, "headers-too-large"),
+        (
+            "a body that is cut off",
+            b'POST /predict HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{"texts":',
+            400,
+            "bad-request",
+        ),
+        (
+            "chunks that are cut off",
+            b'POST /predict HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{"t',
+            400,
+            "bad-request",
+        ),
+        (
+            "a chunk of no length",
+            b"POST /predict HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            400,
+            "bad-request",
+        ),
+    ],
+)
+def test_broken_http_is_answered_with_a_problem_and_the_service_goes_on(
+    service_for_all: Service, name: str, request_bytes: bytes, status: int, kind: str
+) -> None:
+    answer = raw(service_for_all, request_bytes)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json"), name
+    assert answer.json()["type"] == f"/problems#{kind}"
+    assert httpx.get(f"{service_for_all.url}/health/live").status_code == 200
+
+
+@pytest.fixture(scope="module")
+def service_for_all(redis_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with serve(redis_server.url, tmp_path_factory.mktemp("api") / "log", max_body_bytes=1_000_000) as service:
+        yield service
+
+
+def test_a_chunked_body_is_read_and_bounded(service_for_all: Service) -> None:
+    def body(text: bytes, times: int) -> Iterator[bytes]:
+        yield b'{"texts": ["'
+        for _ in range(times):
+            yield text
+        yield b'"]}'
+
+    json_type = {"Content-Type": "application/json"}
+    url = f"{service_for_all.url}/predict?wait=0"
+    assert httpx.post(url, content=body(b"a", 5), headers=json_type).status_code == 202
+    assert httpx.post(url, content=body(b"a" * 1000, 1100), headers=json_type).status_code == 413
+
+
+def test_a_stop_lets_waiting_clients_have_their_answers_and_hangs_up_on_idle_ones(
+    service: Service, worker: AnsweringWorker
+) -> None:
+    idle = httpx.Client(base_url=service.url)
+    assert idle.get("/health/live").status_code == 200
+    with sent(service, post("a", "Prefer: wait=60")) as waiting, ThreadPoolExecutor(1) as pool:
+        while in_flight(idle) < 2:
+            time.sleep(0.02)
+        begun = time.monotonic()
+        stopping = pool.submit(service.stop)
+        time.sleep(1.5)  # the process has seen the signal by now
+        assert service.process.poll() is None
+        worker.go.set()
+        assert read(waiting).json()["predictions"] == [answer_document("a")]
+        assert stopping.result(60) == 0
+    assert time.monotonic() - begun < 15
+    idle.close()
+
+
+def test_a_result_stream_that_breaks_off_is_seen_to_be_incomplete(service: Service, worker: AnsweringWorker) -> None:
+    with httpx.Client(base_url=service.url, timeout=60) as client:
+        job = client.post("/predict?wait=0", json={"texts": ["a"] * 300}).json()["id"]
+        assert not worker.go.is_set()
+        with client.stream("GET", f"/jobs/{job}/results", headers={"Accept": "text/csv"}) as stream:
+            assert stream.status_code == 200
+            httpx.delete(f"{service.url}/jobs/{job}")
+            with pytest.raises(httpx.RemoteProtocolError):
+                stream.read()
+        assert client.get("/health/live").status_code == 200
+
+
+def test_the_processes_of_one_service_count_together(store: redis.Redis, settings: ApiSettings, tmp_path: Path) -> None:
+    assert store.ping()
+    with serve(settings.redis_url, tmp_path / "log", api_workers=2) as service:
+        for _ in range(40):
+            httpx.get(f"{service.url}/models")
+        text = httpx.get(f"{service.url}/metrics").text
+        assert 'retort_http_requests_total{endpoint="models.models",method="GET",status="200"} 40.0' in text
+        killed = psutil.Process(service.process.pid).children()[0]
+        killed.send_signal(signal.SIGKILL)
+        killed.wait(10)
+        assert (
+            httpx.Client(transport=httpx.HTTPTransport(retries=5)).get(f"{service.url}/health/live").status_code == 200
+        )
+
+
+def test_a_bad_setting_stops_the_program_and_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(RuntimeError, match=r"RETORT_MAX_TEXTS: .*integer"),
+        serve("redis://x", tmp_path / "log", max_texts="many"),
+    ):
+        pass

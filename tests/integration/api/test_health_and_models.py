@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import redis
+from flask.testing import FlaskClient
+
+from api.schemas import Live, ModelDocument, ModelList, Ready
+from contract.fleet import Fleet, WorkerState, WorkerStatus
+from contract.settings import SharedSettings
+from tests.answering_worker import VERSION, AnsweringWorker
+from tests.integration.api.conftest import MakeApp, services
+from tests.tiny_artifact import point_current_to, write_tiny_artifact
+
+
+def beat(store: redis.Redis, settings: SharedSettings, state: WorkerState, **more: object) -> None:
+    status = WorkerStatus(id="w1", host="h", pid=1, state=state, device="cpu", model="default", **more)  # type: ignore[arg-type]
+    Fleet(store, settings).beat(status)
+
+
+def test_a_live_process_says_so(client: FlaskClient) -> None:
+    assert Live.model_validate_json(client.get("/health/live").data).status == "live"
+
+
+def test_the_service_is_ready_while_a_worker_is(client: FlaskClient, worker: AnsweringWorker) -> None:
+    answer = client.get("/health/ready")
+    ready = Ready.model_validate_json(answer.data)
+    assert (answer.status_code, ready.status, ready.reasons) == (200, "ready", [])
+    assert [(one.id, one.version) for one in ready.workers] == [(worker.id, VERSION)]
+
+
+def test_without_a_worker_the_service_is_not_ready_and_says_why(make_app: MakeApp, tmp_path: Path) -> None:
+    answer = make_app(models_dir=tmp_path).test_client().get("/health/ready")
+    ready = Ready.model_validate_json(answer.data)
+    assert (answer.status_code, ready.status) == (503, "not ready")
+    assert ready.reasons[0] == "no worker is ready for model 'default'"
+    assert "no version of model 'default' is published" in ready.reasons[1]
+
+
+def test_a_refused_version_is_a_reason(
+    make_app: MakeApp, store: redis.Redis, settings: SharedSettings, tmp_path: Path
+) -> None:
+    write_tiny_artifact(tmp_path, "default")
+    app = make_app(models_dir=tmp_path)
+    beat(store, settings, WorkerState.WAITING_FOR_MODEL, refused={"v2": "wrong answers"})
+    services(app).fleet.look()
+    reasons = app.test_client().get("/health/ready").get_json()["reasons"]
+    assert reasons[1:] == [
+        "worker w1 is waiting-for-model, for model 'default'",
+        "worker w1 refuses version v2: wrong answers",
+    ]
+
+
+def test_models_are_listed_with_their_versions(
+    make_app: MakeApp, store: redis.Redis, settings: SharedSettings, tmp_path: Path
+) -> None:
+    write_tiny_artifact(tmp_path, "default", "v1")
+    write_tiny_artifact(tmp_path, "default", "v2", current=False)
+    write_tiny_artifact(tmp_path, "other", "v1")
+    app = make_app(models_dir=tmp_path)
+    beat(store, settings, WorkerState.READY, version="v1")
+    services(app).fleet.look()
+    found = ModelList.model_validate_json(app.test_client().get("/models").data)
+    assert [model.model_dump() for model in found.models] == [
+        {"name": "default", "default": True, "current": "v1", "versions": ["v1", "v2"], "workers": 1},
+        {"name": "other", "default": False, "current": "v1", "versions": ["v1"], "workers": 0},
+    ]
+
+
+def test_a_model_is_described_by_its_manifests(
+    make_app: MakeApp, store: redis.Redis, settings: SharedSettings, tmp_path: Path
+) -> None:
+    write_tiny_artifact(tmp_path, "default", "v1", labels=("b", "a"))
+    write_tiny_artifact(tmp_path, "default", "v2", current=False)
+    app = make_app(models_dir=tmp_path)
+    beat(store, settings, WorkerState.READY, version="v1")
+    services(app).fleet.look()
+    found = ModelDocument.model_validate_json(app.test_client().get("/models/default").data)
+    newest, oldest = found.versions
+    assert (newest.version, newest.current, newest.workers) == ("v2", False, [])
+    assert (oldest.version, oldest.current, oldest.workers, oldest.labels) == ("v1", True, ["w1"], ["b", "a"])
+    assert oldest.metrics == {"accuracy": 0.5}
+
+
+def test_a_version_that_becomes_current_is_seen_without_a_restart(make_app: MakeApp, tmp_path: Path) -> None:
+    write_tiny_artifact(tmp_path, "default", "v1")
+    client = make_app(models_dir=tmp_path).test_client()
+    write_tiny_artifact(tmp_path, "default", "v2", current=False)
+    point_current_to(tmp_path, "default", "v2")
+    assert client.get("/models/default").get_json()["current"] == "v2"
+
+
+def test_a_broken_manifest_is_told_and_hides_nothing_else(make_app: MakeApp, tmp_path: Path) -> None:
+    write_tiny_artifact(tmp_path, "default", "v1")
+    (write_tiny_artifact(tmp_path, "default", "v2") / "manifest.json").write_text("{")
+    broken, good = make_app(models_dir=tmp_path).test_client().get("/models/default").get_json()["versions"]
+    assert "manifest.json" in broken["problem"]
+    assert good["labels"] == ["java", "python", "sql"]

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.answering_worker import VERSION, AnsweringWorker
+from tests.integration.api.conftest import MakeApp, services
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def scrape(client: FlaskClient) -> Samples:
+    """Every sample, read by Prometheus's own parser."""
+    answer = client.get("/metrics")
+    assert answer.mimetype == "text/plain"
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def value(samples: Samples, name: str, **labels: str) -> float:
+    return samples.get((name, tuple(sorted(labels.items()))), 0.0)
+
+
+@pytest.mark.usefixtures("worker")
+def test_requests_and_jobs_are_counted(client: FlaskClient) -> None:
+    labels = {"endpoint": "predict.predict", "method": "POST", "status": "200"}
+    before = scrape(client)
+    client.post("/predict", json={"texts": ["a", "b"]})
+    after = scrape(client)
+    for name, more in (
+        ("retort_http_requests_total", labels),
+        ("retort_http_request_seconds_count", {"endpoint": "predict.predict"}),
+        ("retort_jobs_total", {"outcome": "accepted"}),
+        ("retort_jobs_total", {"outcome": "succeeded"}),
+    ):
+        assert value(after, name, **more) == value(before, name, **more) + 1
+    assert value(after, "retort_http_texts_total") == value(before, "retort_http_texts_total") + 2
+    assert (
+        value(
+            after,
+            "retort_workers",
+            model="default",
+            version=VERSION,
+            state="ready",
+        )
+        == 1
+    )
+
+
+def test_the_backlog_is_measured_in_texts_and_seconds(make_app: MakeApp) -> None:
+    app = make_app()
+    client = app.test_client()
+    client.post("/predict?wait=0", json={"texts": ["a"] * 50})
+    client.post("/predict?wait=0", json={"texts": ["a"] * 500})
+    with AnsweringWorker(services(app).settings, texts_per_s=10, held=True):
+        services(app).fleet.look()
+        samples = scrape(client)
+    assert value(samples, "retort_backlog_texts", model="default", lane="interactive") == 50
+    assert value(samples, "retort_backlog_seconds", model="default", lane="bulk") == 50
+    assert value(samples, "retort_oldest_queued_seconds", model="default") >= 0
+
+
+def test_no_request_stays_in_flight(client: FlaskClient) -> None:
+    before = value(scrape(client), "retort_http_requests_in_flight")
+    for path in ("/health/live", "/nowhere", "/jobs/x"):
+        client.get(path)
+    assert value(scrape(client), "retort_http_requests_in_flight") == before

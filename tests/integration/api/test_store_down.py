@@ -1,0 +1,73 @@
+"""Redis goes away and comes back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.app import create_app
+from api.settings import ApiSettings
+from tests.answering_worker import AnsweringWorker, answer_document
+from tests.integration.api.conftest import services
+from tests.redis_server import RedisServer
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path, "--appendonly", "yes", "--appendfsync", "always")
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def app(server: RedisServer) -> Iterator[Flask]:
+    app = create_app(ApiSettings(redis_url=server.url))
+    yield app
+    services(app).close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/predict"), ("GET", f"/jobs/{'a' * 29}"), ("DELETE", f"/jobs/{'a' * 29}")]
+)
+def test_without_redis_a_request_is_refused_at_once(
+    client: FlaskClient, server: RedisServer, method: str, path: str
+) -> None:
+    client.post("/predict?wait=0", json={"texts": ["warm"]})
+    server.kill()
+    begun = time.monotonic()
+    answer = client.open(path, method=method, json={"texts": ["a"]})
+    assert time.monotonic() - begun < 3
+    assert (answer.status_code, answer.get_json()["type"]) == (503, "/problems#store-unavailable")
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_without_redis_the_process_lives_is_not_ready_and_is_measured(client: FlaskClient, server: RedisServer) -> None:
+    server.kill()
+    assert client.get("/health/live").status_code == 200
+    assert client.get("/health/ready").status_code == 503
+    assert "retort_store_up 0.0" in client.get("/metrics").text
+
+
+def test_the_service_starts_without_redis(tmp_path: Path) -> None:
+    app = create_app(ApiSettings(redis_url=RedisServer(tmp_path).url))
+    assert app.test_client().get("/health/live").status_code == 200
+    services(app).close()
+
+
+def test_a_waiting_client_is_answered_after_redis_came_back(
+    app: Flask, client: FlaskClient, server: RedisServer
+) -> None:
+    location = client.post("/predict?wait=0", json={"texts": ["a"]}).headers["Location"]
+    server.kill()
+    server.start()
+    with AnsweringWorker(services(app).settings):
+        deadline = time.monotonic() + 20
+        while (answer := client.get(f"{location}?wait=10")).status_code == 503 and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert answer.get_json()["predictions"] == [answer_document("a")]
