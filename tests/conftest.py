@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import os
+
+# Worker and training share this process, and TensorFlow reads these once: Keras as training needs it, and weights that
+# may change, as training changes them. tests/integration/test_frozen_weights.py runs the worker's own settings.
+os.environ |= {"TF_USE_LEGACY_KERAS": "1", "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "0"}
+
 from collections.abc import Iterator
 
 import pytest

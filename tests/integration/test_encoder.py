@@ -1,0 +1,75 @@
+"""The encoder against Hugging Face's BERT on real weights, and against plain numpy on every kind of architecture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from contract.artifact import Architecture
+from contract.tensors import ENCODER_PREFIX
+from tests.reference_bert import probabilities
+from tests.tiny_artifact import random_weights, tiny_architecture
+from training import minilm
+from worker.encoder import Encoder
+from worker.packing import Shape, lay_out, pack
+from worker.precision import Precision
+
+REFERENCE = json.loads((Path(__file__).parents[1] / "golden/minilm_reference.json").read_bytes())
+ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "as_is": {},
+    "tanh_gelu": {"activation": "gelu_tanh"},
+    "large_epsilon": {"layer_norm_eps": 0.1},
+    "one_layer": {"num_hidden_layers": 1},
+    "one_head": {"num_attention_heads": 1},
+}
+
+
+def run(encoder: Encoder, texts: list[NDArray[np.int32]], shape: Shape) -> NDArray[np.float32]:
+    """Probabilities of the texts, all packed into one batch."""
+    plan = pack([len(ids) for ids in texts], shape)
+    assert len(plan.places) == len(texts)
+    found = encoder(lay_out(texts, plan))
+    return found[[place.row for place in plan.places], [place.slot for place in plan.places]]
+
+
+def random_texts(generator: np.random.Generator, vocabulary: int) -> list[NDArray[np.int32]]:
+    return [generator.integers(5, vocabulary, length).astype(np.int32) for length in (2, 33, 17, 64, 5, 11, 40, 3)]
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-6), ("bfloat16", 2e-3)])
+def test_real_weights_give_hugging_faces_numbers(precision: Precision, tolerance: float) -> None:
+    pretrained = minilm.load()
+    weights = {ENCODER_PREFIX + name: tensor for name, tensor in pretrained.tensors.items()}
+    dimensions = len(REFERENCE["texts"][0]["pooled"])
+    weights["classifier.weight"] = np.eye(dimensions, pretrained.architecture.hidden_size, dtype=np.float32)
+    weights["classifier.bias"] = np.zeros(dimensions, np.float32)
+    texts = [np.array(text["ids"], np.int32) for text in REFERENCE["texts"]]
+    found = run(Encoder(weights, pretrained.architecture, precision=precision), texts, Shape(8, 64))
+    pooled = np.exp([text["pooled"] for text in REFERENCE["texts"]])
+    np.testing.assert_allclose(found, pooled / pooled.sum(axis=1, keepdims=True), atol=tolerance)
+
+
+@pytest.mark.parametrize("change", ARCHITECTURES.values(), ids=ARCHITECTURES.keys())
+@pytest.mark.parametrize("xla", [False, True], ids=["oneDNN", "XLA"])
+def test_packed_texts_get_what_each_gets_alone_in_plain_numpy(change: dict[str, Any], xla: bool) -> None:
+    architecture = Architecture.model_validate(tiny_architecture().model_dump() | change)
+    weights = random_weights(architecture, labels=3, seed=1)
+    texts = random_texts(np.random.default_rng(2), architecture.vocab_size)
+    encoder = Encoder(weights, architecture, temperature=1.5, compile_with_xla=xla)
+    expected = [probabilities(weights, architecture, ids.tolist(), temperature=1.5) for ids in texts]
+    np.testing.assert_allclose(run(encoder, texts, Shape(4, 64)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("xla", [False, True], ids=["oneDNN", "XLA"])
+def test_a_new_shape_is_counted_only_where_it_compiles(xla: bool) -> None:
+    architecture = tiny_architecture()
+    encoder = Encoder(random_weights(architecture, 3, seed=1), architecture, compile_with_xla=xla)
+    texts = [np.full(9, 7, np.int32)]
+    for shape in (Shape(1, 16), Shape(2, 64), Shape(1, 16), Shape(2, 64)):
+        run(encoder, texts, shape)
+    assert encoder.traces == (1 + 2 if xla else 1)
