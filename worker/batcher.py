@@ -7,8 +7,10 @@ with much load batches fill by themselves. Of what waits, these go first:
 2. the interactive lane, oldest first;
 3. the bulk lane, oldest first.
 
-All texts of a batch belong to the model version of the first of them. A chunk whose first attempt failed, perhaps by
-bringing its worker down, shares no batch with others.
+All texts of a batch belong to the model version and the lane of the first of them: a short question would pay for the
+bulk texts that fill up its batch. While short questions come in, batches of the bulk lane are brief, because the next
+question has to wait for the running one. A chunk whose first attempt failed, perhaps by bringing its worker down,
+shares no batch with others.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ P = TypeVar("P", bound=Plan)
 
 WINDOW = 512
 """Texts that a plan may choose from: enough to fill the holes of a batch, few enough to plan in a millisecond."""
+BRIEF_FOR_S = 2.0
+"""After an interactive text, batches of the bulk lane are brief for so long."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Batcher:
         self._max_age_s = max_age_s
         self._clock = clock
         self._lanes: dict[Lane, deque[TextWork]] = {lane: deque() for lane in Lane}
+        self._last_interactive = float("-inf")
 
     def __len__(self) -> int:
         return sum(len(lane) for lane in self._lanes.values())
@@ -74,20 +79,24 @@ class Batcher:
         """Texts of a lane must be added in the order of their arrival."""
         for text in texts:
             self._lanes[text.chunk.lane].append(text)
+            if text.chunk.lane is Lane.INTERACTIVE:
+                self._last_interactive = text.arrived
 
     def oldest_age_s(self) -> float:
         """How long the longest waiting text has waited; 0 when none waits."""
         return max((self._clock() - lane[0].arrived for lane in self._lanes.values() if lane), default=0.0)
 
-    def take(self, plan: Callable[[Model, Sequence[int]], P]) -> Batch[P] | None:
+    def take(self, plan: Callable[[Model, Sequence[int], bool], P]) -> Batch[P] | None:
         """The next batch, removed from what waits; None only when nothing waits.
 
-        `plan` gets the model and the token counts of what may go next, most urgent first.
+        `plan` gets the model, the token counts of what may go next, most urgent first, and whether to be brief.
         """
         offered = self._candidates()
         if not offered:
             return None
-        batch = Batch(offered, plan(offered[0].chunk.model, [text.length for text in offered]))
+        first = offered[0].chunk
+        brief = first.lane is Lane.BULK and self._clock() - self._last_interactive < BRIEF_FOR_S
+        batch = Batch(offered, plan(first.model, [text.length for text in offered], brief))
         self._remove(batch.texts)
         return batch
 
@@ -105,7 +114,8 @@ class Batcher:
         first = next(ordered, None)
         if first is None:
             return []
-        same = (text for text in ordered if text.chunk.company is first.chunk.company)
+        company = first.chunk.company
+        same = (text for text in ordered if text.chunk.company == company)
         return [first, *islice(same, WINDOW - 1)]
 
     def _by_urgency(self) -> Iterator[TextWork]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 LEAST_TOKENS = 64
+BRIEF_SHARE = 4
+"""A brief batch has so many times fewer tokens than a full one: less efficient, but soon over."""
 
 
 class Inference:
@@ -116,8 +118,10 @@ class Inference:
         work.settled.set()
         return False
 
-    def _plan(self, model: Model, lengths: Sequence[int]) -> Plan:
-        return model.plan(lengths, self._max_tokens)
+    def _plan(self, model: Model, lengths: Sequence[int], brief: bool) -> Plan:
+        if not brief:
+            return model.plan(lengths, self._max_tokens)
+        return model.plan(lengths, (self._max_tokens or model.batch_tokens) // BRIEF_SHARE)
 
     def _run(self, batch: Batch[Plan]) -> None:
         texts, model = batch.texts, batch.model

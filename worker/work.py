@@ -45,8 +45,8 @@ class ChunkWork:
 
     @property
     def company(self) -> object:
-        """Texts share a batch only if this is the same: the model, or the chunk itself once an attempt at it failed."""
-        return self if self.lease.is_suspect else self.model
+        """Texts share a batch only if this is equal: model and lane, or the chunk itself after a failed attempt."""
+        return self if self.lease.is_suspect else (self.model, self.lane)
 
     def answer(self, index: int, answer: str, *, failed: bool = False) -> bool:
         """Put the answer of one text in its place; whether that was the last one missing."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from contract.message import Lane
 from tests.stand_ins import MAX_LENGTH, EchoModel, chunk_work, text_works
 from worker import packing
-from worker.batcher import WINDOW, Batch, Batcher
+from worker.batcher import BRIEF_FOR_S, WINDOW, Batch, Batcher
 from worker.packing import Plan, Shape
 from worker.work import TextWork
 
@@ -28,7 +28,7 @@ class Clock:
         return self.now
 
 
-def plan(_: object, lengths: Sequence[int]) -> Plan:
+def plan(_: object, lengths: Sequence[int], _brief: bool) -> Plan:
     return packing.plan(lengths, SHAPES)
 
 
@@ -72,8 +72,9 @@ def most_urgent_first(waiting: Sequence[TextWork], now: float) -> list[TextWork]
     return sorted(waiting, key=urgency)
 
 
-def company(text: TextWork) -> tuple[str, str]:
-    return text.chunk.model.version, text.chunk.lease.ticket.job_id if text.chunk.lease.attempt > 1 else ""
+def company(text: TextWork) -> tuple[str, Lane, str]:
+    alone = text.chunk.lease.ticket.job_id if text.chunk.lease.attempt > 1 else ""
+    return text.chunk.model.version, text.chunk.lane, alone
 
 
 @settings(max_examples=200, deadline=None)
@@ -161,3 +162,26 @@ def test_the_age_is_that_of_the_oldest_text() -> None:
     clock.now += 0.25
     batcher.add(text_works(chunk_work(EchoModel(), 1, lane=Lane.BULK), [[5]], clock.now))
     assert batcher.oldest_age_s() == 0.25
+
+
+def test_bulk_batches_are_brief_only_while_short_questions_come_in() -> None:
+    clock = Clock()
+    batcher = Batcher(MAX_AGE_S, clock)
+    asked: list[bool] = []
+
+    def one(_: object, lengths: Sequence[int], brief: bool) -> Plan:
+        asked.append(brief)
+        return packing.plan(lengths[:1], SHAPES)
+
+    def arrive(lane: Lane, texts: int) -> None:
+        work = chunk_work(EchoModel("old"), texts, job="j", lane=lane)
+        batcher.add(text_works(work, [[7]] * texts, clock.now))
+
+    arrive(Lane.BULK, 3)
+    batcher.take(one)
+    arrive(Lane.INTERACTIVE, 1)
+    batcher.take(one)
+    batcher.take(one)
+    clock.now += BRIEF_FOR_S
+    batcher.take(one)
+    assert asked == [False, False, True, False]
