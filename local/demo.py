@@ -13,8 +13,9 @@ from contract.errors import NoModel
 from contract.model_store import ModelStore
 from contract.settings import SharedSettings
 from local import stack
+from local.ports import is_free
 from local.readiness import wait_until_ready
-from local.stack import ROOT, Ports, StackError
+from local.stack import Ports, StackError
 
 EXAMPLE = "examples/questions.csv"
 QUESTIONS = (
@@ -25,12 +26,25 @@ BAR_WIDTH = 24
 
 
 def run(port: int, console: Console) -> None:
-    """What `make demo` does. Raises StackError with advice."""
-    train_unless_published(console)
-    ports = start_unless_running(port, console)
-    wait_until_ready(ports, console)
+    """What `make demo` does. Raises StackError with advice; what it had to start is then stopped again."""
+    ports = running_at(port)
+    if ports is None:
+        train_unless_published(console)
+        ports = start(port, console)
+    else:
+        wait_until_ready(ports, console)
     show_answers(ask(ports), console)
     show_next_steps(ports, console)
+
+
+def running_at(port: int) -> Ports | None:
+    """The stack, when it runs already. Raises StackError when it can't run at this port."""
+    ports = stack.running()
+    if ports is None and not is_free(port):
+        raise StackError(f"port {port} is taken by another program; choose one with PORT=, as in: make demo PORT=8123")
+    if ports is not None and ports.api != port:
+        raise StackError(f"Retort runs already, on port {ports.api}: make demo PORT={ports.api}, or make down first")
+    return ports
 
 
 def train_unless_published(console: Console) -> None:
@@ -41,17 +55,19 @@ def train_unless_published(console: Console) -> None:
     except NoModel:
         console.rule(f"Fine-tuning a BERT on {EXAMPLE}")
     training = [sys.executable, "-m", "training", "train", "--data", EXAMPLE]
-    if subprocess.run(training, cwd=ROOT).returncode != 0:
+    if subprocess.run(training).returncode != 0:
         raise StackError("training failed; what it printed above says why")
 
 
-def start_unless_running(port: int, console: Console) -> Ports:
-    ports = stack.running()
-    if ports is None:
-        console.rule("Starting Redis, one worker and the API")
-        return stack.start(port)
-    if ports.api != port:
-        raise StackError(f"Retort runs already, on port {ports.api}: make demo PORT={ports.api}, or make down first")
+def start(port: int, console: Console) -> Ports:
+    """Start the stack and return when it is ready."""
+    console.rule("Starting Redis, one worker and the API")
+    ports = stack.start(port)
+    try:
+        wait_until_ready(ports, console)
+    except (StackError, KeyboardInterrupt):
+        stack.stop()
+        raise
     return ports
 
 

@@ -1,4 +1,8 @@
-"""Redis, worker and API on this machine, under supervisord: start, look, stop. All it writes lies in `run/`."""
+"""Redis, worker and API on this machine, under supervisord: start, look, stop.
+
+All that it writes lies in `run/`, or where the variable RUN says, relative to the repository's root: every command runs
+there, for the path of a socket must be short (107 bytes).
+"""
 
 from __future__ import annotations
 
@@ -15,13 +19,12 @@ from pydantic import BaseModel
 from supervisor.xmlrpc import SupervisorTransport
 
 from local import redis_server
-from local.ports import free_port, is_free
+from local.ports import free_port
 
 ROOT = Path(__file__).parents[1]
-RUN = ROOT / "run"
+RUN = Path(os.environ.get("RUN", "run"))
 LOGS = RUN / "logs"
-# Relative to ROOT, where every command runs: the path of a socket has 107 bytes at most.
-SOCKET = "run/supervisor.sock"
+SOCKET = RUN / "supervisor.sock"
 STOP_TIMEOUT_S = 120
 
 
@@ -68,15 +71,13 @@ def running() -> Ports | None:
 
 
 def start(port: int) -> Ports:
-    """Start the stack with its API on `port`. Raises StackError when something else listens there."""
-    if not is_free(port):
-        raise StackError(f"port {port} is taken by another program; choose one with PORT=, as in: make demo PORT=8123")
+    """Start the stack with its API on `port`."""
     for folder in (LOGS, RUN / "redis"):
         folder.mkdir(parents=True, exist_ok=True)
     ports = Ports(api=port, redis=free_port())
     (RUN / "ports.json").write_text(ports.model_dump_json(), encoding="utf-8")
     supervisord = [sys.executable, "-m", "supervisor.supervisord", "--configuration", "local/supervisord.conf"]
-    subprocess.run(supervisord, cwd=ROOT, env=environment(ports), check=True)
+    subprocess.run(supervisord, env=environment(ports), check=True)
     return ports
 
 
@@ -84,6 +85,7 @@ def environment(ports: Ports) -> dict[str, str]:
     """What the services find in their environment, on top of what is there already."""
     return {
         **os.environ,
+        "RUN": str(RUN),
         "PYTHON": sys.executable,
         "REDIS_SERVER": redis_server.executable(),
         "REDIS_PORT": str(ports.redis),
@@ -102,7 +104,7 @@ def stop() -> None:
     """Stop the API, then the worker, then Redis, each once it has ended what it was doing. Raises StackError."""
     _supervisor().shutdown()
     deadline = time.monotonic() + STOP_TIMEOUT_S
-    while (ROOT / SOCKET).exists():
+    while SOCKET.exists():
         if time.monotonic() > deadline:
             raise StackError(f"still running after {STOP_TIMEOUT_S} s; see {LOGS / 'supervisord.log'}")
         time.sleep(0.1)
