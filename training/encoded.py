@@ -1,4 +1,4 @@
-"""The table as the model reads it: tokenized once, divided into parts."""
+"""The corpus as the model reads it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ import numpy as np
 
 from training.base_model import BaseModel
 from training.batches import Examples
+from training.data_report import DataReport, report_on
 from training.recipe import Recipe
-from training.split import Rows, Split, split
+from training.split import Rows, Split
 from training.tokenization import TextTokenizer
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Every text of a recipe's table with its class, and which part it belongs to."""
+    """Every text of a recipe's corpus with its class, and which part it belongs to."""
 
     texts: list[str]
     classes: tuple[str, ...]
     examples: Examples
     parts: Split
+    report: DataReport
 
     def part(self, rows: Rows) -> Examples:
         return Examples([self.examples.ids[row] for row in rows], self.examples.labels[rows])
@@ -30,10 +32,11 @@ class Encoded:
 
 
 def encode(recipe: Recipe, base: BaseModel) -> Encoded:
-    """Tokenize the recipe's table with the base model's vocabulary, and divide it."""
-    table, parameters = recipe.table, recipe.parameters
+    """Tokenize the recipe's texts once, with the base model's vocabulary."""
+    table = recipe.corpus.table
     number = {label: index for index, label in enumerate(table.classes)}
-    ids = TextTokenizer(base.vocabulary, base.tokenizer).encode(table.texts, parameters.max_length)
+    max_length = recipe.parameters.max_length
+    ids, lengths = TextTokenizer(base.vocabulary, base.tokenizer).encode(table.texts, max_length)
     examples = Examples(ids, np.array([number[label] for label in table.labels], np.int32))
-    parts = split(table.texts, table.labels, parameters.validation, parameters.test, parameters.seed)
-    return Encoded(table.texts, tuple(table.classes), examples, parts)
+    report = report_on(table, lengths, max_length)
+    return Encoded(table.texts, tuple(table.classes), examples, recipe.corpus.parts, report)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,8 +26,6 @@ from contract.artifact import (
 from training.base_model import Tensors
 from training.evaluate import Held
 
-REPORT = "report"
-HELD_OUT = f"{REPORT}/held_out.jsonl"
 GOLDEN_TEXTS = 8
 PACKAGES = (
     "bert-for-tf2",
@@ -60,11 +57,9 @@ class Trained:
 
 
 def write_artifact(trained: Trained, folder: Path) -> Manifest:
-    """Write the whole artifact to `folder`, where the report may already lie, and return its manifest."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Complete the artifact in `folder`, where the report lies already, and return its manifest."""
     save_file(dict(trained.tensors), folder / WEIGHTS)
     (folder / VOCABULARY).write_bytes(trained.vocabulary.read_bytes())
-    _write_held_out(trained, folder / HELD_OUT)
     files = {str(path.relative_to(folder)): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     manifest = Manifest(
         name=trained.name,
@@ -108,13 +103,3 @@ def package_versions(names: Sequence[str] = PACKAGES) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
-
-
-def _write_held_out(trained: Trained, path: Path) -> None:
-    """One JSON object a line: a held-out text, its label, and the probability of each label of the manifest."""
-    held = trained.held
-    path.parent.mkdir(exist_ok=True)
-    with path.open("w", encoding="utf-8") as file:
-        for text, label, row in zip(held.texts, held.labels, held.probabilities, strict=True):
-            line = {"text": text, "label": trained.labels[label], "probabilities": [float(p) for p in row]}
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")

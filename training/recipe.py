@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 
 from contract.artifact import Manifest
-from training.data import Table
+from training.corpus import Corpus
 from training.hyperparameters import HyperParameters
 
 
@@ -17,13 +17,13 @@ class Recipe:
 
     name: str
     base: str
-    table: Table
+    corpus: Corpus
     parameters: HyperParameters
 
     @property
     def key(self) -> str:
         """12 hexadecimal digits, the same exactly for recipes of the same model."""
-        parts = [self.base, self.table.sha256, self.parameters.model_dump_json()]
+        parts = [self.base, self.corpus.sha256, self.parameters.model_dump_json()]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
     def made(self, manifest: Manifest) -> bool:
@@ -31,6 +31,6 @@ class Recipe:
         found = manifest.provenance
         return (found.base_model, found.data_sha256, found.hyperparameters) == (
             self.base,
-            self.table.sha256,
+            self.corpus.sha256,
             self.parameters.model_dump(),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,10 @@ class Split:
     train: Rows
     validation: Rows
     test: Rows
+
+    def with_rows(self, part: str, rows: Rows) -> Split:
+        """The same with other rows for `part`."""
+        return replace(self, **{part: rows})
 
 
 def split(texts: Sequence[str], labels: Sequence[str], validation: float, test: float, seed: int) -> Split:

@@ -17,6 +17,9 @@ Ids = NDArray[np.int32]
 
 PADDING, UNKNOWN, FIRST, LAST = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 
+CHUNK = 10_000
+"""Texts that are in memory in the tokenizer's own, large form at once."""
+
 
 class TextTokenizer:
     """BERT's tokenizer (Devlin et al. 2018). A special token's name inside a text is text, as in Google's own."""
@@ -38,14 +41,15 @@ class TextTokenizer:
         )
         self._tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
 
-    def encode(self, texts: Sequence[str], max_length: int) -> list[Ids]:
-        """int32[tokens] per text, [CLS] and [SEP] included; what exceeds `max_length` is cut off at the end."""
-        return [np.array([self._first, *body[: max_length - 2], self._last], np.int32) for body in self._bodies(texts)]
-
-    def lengths(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Tokens of each whole text, [CLS] and [SEP] included."""
-        return np.array([len(body) + 2 for body in self._bodies(texts)], np.int64)
-
-    def _bodies(self, texts: Sequence[str]) -> list[list[int]]:
-        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [encoding.ids for encoding in encodings]
+    def encode(self, texts: Sequence[str], max_length: int) -> tuple[list[Ids], NDArray[np.int64]]:
+        """int32[tokens] per text, [CLS] and [SEP] included, what exceeds `max_length` cut off at the end; and
+        int64[texts], the tokens of each whole text."""
+        ids: list[Ids] = []
+        lengths = np.empty(len(texts), np.int64)
+        for start in range(0, len(texts), CHUNK):
+            chunk = list(texts[start : start + CHUNK])
+            for encoding in self._tokenizer.encode_batch_fast(chunk, add_special_tokens=False):
+                body = encoding.ids
+                lengths[len(ids)] = len(body) + 2
+                ids.append(np.array([self._first, *body[: max_length - 2], self._last], np.int32))
+        return ids, lengths

@@ -15,12 +15,16 @@ from training.base_models import load_base_model
 from training.batches import bucket_lengths
 from training.calibration import fit_temperature
 from training.checkpoint import State
+from training.data_report import show
 from training.encoded import Encoded, encode
+from training.errors import BadBaseModel
 from training.evaluate import Held, label_scores, scores
 from training.export import Trained, package_versions, write_artifact
 from training.fit import Parts, Run, load_weights
+from training.held_out import REPORT
 from training.model import Classifier, predictor
 from training.recipe import Recipe
+from training.report import write_report
 from training.settings import TrainingSettings
 from training.store import Store
 from training.watch import TensorBoard, bar
@@ -32,7 +36,9 @@ def train(recipe: Recipe, store: Store, settings: TrainingSettings, console: Con
     An interrupted run of the same recipe is continued. Raises BadBaseModel and BadArtifact.
     """
     base = load_base_model(recipe.base, settings.base_models_dir)
+    _refuse_too_long(recipe, base)
     data = encode(recipe, base)
+    show(data.report, console)
     work = store.folder / f".training-{recipe.key}"
     work.mkdir(parents=True, exist_ok=True)
     logs = settings.logs_dir / recipe.name / recipe.key
@@ -41,10 +47,17 @@ def train(recipe: Recipe, store: Store, settings: TrainingSettings, console: Con
         state = run.fit()
     with console.status("scoring"), store.staging() as staged:
         trained = _trained(recipe, base, data, state, load_weights(run.best))
+        write_report(trained, state, data.report, staged / REPORT)
         write_artifact(trained, staged)
         manifest = store.add(staged)
     shutil.rmtree(work)
     return manifest
+
+
+def _refuse_too_long(recipe: Recipe, base: BaseModel) -> None:
+    positions = base.architecture.max_position_embeddings
+    if recipe.parameters.max_length > positions:
+        raise BadBaseModel(f"{base.name} has {positions} positions, max_length is {recipe.parameters.max_length}")
 
 
 def _parts(data: Encoded) -> Parts:
@@ -92,7 +105,7 @@ def _provenance(recipe: Recipe, base: BaseModel, seconds: float) -> Provenance:
         created=datetime.now(UTC),
         base_model=recipe.base,
         base_sha256=base.sha256,
-        data_sha256=recipe.table.sha256,
+        data_sha256=recipe.corpus.sha256,
         seed=recipe.parameters.seed,
         hyperparameters=recipe.parameters.model_dump(),
         packages=package_versions(),

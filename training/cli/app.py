@@ -1,0 +1,46 @@
+"""The application that the verbs are added to, and what they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from contract.errors import NoModel
+from training.settings import TrainingSettings
+from training.store import Store
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+console = Console(highlight=False)
+
+ModelName = Annotated[str | None, typer.Option("--name", help="the model's name [RETORT_MODEL]")]
+DataFile = Annotated[Path, typer.Option(help="labelled texts: .csv, .tsv, .jsonl or .parquet")]
+TextColumn = Annotated[str, typer.Option(help="the column with the texts")]
+LabelColumn = Annotated[str, typer.Option(help="the column with the labels")]
+BaseName = Annotated[str, typer.Option(help="minilm, a folder, or the name of a downloaded base model")]
+Margin = Annotated[float, typer.Option(help="accuracy that may be lost against the current version")]
+Force = Annotated[bool, typer.Option("--force", help="serve it even if it is worse")]
+
+
+@dataclass(frozen=True)
+class Named:
+    """One model on the volume, with the settings that say where."""
+
+    settings: TrainingSettings
+    store: Store
+
+    @property
+    def current(self) -> str | None:
+        try:
+            return self.store.reader.current(self.store.name)
+        except NoModel:
+            return None
+
+
+def named(name: str | None) -> Named:
+    """The model `name`, or the one that RETORT_MODEL says."""
+    settings = TrainingSettings.load()
+    return Named(settings, Store(settings.models_dir, name or settings.model))

@@ -1,0 +1,50 @@
+"""`download-base`, `download-data`, `data-report`: what training starts from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from training.cli.app import BaseName, DataFile, LabelColumn, TextColumn, app, console
+from training.download import DEFAULT_MODEL, download_base, download_questions
+from training.hyperparameters import HyperParameters
+from training.settings import TrainingSettings
+
+
+@app.command("download-base")
+def download_base_model(
+    name: Annotated[str, typer.Argument(help="one of Google's BERTs")] = DEFAULT_MODEL,
+) -> None:
+    """Fetch a pretrained BERT of Google's; an interrupted download goes on where it was."""
+    console.print(
+        f"base model: {download_base(name, TrainingSettings.load().base_models_dir, console)}", soft_wrap=True
+    )
+
+
+@app.command("download-data")
+def download_data() -> None:
+    """Fetch 40,000 Stack Overflow questions with one of 20 tags each."""
+    console.print(f"data: {download_questions(TrainingSettings.load().data_dir, console)}", soft_wrap=True)
+
+
+@app.command("data-report")
+def data_report(
+    data: DataFile,
+    base: BaseName = "minilm",
+    text_column: TextColumn = "post",
+    label_column: LabelColumn = "tags",
+    max_length: int = HyperParameters().max_length,
+) -> None:
+    """What there is to know about labelled texts before training on them."""
+    from training.base_models import load_base_model
+    from training.data import read_table
+    from training.data_report import report_on, show, show_classes
+    from training.tokenization import TextTokenizer
+
+    table = read_table(data, text_column, label_column)
+    model = load_base_model(base, TrainingSettings.load().base_models_dir)
+    _, lengths = TextTokenizer(model.vocabulary, model.tokenizer).encode(table.texts, max_length)
+    report = report_on(table, lengths, max_length)
+    show(report, console)
+    show_classes(report, console)

@@ -1,0 +1,108 @@
+"""`list`, `show`, `publish`, `activate`, `rollback`, `compare`, `prune`: the volume of models."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table as Grid
+
+from contract.artifact import read_manifest, verify
+from contract.errors import BadArtifact
+from contract.model_store import ModelStore
+from training.cli.app import Force, Margin, ModelName, app, console, named
+from training.compare import compare as compare_versions
+from training.settings import TrainingSettings
+from training.store import MARGIN
+
+Version = Annotated[str, typer.Argument(help="a version's name, as `list` shows it")]
+SHOWN = ("accuracy", "macro_f1", "calibration_error")
+
+
+@app.command("list")
+def list_versions() -> None:
+    """Every model and version on the volume; a star marks what is served."""
+    reader = ModelStore(TrainingSettings.load().models_dir)
+    grid = Grid("", "model", "version", "base model", *SHOWN, box=None)
+    grid.columns[2].no_wrap = True
+    for name in reader.names():
+        current = named(name).current
+        for version in reader.versions(name):
+            try:
+                manifest = read_manifest(reader.path(name, version))
+            except BadArtifact as error:
+                console.print(f"[red]{error}[/red]", soft_wrap=True)
+                continue
+            scores = [f"{manifest.metrics[key]:.4f}" if key in manifest.metrics else "" for key in SHOWN]
+            grid.add_row("*" if version == current else "", name, version, manifest.provenance.base_model, *scores)
+    console.print(grid)
+
+
+@app.command()
+def show(
+    version: Annotated[str | None, typer.Argument(help="the current one if not given")] = None, name: ModelName = None
+) -> None:
+    """Everything that a version's manifest says, after checking every file against it."""
+    store = named(name).store
+    manifest = verify(store.folder / (version or store.reader.current(store.name)))
+    console.print_json(manifest.model_dump_json(exclude={"golden", "files"}))
+
+
+@app.command()
+def publish(
+    folder: Annotated[Path, typer.Argument(help="an artifact made elsewhere")],
+    name: ModelName = None,
+    margin: Margin = MARGIN,
+    force: Force = False,
+) -> None:
+    """Add the artifact in a folder to the volume, and serve it unless it is worse than the current version."""
+    store = named(name).store
+    with store.staging() as staged:
+        shutil.copytree(folder, staged, dirs_exist_ok=True)
+        manifest = store.add(staged)
+    console.print(f"added {manifest.version}")
+    if not force:
+        store.refuse_if_worse(manifest, margin)
+    store.activate(manifest.version)
+    console.print(f"current: {manifest.version}")
+
+
+@app.command()
+def activate(version: Version, name: ModelName = None) -> None:
+    """Serve this version from now on, however it scores."""
+    named(name).store.activate(version)
+    console.print(f"current: {version}")
+
+
+@app.command()
+def rollback(name: ModelName = None) -> None:
+    """Serve the version that was served before the current one."""
+    console.print(f"current: {named(name).store.rollback()}")
+
+
+@app.command()
+def compare(first: Version, second: Version, name: ModelName = None, texts: int = 20) -> None:
+    """Two versions side by side: metrics, and held-out texts of both that get another label."""
+    folder = named(name).store.folder
+    comparison = compare_versions(folder / first, folder / second)
+    grid = Grid("score", first, second, "change")
+    for score in comparison.scores:
+        grid.add_row(score.name, f"{score.first:.4f}", f"{score.second:.4f}", f"{score.second - score.first:+.4f}")
+    console.print(grid)
+    console.print(f"{len(comparison.changes)} of {comparison.common} common held-out texts get another label")
+    grid = Grid("text", "label", first, second)
+    for change in comparison.changes[:texts]:
+        grid.add_row(change.text[:100], change.label, change.first, change.second)
+    if comparison.changes:
+        console.print(grid)
+
+
+@app.command()
+def prune(
+    keep: Annotated[int, typer.Option(min=1, help="how many of the newest versions stay")], name: ModelName = None
+) -> None:
+    """Delete old versions, never the current one."""
+    deleted = named(name).store.prune(keep)
+    console.print(f"deleted: {', '.join(deleted) or 'nothing'}")

@@ -1,0 +1,95 @@
+"""`train`: from a table to a served version."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from contract.artifact import Manifest, read_manifest
+from training.cli.app import BaseName, DataFile, Force, LabelColumn, Margin, ModelName, TextColumn, app, console, named
+from training.device import cpu_precision
+from training.hyperparameters import HyperParameters
+from training.options import with_options
+from training.store import MARGIN
+
+if TYPE_CHECKING:
+    from training.recipe import Recipe
+
+
+@app.command()
+@with_options(HyperParameters, "given")
+def train(
+    data: DataFile,
+    name: ModelName = None,
+    base: BaseName = "minilm",
+    text_column: TextColumn = "post",
+    label_column: LabelColumn = "tags",
+    validation_data: Annotated[Path | None, typer.Option(help="a file of its own to choose the epoch by")] = None,
+    test_data: Annotated[Path | None, typer.Option(help="a file of its own to score")] = None,
+    bad_rows: Annotated[
+        Literal["drop", "refuse"], typer.Option(help="what to do with rows that lack a text or a label")
+    ] = "drop",
+    if_missing: Annotated[bool, typer.Option("--if-missing", help="do nothing when a version is current")] = False,
+    if_changed: Annotated[
+        bool, typer.Option("--if-changed", help="do nothing when the current version was made just so")
+    ] = False,
+    margin: Margin = MARGIN,
+    force: Force = False,
+    gpu: Annotated[str | None, typer.Option(help="GPUs to use, as in CUDA_VISIBLE_DEVICES; none: -1")] = None,
+    given: dict[str, Any] = {},  # noqa: B006 (never changed)
+) -> None:
+    """Fine-tune a BERT on labelled texts, report, and serve it unless it is worse than the current version.
+
+    A run that was interrupted goes on where it was when the same command is given again.
+    """
+    model = named(name)
+    if if_missing and model.current:
+        console.print(f"{model.store.name} {model.current} is current: nothing to do")
+        return
+    columns = {"text": text_column, "label": label_column, "bad_rows": bad_rows}
+    recipe = _recipe(model.store.name, base, data, (validation_data, test_data), columns, given)
+    if if_changed and model.current and recipe.made(read_manifest(model.store.folder / model.current)):
+        console.print(f"{model.store.name} {model.current} was made just so: nothing to do")
+        return
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    from training.train import train as run
+
+    manifest = run(recipe, model.store, model.settings, console)
+    _show(manifest, model.store.folder / manifest.version)
+    if not force:
+        model.store.refuse_if_worse(manifest, margin)
+    model.store.activate(manifest.version)
+    console.print(f"current: {manifest.version}")
+
+
+def _recipe(
+    name: str,
+    base: str,
+    data: Path,
+    own: tuple[Path | None, Path | None],
+    columns: dict[str, Any],
+    given: dict[str, Any],
+) -> Recipe:
+    from training.corpus import gather
+    from training.data import read_table
+    from training.recipe import Recipe
+
+    table = read_table(data, **columns)
+    validation, test = (read_table(file, **columns) if file else None for file in own)
+    parameters = HyperParameters.chosen(given, len(table), cpu_precision())
+    return Recipe(name, base, gather(table, parameters, validation, test), parameters)
+
+
+def _show(manifest: Manifest, folder: Path) -> None:
+    metrics = manifest.metrics
+    console.print(
+        f"{manifest.name} {manifest.version}: accuracy {metrics['accuracy']:.4f} on {metrics['test_texts']:.0f} "
+        f"held-out texts (baseline {metrics['baseline_accuracy']:.4f}), macro F1 {metrics['macro_f1']:.4f}, "
+        f"calibration error {metrics['calibration_error']:.3f}, {manifest.provenance.duration_s:.0f} s",
+        soft_wrap=True,
+    )
+    console.print(f"report: {folder / 'report' / 'index.html'}", soft_wrap=True)
