@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.settings import ApiSettings
@@ -17,6 +17,13 @@ from contract.prediction import Answer, Options
 
 TEXTS_FIELDS = ("texts", "X", "x")
 
+
+def _without_fraction(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_without_fraction)
+"""An integer as JSON Schema means it: 3.0 is one, "3" and true are not."""
 JobId = Annotated[str, Field(pattern=ID_PATTERN)]
 
 
@@ -43,13 +50,15 @@ class PredictRequest(BaseModel):
     texts: list[str] = Field(default_factory=list, min_length=1)
     X: list[str] = Field(default_factory=list, min_length=1)
     x: list[str] = Field(default_factory=list, min_length=1)
-    top_k: int = Field(default=1, ge=1, le=1000, description="labels per text, best first; more than one adds `top`")
+    top_k: Annotated[int, Field(ge=1, le=1000), WHOLE] = Field(
+        default=1, description="labels per text, best first; more than one adds `top`"
+    )
     scores: bool = Field(default=False, description="add `scores`, every label's score")
     truncate: Literal["right", "left", "error"] = Field(
         default="right", description="which end of a text longer than the model's maximum is cut off; or an error"
     )
-    deadline_s: int | None = Field(
-        default=None, ge=1, description="seconds from now; what is not predicted by then never will be"
+    deadline_s: Annotated[int, Field(ge=1), WHOLE] | None = Field(
+        default=None, description="seconds from now; what is not predicted by then never will be"
     )
     model: Name | None = Field(default=None, description="the model to ask; the service's default one when absent")
 
@@ -76,7 +85,7 @@ def predict_request(settings: ApiSettings) -> type[PredictRequest]:
         name: (list[text], Field(default_factory=list, min_length=1, max_length=settings.max_texts))
         for name in TEXTS_FIELDS
     }
-    deadline = Annotated[int, Field(ge=1, le=settings.max_deadline_s)] | None
+    deadline = Annotated[int, Field(ge=1, le=settings.max_deadline_s), WHOLE] | None
     described = PredictRequest.model_fields["deadline_s"].description
     fields["deadline_s"] = (deadline, Field(default=settings.default_deadline_s, description=described))
     return create_model("PredictRequest", __base__=PredictRequest, __doc__=PredictRequest.__doc__, **fields)

@@ -52,7 +52,7 @@ def job_views(services: Services) -> Blueprint:
         snapshot = own(job_id)
         kind = _accepted()
         refuse_cancelled(snapshot.status)
-        start = whole_number("from", 0, least=0, most=snapshot.status.texts)
+        start = min(whole_number("from", 0, least=0), snapshot.status.texts)
         answer = _page(services, snapshot, start) if kind == JSON else _stream(services, snapshot, start, kind)
         answer.headers["Vary"] = "Accept"
         return answer

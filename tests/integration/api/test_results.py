@@ -56,7 +56,7 @@ def test_following_next_gives_every_answer_once_in_order(client: FlaskClient, jo
     assert found == expected(TEXTS)
 
 
-@pytest.mark.parametrize("start", [0, 1, 64, 299, 300])
+@pytest.mark.parametrize("start", [0, 1, 64, 299, 300, 301, 10**30])
 def test_a_page_begins_where_it_is_asked_to(client: FlaskClient, job: str, start: int) -> None:
     page = client.get(f"/jobs/{job}/results?from={start}&limit=10").get_json()
     assert page["predictions"] == expected(TEXTS[start : start + 10])

@@ -1,0 +1,57 @@
+"""Schemathesis over the OpenAPI document, against the service as it is run: all checks, all phases.
+
+`python -m tests.integration.api.fuzz 400` makes some 400 cases per operation and phase.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from api.settings import ApiSettings
+from tests.answering_worker import AnsweringWorker
+from tests.integration.api.service import serve
+from tests.redis_server import RedisServer
+from tests.tiny_artifact import write_tiny_artifact
+
+HERE = Path(__file__).parent
+
+
+def fuzz(redis_url: str, folder: Path, examples: int, seed: int | None = None) -> subprocess.CompletedProcess[str]:
+    """The finished run of schemathesis; its standard output is the report."""
+    write_tiny_artifact(folder / "models", "default")
+    with (
+        AnsweringWorker(ApiSettings(redis_url=redis_url)),
+        serve(redis_url, folder / "log", models_dir=folder / "models", default_wait_s=1, max_wait_s=1) as service,
+    ):
+        return subprocess.run(
+            [
+                Path(sys.executable).with_name("schemathesis"), "--config-file", HERE / "schemathesis.toml",
+                "run", f"{service.url}/openapi.json", "--checks", "all", "--max-examples", str(examples),
+                "--continue-on-failure", "--generation-database", "none", *(["--seed", str(seed)] if seed else []),
+            ],
+            env=os.environ | {"SCHEMATHESIS_HOOKS": f"{__package__}.schemathesis_hooks"},
+            cwd=HERE.parents[2],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )  # fmt: skip
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        server = RedisServer(Path(folder))
+        server.start()
+        try:
+            done = fuzz(server.url, Path(folder), int(sys.argv[1]))
+        finally:
+            server.kill()
+    print(done.stdout)
+    sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    main()
