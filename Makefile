@@ -6,6 +6,7 @@ TENSORBOARD_PORT ?= 6006
 API_PORT ?= $(PORT)
 DATA ?= examples/questions.csv
 BASE ?= minilm
+BASE_MODEL_PREFIX ?= multi_cased_L-12_H-768_A-12
 # `cpu` or `gpu`: which TensorFlow is installed, each in an environment of its own. GPU=0 trains on the first GPU.
 DEVICE ?= $(if $(GPU),gpu,cpu)
 COMPOSE ?= $(shell command -v docker-compose || echo docker compose)
@@ -21,7 +22,7 @@ PACKAGES = $(patsubst %/,%,$(dir $(wildcard */__init__.py)))
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo status logs down train build_dev build_api start_api test lint typecheck format lock
+.PHONY: help install demo status logs down train download_base_bert download_data build_dev build_api start_api test lint typecheck format lock
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -51,6 +52,12 @@ train: $(INSTALLED) ## fine-tune on DATA=FILE.csv from BASE=minilm, on GPU=0 if 
 	echo "TensorBoard: http://127.0.0.1:$(TENSORBOARD_PORT)"; \
 	$(BIN)/python -m training train --data $(DATA) --base $(BASE) $(if $(GPU),--gpu $(GPU)) $(OPTIONS)
 
+download_base_bert: $(INSTALLED) ## one of Google's BERTs, BASE_MODEL_PREFIX=uncased_L-12_H-768_A-12 for example
+	@$(BIN)/python -m training download-base $(BASE_MODEL_PREFIX)
+
+download_data: $(INSTALLED) ## 40,000 Stack Overflow questions to train on
+	@$(BIN)/python -m training download-data
+
 ## With Docker (DEVICE=gpu for the images with CUDA)
 build_dev: ## the image that trains and works
 	$(COMPOSE) $(COMPOSE_FILES) build worker
@@ -72,7 +79,7 @@ lint: $(INSTALLED) ## style of the code and of the Dockerfiles
 	$(BIN)/hadolint $(wildcard Dockerfile.*)
 
 typecheck: $(INSTALLED) ## strict types
-	$(BIN)/mypy $(PACKAGES)
+	$(BIN)/mypy $(PACKAGES) client/retort_client
 
 format: $(INSTALLED) ## put the code in shape
 	$(BIN)/ruff check --fix
