@@ -1,0 +1,107 @@
+"""Where answers go: into a file, so that a run can go on after an interruption, or to a stream."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+from retort_client.cli.errors import BadOutput
+from retort_client.cli.progress import Progress
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+class FileOutput:
+    """Gathers answers in `answers.csv.partial`, its progress beside it, and gives the file its name when all are there.
+
+    Raises BadOutput when an unfinished run with other settings is in the way, or one that is under way.
+    """
+
+    def __init__(self, path: Path, settings: dict[str, Any], restart: bool) -> None:
+        self._path = path.resolve()
+        self._partial = self._path.with_name(f"{path.name}.partial")
+        self._progress_path = self._path.with_name(f"{path.name}.partial.json")
+        unfinished = not restart and self._partial.exists() and self._progress_path.exists()
+        self._file = _open_for_one(self._partial)
+        self.progress = self._unfinished(settings) if unfinished else Progress.start(settings)
+        self.progress.save(self._progress_path)
+        # What was written after the last commit is written again.
+        self._file.truncate(self.progress.size)
+        self._file.seek(self.progress.size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def append(self, answers: bytes, progress: Progress) -> None:
+        """Once this returns, the answers and the progress outlive a crash."""
+        self._file.write(answers)
+        self._file.flush()
+        # The answers first: the progress must never speak of bytes that are not there.
+        os.fsync(self._file.fileno())
+        progress.save(self._progress_path)
+        self.progress = progress
+
+    def finish(self) -> None:
+        """All answers are there."""
+        self._file.close()
+        self._partial.replace(self._path)
+        self._progress_path.unlink()
+
+    def _unfinished(self, settings: dict[str, Any]) -> Progress:
+        progress = Progress.load(self._progress_path)
+        known = progress.settings
+        if other := sorted(name for name in known.keys() | settings if known.get(name) != settings.get(name)):
+            raise BadOutput(
+                f"{self._partial} is an unfinished run with another {', '.join(other)}: "
+                "give it the same to go on, or --restart to start anew"
+            )
+        if self._partial.stat().st_size < progress.size:
+            raise BadOutput(f"{self._partial} has lost answers that were in it; --restart starts anew")
+        return progress
+
+
+class StreamOutput:
+    """Writes answers as they come; an interrupted run can't go on."""
+
+    def __init__(self, stream: BinaryIO, settings: dict[str, Any]) -> None:
+        self._stream = stream
+        self.progress = Progress.start(settings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.flush()
+
+    def append(self, answers: bytes, progress: Progress) -> None:
+        self._stream.write(answers)
+        self._stream.flush()
+        self.progress = progress
+
+    def finish(self) -> None:
+        """Nothing is left to do."""
+
+
+Output = FileOutput | StreamOutput
+
+
+def _open_for_one(path: Path) -> BinaryIO:
+    """The file, created when missing, and nobody else's while it is open. Raises BadOutput."""
+    try:
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+    except OSError as error:
+        raise BadOutput(f"{path}: {error.strerror}") from error
+    if fcntl:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            raise BadOutput(f"{path}: another run is writing it") from None
+    return file

@@ -1,0 +1,147 @@
+"""`retort predict`: from a table of texts to a table of answers."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from retort_client.cli import tables
+from retort_client.cli.answer_columns import AnswerColumns
+from retort_client.cli.bar import Bar
+from retort_client.cli.errands import Errands
+from retort_client.cli.errors import BadInput, BadOutput
+from retort_client.cli.outputs import FileOutput, Output, StreamOutput
+from retort_client.cli.tables import Format, Table, Writer
+from retort_client.cli.windows import Window, windows
+from retort_client.client import Client
+from retort_client.documents import TextError
+from retort_client.wire import Options
+
+STANDARD = Path("-")
+USUAL_COLUMNS = ("text", "post")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done."""
+
+    source: Path
+    """`-` is stdin, as it is stdout for `target`."""
+    target: Path
+    column: str | None
+    window: int
+    """Rows of a window at most."""
+    source_format: Format
+    target_format: Format
+    options: Options
+    restart: bool
+    quiet: bool
+
+
+def run(client: Client, plan: Plan, console: Console) -> None:
+    """Predict what is not predicted yet. Raises CommandError or RetortError; then it can be run again to go on."""
+    started = time.monotonic()
+    total = None if plan.source == STANDARD else _check(plan)
+    with _source(plan) as table:
+        column = _text_column(table.columns, plan)
+        columns = AnswerColumns(plan.options, table.columns)
+        writer = Writer([*table.columns, *columns.names], plan.target_format)
+        with _output(plan, column) as output:
+            resumed = output.progress.rows
+            if resumed:
+                console.print(f"going on after {resumed:,} rows")
+            cut = windows(table.rows, column, plan.window, str(plan.source))
+            with Bar(console, total, resumed, plan.quiet) as bar:
+                _answer(Errands(client, plan.options, output.progress.run), cut, columns, writer, output, bar)
+            output.finish()
+        if not plan.quiet:
+            _report(console, output, resumed, time.monotonic() - started)
+
+
+def _answer(
+    errands: Errands, cut: Iterator[Window], columns: AnswerColumns, writer: Writer, output: Output, bar: Bar
+) -> None:
+    if output.progress.size == 0:
+        header = writer.header()
+        output.append(header, output.progress.started(len(header)))
+    for sent, answers in errands.answered(_left(cut, output), bar.seen):
+        window = sent.window
+        cells = [columns.joined(row.cells, answer) for row, answer in zip(window.rows, answers, strict=True)]
+        written = writer.rows(cells)
+        errors = sum(isinstance(answer, TextError) for answer in answers)
+        output.append(written, output.progress.after(window, errors, len(written)))
+        bar.seen(window.end)
+        errands.forget(sent)
+
+
+def _left(cut: Iterator[Window], output: Output) -> Iterator[Window]:
+    """The windows that are not done. Raises BadInput when those that are done have changed since."""
+    done = output.progress
+    seen = ""
+    for _ in range(done.windows):
+        window = next(cut, None)
+        seen = window.digest if window else ""
+    if seen != done.digest:
+        raise BadInput(f"the first {done.rows:,} rows are not those of the unfinished run; --restart starts anew")
+    return cut
+
+
+def _check(plan: Plan) -> int:
+    """Read the whole table once, so that row 900,000 can't spoil a night's work; the number of its rows."""
+    with _source(plan) as table:
+        cut = windows(table.rows, _text_column(table.columns, plan), plan.window, str(plan.source))
+        return max((window.end for window in cut), default=0)
+
+
+@contextmanager
+def _source(plan: Plan) -> Iterator[Table]:
+    if plan.source == STANDARD:
+        yield tables.read(sys.stdin.buffer, "stdin", plan.source_format)
+        return
+    try:
+        file = plan.source.open("rb")
+    except OSError as error:
+        raise BadInput(f"{plan.source}: {error.strerror}") from error
+    with file:
+        yield tables.read(file, str(plan.source), plan.source_format)
+
+
+def _text_column(columns: Sequence[str], plan: Plan) -> str:
+    """The one that was named, else the only one, else the first of the usual names that is there."""
+    usual = [name for name in USUAL_COLUMNS if name in columns]
+    found = plan.column or (columns[0] if len(columns) == 1 else next(iter(usual), None))
+    if found is None or (columns and found not in columns):
+        wanted = f"no column {found!r}" if found else "which column has the texts? Say --column NAME"
+        raise BadInput(f"{plan.source}: {wanted}; there are {', '.join(columns)}")
+    return found
+
+
+def _output(plan: Plan, column: str) -> Output:
+    settings: dict[str, Any] = {
+        "column": column,
+        "format": plan.target_format,
+        "window": plan.window,
+        "options": dict(plan.options),
+    }
+    if plan.target == STANDARD:
+        return StreamOutput(sys.stdout.buffer, settings)
+    if plan.source.resolve() == plan.target.resolve():
+        raise BadOutput(f"{plan.target} is the table of questions")
+    if plan.target.is_dir():
+        raise BadOutput(f"{plan.target} is a folder")
+    if plan.target.exists() and not plan.target.is_file():  # a pipe or a device keeps its place
+        return StreamOutput(plan.target.open("wb"), settings)
+    return FileOutput(plan.target, settings, plan.restart)
+
+
+def _report(console: Console, output: Output, resumed: int, took_s: float) -> None:
+    done = output.progress
+    rate = (done.rows - resumed) / took_s
+    console.print(f"{done.rows:,} rows, {done.errors:,} of them with an error, {rate:,.0f} texts/s")

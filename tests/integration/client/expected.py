@@ -1,0 +1,20 @@
+"""What the stand-in worker's answers look like to a client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from contract.prediction import Failed
+from retort_client import Answer, Prediction, TextError
+from tests.answering_worker import answer
+
+
+def expected(texts: Iterable[str]) -> list[Answer]:
+    return [_seen(text) for text in texts]
+
+
+def _seen(text: str) -> Answer:
+    found = answer(text)
+    if isinstance(found, Failed):
+        return TextError(found.error.code, found.error.detail)
+    return Prediction(found.label, found.score, found.tokens, found.truncated)

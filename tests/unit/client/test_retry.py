@@ -1,0 +1,112 @@
+"""When the client sends again, and when it gives up."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import httpx
+import pytest
+
+from retort_client.errors import Busy, ProblemError, ServiceFailed, Unauthorized, Unreachable
+from retort_client.retry import LONGEST_PAUSE_S, SPREAD, Patience, replied, retry_after_s
+from retort_client.wire import Lost, Reply, models
+from tests.unit.client.scripted_service import ScriptedService, problem, reply
+
+GOOD = reply(200, {})
+
+
+def ask(service: ScriptedService, timeout_s: float = math.inf, retries: int = 6) -> Reply:
+    return service.carry_out(replied(models(), Patience(timeout_s, retries, service.now)))
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_busy_or_absent_service_is_asked_again(status: int) -> None:
+    service = ScriptedService([problem(status, "x"), problem(status, "x"), GOOD])
+    assert ask(service) is GOOD
+    assert len(service.sent) == 3
+
+
+def test_a_lost_connection_is_tried_again_with_the_same_request() -> None:
+    service = ScriptedService([Lost("reset"), GOOD])
+    assert ask(service) is GOOD
+    assert service.sent[0].request is service.sent[1].request
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 404, 410, 413, 422, 500])
+def test_what_trying_again_would_not_mend_is_raised_at_once(status: int) -> None:
+    service = ScriptedService([problem(status, "x")])
+    with pytest.raises(ProblemError):
+        ask(service)
+    assert len(service.sent) == 1
+
+
+@pytest.mark.parametrize("told_s", [0, 7, 300])
+def test_retry_after_is_waited_for_and_not_much_longer(told_s: int) -> None:
+    for _ in range(20):
+        service = ScriptedService([problem(429, "backlog-full", Retry_After=str(told_s)), GOOD])
+        ask(service)
+        assert told_s <= service.pauses[1] <= told_s * (1 + SPREAD)
+
+
+def test_clients_told_the_same_time_do_not_all_come_at_once() -> None:
+    pauses = set()
+    for _ in range(20):
+        service = ScriptedService([problem(429, "backlog-full", Retry_After="10"), GOOD])
+        ask(service)
+        pauses.add(service.pauses[1])
+    assert len(pauses) > 15
+
+
+def test_pauses_without_retry_after_grow_up_to_a_bound() -> None:
+    service = ScriptedService([Lost("refused")] * 12 + [GOOD])
+    ask(service, retries=12)
+    most = [0.5, 1, 2, 4, 8] + [LONGEST_PAUSE_S] * 7
+    for pause, bound in zip(service.pauses[1:], most, strict=True):
+        assert bound / 2 <= pause <= bound
+
+
+def test_an_unreachable_service_is_given_up_after_the_retries() -> None:
+    service = ScriptedService([Lost("refused")] * 4)
+    with pytest.raises(Unreachable, match="refused"):
+        ask(service, retries=3)
+    assert len(service.sent) == 4
+
+
+def test_a_service_that_says_when_to_come_back_is_asked_as_long_as_time_lasts() -> None:
+    service = ScriptedService([problem(429, "backlog-full", Retry_After="10")] * 50 + [GOOD])
+    assert ask(service, retries=1) is GOOD
+
+
+def test_a_pause_longer_than_the_time_left_is_not_begun() -> None:
+    service = ScriptedService([problem(429, "backlog-full", Retry_After="100")])
+    with pytest.raises(Busy) as raised:
+        ask(service, timeout_s=60)
+    assert raised.value.retry_after_s == 100
+    assert service.clock_s == 1000
+
+
+def test_a_call_ends_within_its_time() -> None:
+    service = ScriptedService([problem(503, "store-unavailable", Retry_After="2")] * 100)
+    with pytest.raises(ServiceFailed):
+        ask(service, timeout_s=20)
+    assert 1015 <= service.clock_s <= 1020
+
+
+def test_retry_after_may_be_a_date() -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    past = format_datetime(datetime.now(UTC) - timedelta(seconds=90), usegmt=True)
+    assert retry_after_s(httpx.Headers({"retry-after": later})) == pytest.approx(90, abs=2)
+    assert retry_after_s(httpx.Headers({"retry-after": past})) == 0
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1", "1.5", "²"])
+def test_a_retry_after_that_makes_no_sense_is_passed_over(text: str) -> None:
+    assert retry_after_s({"Retry-After": text}) is None
+
+
+def test_the_error_tells_what_the_service_told() -> None:
+    service = ScriptedService([problem(401, "unauthorized")])
+    with pytest.raises(Unauthorized, match=r"T \(401 unauthorized\): d \[request r1\]"):
+        ask(service)
