@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from api import access, metrics, problems, request_log
+from api import access, logs, metrics, problems, request_log, tracing
 from api.problems import Problem
 from api.services import Services
 from api.settings import ApiSettings
@@ -27,19 +27,29 @@ VIEWS = (predict_views, job_views, model_views, health_views, metrics_views, doc
 def create_app(settings: ApiSettings | None = None) -> Flask:
     """The WSGI application; its services are in `extensions["retort"]`. Raises BadSettings."""
     settings = settings or ApiSettings.load()
-    request_log.configure(settings.log_level)
+    logs.configure(settings.log_level)
     services = Services.start(settings)
     app = Flask("api", static_folder=None)
     app.extensions["retort"] = services
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    tracing.install(app, settings.traces_url)
     request_log.install(app)
     metrics.install(app)
     access.install(app, settings, services.store)
+    app.after_request(_keep_private)
     _answer_errors_with_problems(app)
     for views in VIEWS:
         app.register_blueprint(views(services))
     app.register_blueprint(swagger_ui())
     return app
+
+
+def _keep_private(response: Response) -> Response:
+    """Answers belong to who asked: no cache keeps them, and no browser guesses what they are."""
+    if request.blueprint in ("predict", "jobs"):
+        response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 def _answer_errors_with_problems(app: Flask) -> None:

@@ -23,10 +23,12 @@ timeout = 60
 keepalive = 75
 control_socket_disable = True
 proc_name = "retort-api"
+logger_class = "api.logs.GunicornLogger"
 loglevel = "warning"
 
 # The processes share their counters through files in this folder; prometheus_client reads the variable on import.
-_metrics_folder = os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="retort-metrics-"))
+_metrics_folder = tempfile.mkdtemp(prefix="retort-metrics-")
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics_folder
 
 
 def child_exit(_server: Any, worker: Any) -> None:

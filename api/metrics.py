@@ -17,14 +17,16 @@ from api.services import Services
 from contract.errors import StoreUnavailable
 from contract.message import Lane
 
-REQUESTS = Counter("retort_http_requests", "Requests answered", ["endpoint", "method", "status"])
+REQUESTS = Counter("retort_http_requests", "Requests answered", ["address", "method", "status"])
 SECONDS = Histogram(
     "retort_http_request_seconds",
     "From the first byte of the body to the last of the answer, waiting for the job included",
-    ["endpoint"],
+    ["address"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
 TEXTS = Counter("retort_http_texts", "Texts of requests to predict, refused ones included")
+METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"})
+"""What clients invent does not become a label."""
 IN_FLIGHT = Gauge("retort_http_requests_in_flight", "Requests not yet answered", multiprocess_mode="livesum")
 
 
@@ -38,13 +40,15 @@ def install(app: Flask) -> None:
 
     @app.after_request
     def end(response: Response) -> Response:
-        endpoint, method, started = request.endpoint or "none", request.method, g.started
+        address = request.url_rule.rule if request.url_rule else "none"
+        method = request.method if request.method in METHODS else "other"
+        started = g.started
         texts = g.get("log", {}).get("texts", 0)
 
         def count() -> None:
             IN_FLIGHT.dec()
-            REQUESTS.labels(endpoint, method, response.status_code).inc()
-            SECONDS.labels(endpoint).observe(time.perf_counter() - started)
+            REQUESTS.labels(address, method, response.status_code).inc()
+            SECONDS.labels(address).observe(time.perf_counter() - started)
             TEXTS.inc(texts)
 
         response.call_on_close(count)

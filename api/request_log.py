@@ -5,29 +5,13 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-import sys
 import time
 
 from flask import Flask, Response, g, request
-from pythonjsonlogger.json import JsonFormatter
 
 log = logging.getLogger("retort.request")
 
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-
-
-def configure(level: str) -> None:
-    """Every logger of the process writes JSON lines to stdout."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(
-        JsonFormatter(
-            "{asctime}{levelname}{name}{message}",
-            style="{",
-            rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
-            datefmt="%Y-%m-%dT%H:%M:%S%z",
-        )
-    )
-    logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
 def install(app: Flask) -> None:

@@ -61,6 +61,7 @@ def _job(asked: PredictRequest, services: Services) -> NewJob:
         caller=g.caller,
         idempotency_key=key,
         digest=_digest(asked, model, deadline_s) if key else "",
+        trace=g.get("trace", ""),
     )
 
 

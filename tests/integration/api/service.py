@@ -50,7 +50,7 @@ def serve(redis_url: str, log: Path, **settings: object) -> Iterator[Service]:
 
 
 def _once_it_answers(service: Service, log: Path) -> Service:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         try:
             httpx.get(f"{service.url}/health/live")

@@ -27,13 +27,13 @@ def value(samples: Samples, name: str, **labels: str) -> float:
 
 @pytest.mark.usefixtures("worker")
 def test_requests_and_jobs_are_counted(client: FlaskClient) -> None:
-    labels = {"endpoint": "predict.predict", "method": "POST", "status": "200"}
+    labels = {"address": "/predict", "method": "POST", "status": "200"}
     before = scrape(client)
     client.post("/predict", json={"texts": ["a", "b"]})
     after = scrape(client)
     for name, more in (
         ("retort_http_requests_total", labels),
-        ("retort_http_request_seconds_count", {"endpoint": "predict.predict"}),
+        ("retort_http_request_seconds_count", {"address": "/predict"}),
         ("retort_jobs_total", {"outcome": "accepted"}),
         ("retort_jobs_total", {"outcome": "succeeded"}),
     ):
@@ -69,3 +69,12 @@ def test_no_request_stays_in_flight(client: FlaskClient) -> None:
     for path in ("/health/live", "/nowhere", "/jobs/x"):
         client.get(path)
     assert value(scrape(client), "retort_http_requests_in_flight") == before
+
+
+def test_invented_methods_and_addresses_make_no_series_of_their_own(client: FlaskClient) -> None:
+    client.open("/predict", method="BREW")
+    client.get("/a/very/long/way")
+    samples = scrape(client)
+    assert value(samples, "retort_http_requests_total", address="none", method="other", status="405") >= 1
+    assert value(samples, "retort_http_requests_total", address="none", method="GET", status="404") >= 1
+    assert not any("BREW" in str(key) or "very" in str(key) for key in samples)
