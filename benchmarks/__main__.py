@@ -1,0 +1,89 @@
+"""`python -m benchmarks [PART …]`: measure, and write benchmarks/results.json, docs/benchmarks.md and its plots.
+
+Parts: model (engine against plain bert-for-tf2), served (what the path costs), latency (open loop, overload), null (the
+path with next to no model). All of them without an argument.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import artifacts, latency, model, report, texts
+from benchmarks.arm import Arm
+from benchmarks.served import Asking, Served, measure, served_over_bare
+from benchmarks.service import Service
+from tests.tiny_artifact import write_tiny_artifact
+
+WAYS: dict[artifacts.Size, tuple[Asking, ...]] = {
+    "minilm": (Asking(16, 16, 1024), Asking(1, 64, 512), Asking(64, 8, 1024)),
+    "base": (Asking(16, 16, 192),),
+}
+NULL = (Asking(1, 64, 2000), Asking(16, 16, 4000), Asking(64, 8, 8000))
+
+
+def measure_model(_: Path) -> None:
+    figures, details = model.measure()
+    report.save("model", figures, details)
+
+
+def measure_served(models: Path) -> None:
+    mixed = texts.mixed(1024)
+    measured: list[Served] = []
+    for size, ways in WAYS.items():
+        artifacts.write(models, size)
+        measured += (rows := served_over_bare(models, size, artifacts.VERSION, ways, mixed))
+        figures = {f"served_over_bare_{size}_{row.asking.texts_per_request}": row.served_over_bare for row in rows}
+        report.save(f"served_{size}", figures, report.rows(rows))
+
+
+def measure_latency(models: Path) -> None:
+    mixed = texts.mixed(1024)
+    artifact = artifacts.write(models, "minilm", "20260102t000000-latency")
+    with Arm("benchmarks.engine", str(artifact), "auto") as bare, Service(models, "minilm") as service:
+        overhead = latency.idle_overhead_ms(service, bare, mixed)
+        points = latency.sweep(service, mixed, latency.capacity(service, mixed[:512]))
+        retraces = service.metric("retort_retraces_after_ready")
+    figures = {
+        "idle_latency_overhead_ms": overhead,
+        "overload_goodput": latency.overload_goodput(points),
+        "retraces_after_ready": retraces,
+    }
+    report.save("latency", figures, report.rows(points))
+    report.plot_latency(points, "latency")
+
+
+def measure_null(models: Path) -> None:
+    artifact = write_tiny_artifact(models)
+    short = texts.short(8000)
+    with (
+        Arm("benchmarks.engine", str(artifact), "auto") as bare,
+        Service(models, "tiny", backlog_s=1e9) as service,
+    ):
+        rows = [measure(service, bare, asking, short) for asking in NULL]
+    report.save("null", {}, report.rows(rows))
+
+
+PARTS: dict[str, Callable[[Path], None]] = {
+    "model": measure_model,
+    "served": measure_served,
+    "latency": measure_latency,
+    "null": measure_null,
+}
+
+
+def main(parts: list[str]) -> None:
+    if unknown := set(parts) - PARTS.keys():
+        sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    for part in parts or PARTS:
+        print(f"measuring: {part}", flush=True)
+        with tempfile.TemporaryDirectory(prefix="retort-models-") as folder:
+            PARTS[part](Path(folder))
+        report.write_page()
+    print(report.PAGE.read_text(encoding="utf-8").partition("<!-- figures -->")[2].partition("<!-- end -->")[0])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

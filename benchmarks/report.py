@@ -1,0 +1,123 @@
+"""Where the figures go: benchmarks/results.json, the tables of docs/benchmarks.md and the plots beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+
+from benchmarks.latency import Point
+from benchmarks.served import Served
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results.json"
+PAGE = ROOT / "docs" / "benchmarks.md"
+PLOTS = ROOT / "docs" / "benchmarks"
+PACKAGES = ("tensorflow-cpu", "bert-for-tf2", "tokenizers", "celery", "kombu", "redis", "flask", "gunicorn", "gevent")
+FLOORS = {
+    "engine_over_plain_bf16": 12,
+    "engine_over_plain_fp32": 6,
+    "mixed_over_uniform_base": 0.92,
+    "mixed_over_uniform_minilm": 0.90,
+    "real_over_computed_tokens": 0.95,
+    "bf16_label_agreement": 0.995,
+    "served_over_bare_base_16": 0.95,
+    "served_over_bare_minilm_16": 0.85,
+    "served_over_bare_minilm_1": 0.50,
+    "overload_goodput": 0.95,
+}
+CEILINGS = {
+    "bf16_max_score_difference": 0.03,
+    "fp32_max_score_difference": 1e-4,
+    "idle_latency_overhead_ms": 10,
+    "retraces_after_ready": 0,
+}
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on, and with."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "cpu": _cpu_name(),
+        "cores": len(os.sched_getaffinity(0)),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def save(part: str, figures: dict[str, float], details: Any) -> None:
+    """Merge one part's figures and details into results.json, with the machine that they come from."""
+    results = load()
+    results["figures"] |= figures
+    results["parts"][part] = {"machine": machine(), "details": details}
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+def load() -> dict[str, Any]:
+    if not RESULTS.exists():
+        return {"schema": 1, "figures": {}, "parts": {}}
+    loaded: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return loaded
+
+
+def rows(items: Sequence[Served | Point]) -> list[dict[str, Any]]:
+    """Dataclasses as results.json holds them."""
+    return [asdict(item) for item in items]
+
+
+def write_page() -> None:
+    """Fill docs/benchmarks.md between its markers from results.json."""
+    results = load()
+    head, _, rest = PAGE.read_text(encoding="utf-8").partition("<!-- figures -->")
+    tail = rest.partition("<!-- end -->")[2]
+    table = "\n".join(_figure_lines(results["figures"]))
+    PAGE.write_text(f"{head}<!-- figures -->\n\n{table}\n\n<!-- end -->{tail}", encoding="utf-8")
+
+
+def plot_latency(points: Sequence[Point], name: str) -> None:
+    """Latency and goodput over the offered load, as docs/benchmarks/<name>.png."""
+    PLOTS.mkdir(exist_ok=True)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), constrained_layout=True)
+    shares = [100 * point.share for point in points]
+    for attribute in ("p50_s", "p95_s", "p99_s"):
+        left.plot(shares, [1000 * getattr(point, attribute) for point in points], marker="o", label=attribute[:3])
+    left.set(xlabel="offered load, % of capacity", ylabel="latency from the intended send, ms", yscale="log")
+    left.legend()
+    right.plot(shares, [point.offered for point in points], color="grey", linestyle=":", label="offered")
+    right.plot(shares, [point.good for point in points], marker="o", label="answered")
+    right.set(xlabel="offered load, % of capacity", ylabel="requests/s", ylim=(0, None))
+    right.legend()
+    figure.savefig(PLOTS / f"{name}.png", dpi=110)
+    plt.close(figure)
+
+
+def _figure_lines(figures: dict[str, float]) -> list[str]:
+    lines = ["| figure | asked | measured |", "| --- | ---: | ---: |"]
+    for name, floor in FLOORS.items():
+        lines.append(f"| `{name}` | ≥ {floor:g} | {_shown(figures.get(name))} |")
+    for name, ceiling in CEILINGS.items():
+        lines.append(f"| `{name}` | ≤ {ceiling:g} | {_shown(figures.get(name))} |")
+    return lines
+
+
+def _shown(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.3g}"
+
+
+def _cpu_name() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()
