@@ -30,7 +30,8 @@ def trace_with(app: Flask, processor: SpanProcessor) -> None:
 
     provider = TracerProvider(resource=Resource.create({"service.name": "retort-api"}))
     provider.add_span_processor(processor)
-    FlaskInstrumentor().instrument_app(app, tracer_provider=provider, excluded_urls=UNTRACED)
+    instrumentor = FlaskInstrumentor()
+    instrumentor.instrument_app(app, tracer_provider=provider, excluded_urls=UNTRACED)  # type: ignore[no-untyped-call]
 
     @app.before_request
     def remember() -> None:

@@ -95,7 +95,7 @@ class Chunks:
 def _leased(ticket: Ticket, answer: list[Any]) -> Lease | Skipped:
     if answer[0] == "skip":
         return Skipped(ticket, answer[1])
-    _, attempt, model, lane, options, deadline, created, now, texts = answer
+    _, attempt, model, lane, options, deadline, created, now, trace, texts = answer
     return Lease(
         ticket=ticket,
         attempt=int(attempt),
@@ -106,6 +106,7 @@ def _leased(ticket: Ticket, answer: list[Any]) -> Lease | Skipped:
         created_ms=int(created),
         leased_ms=int(now),
         texts=load_texts(texts),
+        trace=trace,
     )
 
 

@@ -43,6 +43,8 @@ class NewJob:
     idempotency_key: str | None = None
     digest: str = ""
     """Of the whole request, so that an idempotency key used for another one is noticed."""
+    trace: str = ""
+    """What the spans of its chunks go on from, as W3C traceparent; empty when it is not traced."""
 
     def chunks(self, size: int) -> list[Sequence[str]]:
         return [self.texts[start : start + size] for start in range(0, len(self.texts), size)]
@@ -125,6 +127,8 @@ class Lease:
     leased_ms: int
     """Now, on Redis's clock, as are the other times."""
     texts: tuple[str, ...]
+    trace: str = ""
+    """See NewJob."""
 
     @property
     def is_suspect(self) -> bool:

@@ -78,7 +78,7 @@ class Jobs:
 
     def _submission(self, job: NewJob, bounds: Bounds) -> tuple[list[str], list[Any]]:
         arguments: list[Any] = [job.id, job.model, job.lane, job.options.model_dump_json(), job.caller]
-        arguments += [job.deadline_ms, job.digest, self._idempotency_ttl_ms, bounds.texts, bounds.bytes]
+        arguments += [job.deadline_ms, job.digest, self._idempotency_ttl_ms, bounds.texts, bounds.bytes, job.trace]
         for texts in job.chunks(self._settings.chunk_texts):
             stored = dump_texts(texts)
             arguments += [stored, len(texts), len(stored.encode())]

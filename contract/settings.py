@@ -30,6 +30,8 @@ class SharedSettings(BaseSettings):
     model: Name = Field(default="default", description="the model that is served when a request names none")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level logged")
 
+    traces_url: str | None = Field(default=None, description="where OpenTelemetry traces go, over HTTP; off without it")
+
     result_ttl_s: int = Field(default=3600, ge=1, description="how long an ended job can be read")
     dead_letter_ttl_s: int = Field(default=604_800, ge=1, description="how long a job with dead letters is kept")
     max_attempts: int = Field(default=3, ge=1, description="failed attempts that make a chunk a dead letter")

@@ -67,14 +67,17 @@ class Committer:
 
     def _commit(self, group: Sequence[ChunkWork]) -> None:
         commits = [_commit_of(work) for work in group]
-        with COMMIT_SECONDS.time():
-            first = self._until_stored(commits)
+        started = time.monotonic()
+        first = self._until_stored(commits)
+        ended = time.monotonic()
+        COMMIT_SECONDS.observe(ended - started)
         for work, was_first in zip(group, first, strict=True):
             if was_first:
                 COMMITTED_TEXTS.inc(len(work.answers))
                 ANSWER_SECONDS.labels(work.lane).observe(work.age_s())
             else:
                 LATE_CHUNKS.inc()
+            work.steps.append(("commit", started, ended))
             work.settled.set()
         texts = [text for work in group for text in work.lease.texts]
         self._on_texts(len(texts), sum(len(text.encode()) for text in texts))

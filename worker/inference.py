@@ -127,13 +127,16 @@ class Inference:
         texts, model = batch.texts, batch.model
         for text in texts:
             text.chunk.started = True
-        started = time.perf_counter()
+        started = time.monotonic()
         try:
             rows = model.run([text.ids for text in batch.offered], batch.plan)
         except Exception as error:  # noqa: BLE001 whatever it is, the other texts get their answer
             self._split(model, texts, error)
             return
-        BATCH_SECONDS.observe(time.perf_counter() - started)
+        ended = time.monotonic()
+        for chunk in {text.chunk for text in texts}:
+            chunk.steps.append(("batch", started, ended))
+        BATCH_SECONDS.observe(ended - started)
         BATCH_TEXTS.observe(len(texts))
         BATCH_TOKENS.observe(batch.plan.tokens)
         BATCH_ROWS.inc(batch.plan.shape.tokens)

@@ -23,7 +23,7 @@ from contract.jobs import Jobs
 from contract.message import Lane
 from contract.model_store import ModelStore
 from contract.redis_client import connect
-from worker import celery_app, device
+from worker import celery_app, device, tracing
 from worker.batcher import Batcher
 from worker.cancellations import Cancellations
 from worker.committer import Committer
@@ -74,7 +74,8 @@ class WorkerProcess:
         )
         self._throughput = Throughput(lambda: self._inference.busy_total_s)
         self._committer = Committer(self._chunks, self._throughput.add)
-        self._station = Station(self._chunks, self._keeper, self._inference, self._committer, gates)
+        record = tracing.recorder(settings.traces_url, self.id)
+        self._station = Station(self._chunks, self._keeper, self._inference, self._committer, gates, record)
         threads = {"inference": self._inference.is_alive, "commit": self._committer.is_alive}
         self._pulse = Pulse(self._inference.busy_s, threads, settings.heartbeat_ttl_s)
         self._heartbeat = Heartbeat(

@@ -37,13 +37,21 @@ class Station:
     """What this worker holds of the queue's work."""
 
     def __init__(
-        self, chunks: Chunks, keeper: ModelHolder, inference: Inference, committer: Committer, gates: Gates
+        self,
+        chunks: Chunks,
+        keeper: ModelHolder,
+        inference: Inference,
+        committer: Committer,
+        gates: Gates,
+        record: Callable[[ChunkWork], None] = lambda _: None,
     ) -> None:
+        """`record` is told of every chunk that is settled."""
         self._chunks = chunks
         self._keeper = keeper
         self._inference = inference
         self._committer = committer
         self._gates = gates
+        self._record = record
         self._lock = Lock()
         self._held: set[Ticket] = set()
 
@@ -54,6 +62,7 @@ class Station:
             for work in [work for lease in self._lease(mine) if (work := self._admit(lease))]:
                 work.settled.wait()
                 self._gates.release(work.lane, work.tokens)
+                self._record(work)
         finally:
             with self._lock:
                 self._held.difference_update(mine)
@@ -105,6 +114,7 @@ class Station:
             log.exception("%s can't be tokenized", lease.ticket)
             return None
         work.tokens = sum(text.length for text in texts)
+        work.steps.append(("tokenize", work.arrived, time.monotonic()))
         self._gates.hold(work.lane, work.tokens)
         if texts:
             self._inference.add(texts)

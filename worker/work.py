@@ -31,6 +31,8 @@ class ChunkWork:
         self.arrived = time.monotonic()
         self.expires = self.arrived + (lease.deadline_ms - lease.leased_ms) / 1000
         """On this process's monotonic clock: the time of day may be another here than it is in Redis."""
+        self.steps: list[tuple[str, float, float]] = []
+        """What was done to it: name, start and end on the monotonic clock."""
         self.settled = Event()
         """Set once its answers are committed, or once this worker has no more to do with it."""
         self._missing = len(lease.texts)
@@ -39,9 +41,14 @@ class ChunkWork:
     def lane(self) -> Lane:
         return self.lease.lane
 
+    @property
+    def queued_s(self) -> float:
+        """From its job's admission to its lease."""
+        return max(0, self.lease.leased_ms - self.lease.created_ms) / 1000
+
     def age_s(self) -> float:
         """Since its job was admitted."""
-        return max(0, self.lease.leased_ms - self.lease.created_ms) / 1000 + time.monotonic() - self.arrived
+        return self.queued_s + time.monotonic() - self.arrived
 
     @property
     def company(self) -> object:

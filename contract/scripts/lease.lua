@@ -1,12 +1,12 @@
 -- A worker takes a chunk: queued -> leased. It holds the lease for as long as its heartbeat lives.
 -- The worker that holds it may ask again, because the answer to its first question was lost.
 -- ARGV: id, chunk, worker, result ttl ms
--- Returns: skip, why | leased, attempt, model, lane, options, deadline, created, now, texts as JSON
+-- Returns: skip, why | leased, attempt, model, lane, options, deadline, created, now, traceparent, texts as JSON
 local id, n, worker, result_ttl = unpack(ARGV)
 even_if_memory_is_full()
 local key = record(id)
-local state, model, lane, options, deadline, created =
-  unpack(redis.call('HMGET', key, 'state', 'model', 'lane', 'options', 'deadline', 'created'))
+local state, model, lane, options, deadline, created, trace =
+  unpack(redis.call('HMGET', key, 'state', 'model', 'lane', 'options', 'deadline', 'created', 'trace'))
 if not state then return {'skip', 'gone'} end
 if not is_open(state) then return {'skip', state} end
 
@@ -29,4 +29,5 @@ elseif not (is_held(chunk) and chunk.worker == worker) then
   return {'skip', is_held(chunk) and 'leased' or chunk.state}
 end
 if state == 'queued' then redis.call('HSET', key, 'state', 'running', 'started', now) end
-return {'leased', chunk.attempts + 1, model, lane, options, deadline, created, now, redis.call('HGET', key, 't:' .. n)}
+return {'leased', chunk.attempts + 1, model, lane, options, deadline, created, now, trace or '',
+        redis.call('HGET', key, 't:' .. n)}

@@ -1,11 +1,12 @@
 -- Admission and the whole job record in one step.
 -- KEYS: idempotency key ('' for none)
 -- ARGV: id, model, lane, options, caller, deadline in ms from now, body digest, idempotency ttl ms,
---       most texts, most bytes of the lane's backlog, then per chunk: texts as JSON, their number, their bytes
+--       most texts, most bytes of the lane's backlog, traceparent ('' for none),
+--       then per chunk: texts as JSON, their number, their bytes
 -- Returns: accepted | same, id | conflict, id | full, texts, bytes of the backlog | no-memory
 local MEMORY_FOR_NEW_JOBS = 0.9
-local id, model, lane, options, caller, deadline_in, digest, idempotency_ttl, most_texts, most_bytes =
-  unpack(ARGV, 1, 10)
+local id, model, lane, options, caller, deadline_in, digest, idempotency_ttl, most_texts, most_bytes, trace =
+  unpack(ARGV, 1, 11)
 
 -- The client sends again what it got no answer to.
 if redis.call('EXISTS', record(id)) == 1 then return {'accepted'} end
@@ -17,10 +18,10 @@ if KEYS[1] ~= '' then
   end
 end
 
-local chunks, texts, bytes = (#ARGV - 10) / 3, 0, 0
+local chunks, texts, bytes = (#ARGV - 11) / 3, 0, 0
 for n = 0, chunks - 1 do
-  texts = texts + ARGV[12 + 3 * n]
-  bytes = bytes + ARGV[13 + 3 * n]
+  texts = texts + ARGV[13 + 3 * n]
+  bytes = bytes + ARGV[14 + 3 * n]
 end
 
 -- The last of Redis's memory is for what was admitted before: its messages, its results.
@@ -45,9 +46,10 @@ redis.call('HSET', key, 'schema', 1, 'state', 'queued', 'model', model, 'lane', 
   'caller', caller, 'created', now, 'deadline', now + deadline_in, 'texts', texts, 'bytes', bytes,
   'chunks', chunks, 'settled', 0, 'dead', 0, 'done', 0, 'errors', 0,
   'ahead', waiting_texts, 'drained', waiting[3] or 0)
+if trace ~= '' then redis.call('HSET', key, 'trace', trace) end
 for n = 0, chunks - 1 do
-  put_chunk(id, {n = n, state = 'queued', attempts = 0, worker = '', texts = ARGV[12 + 3 * n], bytes = ARGV[13 + 3 * n]})
-  redis.call('HSET', key, 't:' .. n, ARGV[11 + 3 * n])
+  put_chunk(id, {n = n, state = 'queued', attempts = 0, worker = '', texts = ARGV[13 + 3 * n], bytes = ARGV[14 + 3 * n]})
+  redis.call('HSET', key, 't:' .. n, ARGV[12 + 3 * n])
   redis.call('ZADD', queued(model), now, ticket(id, n))
 end
 redis.call('ZADD', 'retort:deadlines', now + deadline_in, id)
