@@ -7,6 +7,7 @@ wrong. A variable that is already set is left alone.
 from __future__ import annotations
 
 import os
+import sys
 
 SETTINGS = {
     # oneDNN then keeps each weight in the layout that its kernels read, instead of reordering it in every batch.
@@ -18,6 +19,13 @@ SETTINGS = {
 for _name, _value in SETTINGS.items():
     os.environ.setdefault(_name, _value)
 
+# TensorFlow imports Keras if it can, which takes nearly as long as itself and 150 MB. A worker builds its own graph.
+_without_keras = "keras" not in sys.modules
+if _without_keras:
+    sys.modules["keras"] = None  # type: ignore[assignment]  # makes its import fail
 import tensorflow as tf  # noqa: E402
+
+if _without_keras:
+    del sys.modules["keras"]
 
 __all__ = ["tf"]
