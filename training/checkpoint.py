@@ -31,10 +31,13 @@ class State(BaseModel):
     loss_sum: float = 0.0
     seconds: float = 0.0
     texts: int = 0
-    best_loss: float = float("inf")
-    best_epoch: int = -1
     history: list[Epoch] = []
     losses: list[float] = []
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch with the lowest validation loss, the first of equals; -1 before the first."""
+        return min(range(len(self.history)), key=lambda epoch: self.history[epoch].validation_loss, default=-1)
 
     @property
     def epochs_without_gain(self) -> int:

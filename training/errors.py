@@ -23,6 +23,12 @@ class BadDownload(RetortError):
     code = "bad-download"
 
 
+class Diverged(RetortError):
+    """The loss is no longer a number."""
+
+    code = "diverged"
+
+
 class WorseModel(RetortError):
     """The new version scores lower than the current one by more than the margin; it was not made current."""
 

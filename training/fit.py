@@ -6,6 +6,7 @@ therefore holds only variables and counters, and an interrupted run ends with th
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,13 +25,13 @@ from training.batches import Batch, Examples, bucket_lengths, fill, plan_epoch
 from training.bert_compat import tf
 from training.calibration import log_loss
 from training.checkpoint import Epoch, State
+from training.errors import Diverged
 from training.hyperparameters import HyperParameters
 from training.model import Classifier, Tensors, initial_classifier, predictor
 from training.optimizer import AdamW, clip, learning_rate
 from training.watch import Step, Watcher
 
 CHECKPOINT = "checkpoint.safetensors"
-CHECKPOINT_EVERY_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,10 @@ class Run:
         parameters: HyperParameters,
         folder: Path,
         watchers: Sequence[Watcher] = (),
-        checkpoint_every_s: float = CHECKPOINT_EVERY_S,
+        checkpoint_s: float = 60.0,
     ) -> None:
         self._parts, self._parameters, self._folder = parts, parameters, folder
-        self._watchers, self._checkpoint_every_s = watchers, checkpoint_every_s
+        self._watchers, self._checkpoint_s = watchers, checkpoint_s
         self._strategy = _strategy()
         self._rows = -(-parameters.batch_size // self._replicas) * self._replicas
         self._buckets = bucket_lengths(
@@ -80,13 +81,13 @@ class Run:
         return -(-len(self._parts.train) // self._parameters.batch_size)
 
     def fit(self) -> State:
-        """Train until the last epoch or until `patience` epochs brought no lower validation loss."""
+        """Train until the last epoch or until `patience` epochs brought no lower validation loss. Raises Diverged."""
         self._resume()
         saved = time.monotonic()
         while not self._finished():
             for step, batch in self._remaining_batches():
                 self._train_on(step, batch)
-                if time.monotonic() - saved >= self._checkpoint_every_s:
+                if time.monotonic() - saved >= self._checkpoint_s:
                     self._save()
                     saved = time.monotonic()
             self._end_epoch()
@@ -112,6 +113,8 @@ class Run:
         weights = batch.weights * self._class_weights[batch.labels]
         shards = [self._shard(array) for array in (batch.ids, batch.labels, weights / weights.sum())]
         loss = float(self._step(*shards, tf.constant(rate, tf.float32), tf.constant(number, tf.int64)))
+        if not math.isfinite(loss):
+            raise Diverged(f"step {number}: the loss is {loss}; try a lower learning rate than {rate:.2g}")
         texts = int(np.count_nonzero(batch.weights))
         state.step, state.texts, state.loss_sum = step + 1, state.texts + texts, state.loss_sum + loss
         state.seconds += time.monotonic() - started
@@ -129,8 +132,7 @@ class Run:
             validation_accuracy=float(np.mean(logits.argmax(axis=-1) == validation.labels)),
         )
         state.history.append(seen)
-        if seen.validation_loss < state.best_loss:
-            state.best_loss, state.best_epoch = seen.validation_loss, state.epoch
+        if state.best_epoch == state.epoch:
             self._keep_best()
         state.epoch, state.step, state.loss_sum = state.epoch + 1, 0, 0.0
         for watcher in self._watchers:

@@ -27,7 +27,7 @@ from training.recipe import Recipe
 from training.report import write_report
 from training.settings import TrainingSettings
 from training.store import Store
-from training.watch import TensorBoard, bar
+from training.watch import TensorBoard, Watcher, bar
 
 
 def train(recipe: Recipe, store: Store, settings: TrainingSettings, console: Console) -> Manifest:
@@ -43,7 +43,8 @@ def train(recipe: Recipe, store: Store, settings: TrainingSettings, console: Con
     work.mkdir(parents=True, exist_ok=True)
     logs = settings.logs_dir / recipe.name / recipe.key
     with bar(console) as progress:
-        run = Run(base, _parts(data), recipe.parameters, work, [progress, TensorBoard(logs)])
+        watchers: list[Watcher] = [progress, TensorBoard(logs)]
+        run = Run(base, _parts(data), recipe.parameters, work, watchers, settings.checkpoint_s)
         state = run.fit()
     with console.status("scoring"), store.staging() as staged:
         trained = _trained(recipe, base, data, state, load_weights(run.best))

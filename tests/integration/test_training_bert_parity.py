@@ -47,9 +47,10 @@ def _with_weights(base: BaseModel, precision: str) -> Classifier:
 
 
 def test_texts_become_the_ids_that_hugging_face_gives_them(base: BaseModel) -> None:
-    encoded = TextTokenizer(base.vocabulary, base.tokenizer).encode(TEXTS, max_length=64)
+    encoded, lengths = TextTokenizer(base.vocabulary, base.tokenizer).encode(TEXTS, max_length=64)
 
     assert [ids.tolist() for ids in encoded] == [each["ids"] for each in GOLDEN["texts"]]
+    assert lengths.tolist() == [len(each["ids"]) for each in GOLDEN["texts"]]
 
 
 @pytest.mark.parametrize("number", range(len(TEXTS)))

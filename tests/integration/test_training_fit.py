@@ -1,0 +1,155 @@
+"""The training loop, on a tiny BERT with random weights and words that give the label away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.base_models import write_hugging_face
+from training import hugging_face
+from training.base_model import BaseModel
+from training.batches import Examples
+from training.checkpoint import Epoch, State
+from training.errors import Diverged
+from training.fit import Parts, Run, class_weights, load_weights
+from training.hyperparameters import HyperParameters
+from training.watch import Step
+
+PARAMETERS = HyperParameters(epochs=3, batch_size=8, learning_rate=3e-3, dropout=0.1, max_length=32, buckets=1)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
+    return hugging_face.load(write_hugging_face(tmp_path_factory.mktemp("base")), "tiny")
+
+
+def _examples(count: int, seed: int) -> Examples:
+    """Random texts of 3 to 20 tokens, one of which (10, 11 or 12) is their label's."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 3, count).astype(np.int32)
+    ids = []
+    for label in labels:
+        body = generator.integers(20, 60, generator.integers(1, 18)).astype(np.int32)
+        body[generator.integers(len(body))] = 10 + label
+        ids.append(np.array([2, *body, 3], np.int32))
+    return Examples(ids, labels)
+
+
+PARTS = Parts(_examples(100, seed=1), _examples(40, seed=2), labels=3)
+
+
+class Killed(Exception):
+    """Stands for SIGKILL: nothing after it runs."""
+
+
+@dataclass
+class Watch:
+    """Records what happens, and kills the run after `kill_after` steps."""
+
+    kill_after: int | None = None
+    steps: list[Step] = field(default_factory=list)
+    epochs: list[Epoch] = field(default_factory=list)
+
+    def step(self, step: Step) -> None:
+        self.steps.append(step)
+        if len(self.steps) == self.kill_after:
+            raise Killed
+
+    def epoch(self, epoch: Epoch) -> None:
+        self.epochs.append(epoch)
+
+
+Result = tuple[State, dict[str, np.ndarray]]
+
+
+@pytest.fixture(scope="module")
+def start(base: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Result]:
+    def start(folder: Path | None = None, watch: Watch | None = None, every_s: float = 60, **changes: Any) -> Result:
+        folder = folder or tmp_path_factory.mktemp("run")
+        parameters = PARAMETERS.model_copy(update=changes)
+        run = Run(base, PARTS, parameters, folder, [watch] if watch else [], every_s)
+        state = run.fit()
+        return state, load_weights(run.best)
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def unbroken(start: Callable[..., Result]) -> Result:
+    return start()
+
+
+def test_it_learns_and_says_so(start: Callable[..., Result], tmp_path: Path) -> None:
+    watch = Watch()
+
+    state, _ = start(tmp_path, watch)
+
+    assert state.history[-1].validation_accuracy > 0.9
+    assert state.history[-1].validation_loss < state.history[0].validation_loss
+    assert [step.number for step in watch.steps] == list(range(39))
+    assert {step.steps for step in watch.steps} == {39}
+    assert watch.epochs == state.history
+    assert sum(step.texts for step in watch.steps) == 300
+
+    again = Watch()
+    repeated, _ = start(tmp_path, again)
+    assert again.steps == []
+    assert repeated.history == state.history
+
+
+@pytest.mark.parametrize("killed_after", [5, 13], ids=["within_an_epoch", "before_validation"])
+def test_killed_and_started_again_it_ends_as_an_unbroken_run(
+    start: Callable[..., Result], unbroken: Result, tmp_path: Path, killed_after: int
+) -> None:
+    with pytest.raises(Killed):
+        start(tmp_path, Watch(kill_after=killed_after), every_s=0)
+
+    resumed = Watch()
+    state, weights = start(tmp_path, resumed, every_s=0)
+
+    assert 0 < len(resumed.steps) < 39
+    assert state.history == unbroken[0].history
+    assert state.losses == unbroken[0].losses
+    assert all(np.array_equal(weights[name], expected) for name, expected in unbroken[1].items())
+
+
+def test_another_seed_is_another_run(start: Callable[..., Result], unbroken: Result) -> None:
+    assert start(seed=2, epochs=1)[0].losses[0] != unbroken[0].losses[0]
+
+
+def test_it_stops_when_the_validation_loss_no_longer_falls_and_keeps_the_best(start: Callable[..., Result]) -> None:
+    # A rate at which the tiny model soon diverges.
+    state, _ = start(epochs=12, learning_rate=0.3, warmup=0.5, patience=2)
+
+    losses = [epoch.validation_loss for epoch in state.history]
+    assert len(losses) < 12
+    assert state.best_epoch == int(np.argmin(losses)) == len(losses) - 3
+
+
+def test_it_says_when_it_diverges(start: Callable[..., Result]) -> None:
+    with pytest.raises(Diverged, match="lower learning rate"):
+        start(learning_rate=1e30, warmup=0.0)
+
+
+def test_bfloat16_learns_too(start: Callable[..., Result]) -> None:
+    state, _ = start(precision="bfloat16")
+
+    assert state.history[-1].validation_accuracy > 0.8
+
+
+def test_a_seldom_class_weighs_as_much_as_a_frequent_one() -> None:
+    labels = np.array([0] * 6 + [1] * 2, np.int32)
+
+    assert class_weights(labels, 2, balanced=True).tolist() == pytest.approx([8 / 12, 8 / 4])
+    assert class_weights(labels, 2, balanced=False).tolist() == [1, 1]
+
+
+def test_batches_of_several_lengths_and_class_weights_learn_too(start: Callable[..., Result]) -> None:
+    state, _ = start(buckets=3, class_weights=True)
+
+    assert state.history[-1].validation_accuracy > 0.8

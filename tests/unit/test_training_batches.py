@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.batches import Examples, bucket_lengths, fill, plan_epoch, plan_in_order
+
+lengths = st.lists(st.integers(2, 100), min_size=1, max_size=60).map(lambda each: np.array(each, np.int64))
+
+
+def _padded_tokens(lengths: np.ndarray, buckets: tuple[int, ...]) -> int:
+    return sum(min(bucket for bucket in buckets if bucket >= length) for length in lengths)
+
+
+@given(lengths, st.integers(1, 4))
+def test_buckets_hold_every_text_with_the_least_padding_possible(lengths: np.ndarray, count: int) -> None:
+    longest = -(-int(lengths.max()) // 8) * 8
+    shorter = range(8, longest, 8)
+    choices = [
+        (*some, longest)
+        for size in range(min(count, len(shorter) + 1))
+        for some in itertools.combinations(shorter, size)
+    ]
+
+    buckets = bucket_lengths(lengths, count)
+
+    assert len(buckets) <= count
+    assert _padded_tokens(lengths, tuple(buckets)) == min(_padded_tokens(lengths, choice) for choice in choices)
+
+
+@given(lengths, st.integers(1, 4), st.integers(1, 9), st.integers(0, 3))
+def test_an_epoch_has_every_text_once_and_at_most_one_batch_that_is_not_full(
+    lengths: np.ndarray, count: int, batch_size: int, epoch: int
+) -> None:
+    plan = plan_epoch(lengths, bucket_lengths(lengths, count), batch_size, seed=1, epoch=epoch)
+
+    texts = np.concatenate([planned.texts for planned in plan])
+    assert sorted(texts.tolist()) == list(range(len(lengths)))
+    assert len(plan) == -(-len(lengths) // batch_size)
+    assert all(lengths[planned.texts].max() <= planned.length for planned in plan)
+
+
+def test_the_order_is_a_function_of_seed_and_epoch() -> None:
+    lengths = np.full(100, 10, np.int64)
+
+    def order(seed: int, epoch: int) -> list[int]:
+        plan = plan_epoch(lengths, [16], 8, seed, epoch)
+        return [int(text) for planned in plan for text in planned.texts]
+
+    assert order(1, 1) == order(1, 1)
+    assert order(1, 1) != order(1, 2)
+    assert order(1, 1) != order(2, 1)
+
+
+def test_prediction_takes_the_texts_by_length() -> None:
+    lengths = np.array([30, 5, 17, 6], np.int64)
+
+    plan = plan_in_order(lengths, [8, 24, 32], batch_size=2)
+
+    assert [(planned.length, planned.texts.tolist()) for planned in plan] == [(8, [1, 3]), (32, [2, 0])]
+
+
+def test_rows_that_only_fill_a_batch_weigh_nothing() -> None:
+    examples = Examples([np.array([2, 7, 3], np.int32), np.array([2, 3], np.int32)], np.array([1, 4], np.int32))
+    (planned,) = plan_in_order(examples.lengths, [8], batch_size=3)
+
+    batch = fill(examples, planned, batch_size=3)
+
+    assert batch.ids.tolist() == [[2, 3, 0, 0, 0, 0, 0, 0], [2, 7, 3, 0, 0, 0, 0, 0], [0] * 8]
+    assert batch.labels.tolist() == [4, 1, 0]
+    assert batch.weights.tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize("count", [1, 3, 9])
+def test_no_more_buckets_than_lengths(count: int) -> None:
+    assert bucket_lengths(np.array([5, 6, 7, 20], np.int64), count) == ([24] if count == 1 else [8, 24])

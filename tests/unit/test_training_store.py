@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from contract.artifact import MANIFEST, WEIGHTS, read_manifest, verify
+from contract.errors import BadArtifact, NoModel
+from tests.tiny_artifact import write_tiny_artifact
+from training.errors import WorseModel
+from training.store import ABANDONED_S, Store
+
+Add = Callable[..., str]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "models", "tiny")
+
+
+@pytest.fixture
+def add(store: Store, tmp_path: Path) -> Add:
+    """Adds version number N, made of random weights, and returns its name."""
+
+    def add(number: int, accuracy: float = 0.5, current: bool = True) -> str:
+        version = f"20260101t00000{number}-abcdef"
+        made = write_tiny_artifact(tmp_path / f"elsewhere{number}", version=version, seed=number)
+        manifest = read_manifest(made).model_copy(update={"metrics": {"accuracy": accuracy}})
+        (made / MANIFEST).write_text(manifest.model_dump_json())
+        with store.staging() as staged:
+            for file in made.iterdir():
+                (staged / file.name).write_bytes(file.read_bytes())
+            store.add(staged)
+        if current:
+            store.activate(version)
+        return version
+
+    return add
+
+
+def test_an_added_version_is_whole_but_not_served_until_it_is_activated(store: Store, add: Add) -> None:
+    version = add(1, current=False)
+
+    assert store.reader.versions("tiny") == [version]
+    with pytest.raises(NoModel):
+        store.reader.current("tiny")
+
+    store.activate(version)
+
+    assert store.reader.current("tiny") == version
+    assert verify(store.folder / version).version == version
+
+
+def test_nothing_is_left_of_staging(store: Store, add: Add) -> None:
+    add(1)
+
+    with store.staging() as staged:
+        (staged / "file").write_text("half")
+
+    assert not list(store.folder.glob(".staging-*"))
+
+
+def test_workers_under_other_users_can_read_a_version(store: Store, add: Add) -> None:
+    folder = store.folder / add(1)
+
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o644}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+
+
+def test_an_altered_file_is_not_added(store: Store, tmp_path: Path) -> None:
+    made = write_tiny_artifact(tmp_path / "elsewhere")
+    (made / WEIGHTS).write_bytes(b"other")
+
+    with pytest.raises(BadArtifact, match="sha256"):
+        store.add(made)
+
+    assert store.reader.versions("tiny") == []
+
+
+def test_another_models_version_is_not_added(store: Store, tmp_path: Path) -> None:
+    made = write_tiny_artifact(tmp_path / "elsewhere", name="other")
+
+    with pytest.raises(BadArtifact, match="'other'"):
+        store.add(made)
+
+
+def test_a_version_is_added_once(store: Store, add: Add, tmp_path: Path) -> None:
+    version = add(1)
+    again = write_tiny_artifact(tmp_path / "again", version=version)
+
+    with pytest.raises(BadArtifact, match="exists already"):
+        store.add(again)
+
+
+def test_what_is_not_there_or_damaged_is_not_activated(store: Store, add: Add) -> None:
+    good, damaged = add(1), add(2, current=False)
+    (store.folder / damaged / WEIGHTS).write_bytes(b"other")
+
+    for version in ("20260101t000009-abcdef", damaged):
+        with pytest.raises(BadArtifact):
+            store.activate(version)
+
+    assert store.reader.current("tiny") == good
+
+
+def test_rollback_goes_back_through_what_was_served(store: Store, add: Add) -> None:
+    first, second, third = add(1), add(2), add(3)
+
+    assert [store.rollback(), store.rollback()] == [second, first]
+    with pytest.raises(NoModel, match="before"):
+        store.rollback()
+
+    store.activate(third)  # after a rollback, a new step forward: what was undone is forgotten
+    assert store.rollback() == first
+
+
+def test_rollback_skips_versions_that_were_never_served_or_are_gone(store: Store, add: Add) -> None:
+    first, _, third = add(1), add(2, current=False), add(3)
+    fourth = add(4)
+    store.activate(first)
+    store.activate(third)
+    store.prune(keep=1)
+
+    assert store.reader.versions("tiny") == [third, fourth]
+    assert store.rollback() == fourth
+
+
+def test_activating_what_is_current_changes_nothing(store: Store, add: Add) -> None:
+    first, second = add(1), add(2)
+    store.activate(second)
+
+    assert store.rollback() == first
+
+
+def test_rollback_works_when_a_crash_came_before_the_history_was_written(store: Store, add: Add) -> None:
+    first = add(1)
+    history = (store.folder / "HISTORY").read_text()
+    add(2)
+    (store.folder / "HISTORY").write_text(history)
+
+    assert store.rollback() == first
+
+
+def test_prune_keeps_the_newest_and_never_deletes_the_current(store: Store, add: Add) -> None:
+    versions = [add(number, current=number == 1) for number in range(1, 6)]
+
+    assert store.prune(keep=2) == versions[1:3]
+
+    assert store.reader.versions("tiny") == [versions[0], *versions[3:]]
+    assert not list(store.folder.glob(".trash-*"))
+
+
+def test_prune_sweeps_what_crashes_left_but_not_what_is_being_written(store: Store, add: Add) -> None:
+    add(1)
+    for name in (".trash-20250101t000000-abcdef", ".staging-old", ".staging-new"):
+        (store.folder / name).mkdir()
+    past = time.time() - ABANDONED_S - 1
+    os.utime(store.folder / ".staging-old", (past, past))
+
+    store.prune(keep=1)
+
+    assert [path.name for path in store.folder.glob(".[st]*-*")] == [".staging-new"]
+
+
+def test_a_version_worse_than_the_current_by_more_than_the_margin_is_refused(store: Store, add: Add) -> None:
+    add(1, accuracy=0.9)
+    close, worse = add(2, 0.895, current=False), add(3, 0.88, current=False)
+
+    store.refuse_if_worse(read_manifest(store.folder / close), margin=0.01)
+    with pytest.raises(WorseModel, match=r"0\.8800.*0\.9000"):
+        store.refuse_if_worse(read_manifest(store.folder / worse), margin=0.01)
+    store.refuse_if_worse(read_manifest(store.folder / worse), margin=0.05)
+
+
+def test_the_first_version_is_never_too_bad(store: Store, add: Add) -> None:
+    version = add(1, accuracy=0.1, current=False)
+
+    store.refuse_if_worse(read_manifest(store.folder / version))
