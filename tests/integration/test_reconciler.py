@@ -1,0 +1,219 @@
+"""What a sweep finds and sends again, on a real Redis with messages written by Celery."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import redis
+from celery import Celery
+
+from contract.celery_config import celery_config
+from contract.chunks import Chunks, Resend
+from contract.fleet import Fleet, WorkerState, WorkerStatus
+from contract.job import NewJob, State
+from contract.jobs import Admitted, Bounds, Jobs
+from contract.message import Lane, Ticket, queue_name
+from contract.settings import SharedSettings
+from tests.service import until
+from worker import celery_app, reconciler
+from worker.reconciler import Reconciler
+
+ROOMY = Bounds(10_000, 10_000_000)
+
+
+class Rig:
+    """One worker's reconciler; what it sends is noted, and goes to the queue if `send_on` is true."""
+
+    def __init__(self, store: redis.Redis, settings: SharedSettings, worker: str = "me") -> None:
+        self.store, self.jobs, self.fleet = store, Jobs(store, settings), Fleet(store, settings)
+        self.chunks = {name: Chunks(store, settings, name) for name in (worker, "other")}
+        self.app = Celery("retort", config_source=celery_config(settings), set_as_current=False)
+        self.sent: list[Ticket] = []
+        self.send_on = True
+        self.held: set[Ticket] = set()
+        self.knows_the_dead = True
+        self.reconciler = Reconciler(
+            store,
+            self.fleet,
+            self.chunks[worker],
+            self.jobs,
+            "m",
+            self._send,
+            lambda: self.held,
+            lambda: self.knows_the_dead,
+            2.0,
+        )
+
+    def _send(self, resends: Sequence[Resend]) -> None:
+        self.sent += [resend.ticket for resend in resends]
+        if self.send_on:
+            celery_app.send(self.app, resends)
+
+    def submit(self, texts: int = 1, lane: Lane = Lane.INTERACTIVE, deadline_ms: int = 60_000) -> tuple[Ticket, ...]:
+        job = NewJob(self.jobs.new_id(1), "m", lane, ["a"] * texts, deadline_ms)
+        [admitted] = self.jobs.submit([(job, ROOMY)])
+        assert isinstance(admitted, Admitted)
+        return admitted.tickets
+
+    def queue(self, tickets: Sequence[Ticket], lane: Lane = Lane.INTERACTIVE) -> None:
+        celery_app.send(self.app, [Resend(ticket, "m", lane) for ticket in tickets])
+
+    def beat(self, worker: str) -> None:
+        self.fleet.beat(WorkerStatus(id=worker, host="h", pid=1, state=WorkerState.READY, device="cpu", model="m"))
+
+    def kill(self, worker: str) -> None:
+        self.store.zincrby("retort:workers", -60_000, worker)
+
+    def sweeps(self, times: int = 1) -> list[Ticket]:
+        """What so many sweeps sent."""
+        self.sent = []
+        for _ in range(times):
+            self.reconciler.sweep()
+        return self.sent
+
+
+@pytest.fixture
+def rig(store: redis.Redis, settings: SharedSettings, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    monkeypatch.setattr(reconciler, "SETTLED_AFTER_MS", -1)
+    return Rig(store, settings)
+
+
+def test_nothing_is_sent_while_every_ticket_is_where_it_should_be(rig: Rig) -> None:
+    rig.beat("other")
+    rig.queue(rig.submit())
+    rig.queue(rig.submit(200, Lane.BULK), Lane.BULK)
+    rig.chunks["other"].lease(rig.submit())
+    assert rig.sweeps(5) == []
+
+
+def test_a_ticket_missing_in_two_sweeps_in_a_row_is_sent_once(rig: Rig) -> None:
+    lost = rig.submit(200, Lane.BULK)
+    rig.queue(lost[1:], Lane.BULK)
+    assert rig.sweeps(1) == []
+    assert rig.sweeps(1) == [lost[0]]
+    assert rig.sweeps(5) == []
+    assert rig.store.llen(queue_name("m", Lane.BULK)) == len(lost)
+
+
+def test_a_ticket_that_was_only_on_its_way_is_not_sent(rig: Rig) -> None:
+    tickets = rig.submit()
+    assert rig.sweeps(1) == []
+    rig.queue(tickets)
+    assert rig.sweeps(5) == []
+
+
+def test_a_fresh_ticket_is_given_time_to_arrive(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciler, "SETTLED_AFTER_MS", 3000)
+    [ticket] = rig.submit()
+    assert rig.sweeps(5) == []
+    rig.store.zincrby("retort:queued:m", -3100, str(ticket))
+    assert rig.sweeps(2) == [ticket]
+
+
+def test_a_ticket_queued_before_the_clock_was_set_back_is_found(rig: Rig) -> None:
+    [ticket] = rig.submit()
+    rig.store.zincrby("retort:queued:m", 3_600_000, str(ticket))
+    assert rig.sweeps(2) == [ticket]
+
+
+def test_what_a_dead_worker_held_is_sent_at_once_and_the_worker_forgotten(rig: Rig) -> None:
+    rig.beat("me")
+    tickets = rig.submit(200, Lane.BULK)
+    rig.chunks["other"].lease(tickets)
+    rig.beat("other")
+    assert rig.sweeps(3) == []
+    rig.kill("other")
+    assert sorted(rig.sweeps(1)) == sorted(tickets)
+    assert rig.sweeps(3) == []
+    assert (rig.fleet.dead(), rig.store.exists("retort:leased:other")) == ([], 0)
+    assert rig.store.llen(queue_name("m", Lane.BULK)) == len(tickets)
+
+
+def test_nobody_is_buried_before_the_live_had_time_to_say_so(rig: Rig) -> None:
+    rig.chunks["other"].lease(rig.submit())
+    rig.kill("other")
+    rig.knows_the_dead = False
+    assert rig.sweeps(5) == []
+    rig.knows_the_dead = True
+    assert len(rig.sweeps(1)) == 1
+
+
+def test_a_message_that_can_not_be_sent_is_sent_by_a_later_sweep(rig: Rig) -> None:
+    tickets = rig.submit()
+    rig.chunks["other"].lease(tickets)
+    rig.kill("other")
+    rig.send_on = False
+    assert rig.sweeps(1) == list(tickets)
+    rig.send_on = True
+    assert rig.sweeps(2) == list(tickets)
+    assert rig.sweeps(5) == []
+
+
+def test_a_lease_that_its_worker_knows_nothing_of_is_given_up(rig: Rig) -> None:
+    rig.beat("me")
+    kept, forgotten = rig.submit(), rig.submit()
+    rig.chunks["me"].lease([*kept, *forgotten])
+    rig.held = set(kept)
+    rig.reconciler.retry_forgotten()
+    assert rig.sent == []
+    rig.reconciler.retry_forgotten()
+    assert rig.sent == list(forgotten)
+    assert rig.chunks["me"].lease(forgotten)[0].attempt == 2  # type: ignore[union-attr]
+
+
+def test_a_chunk_that_no_worker_can_read_becomes_a_dead_letter(rig: Rig, settings: SharedSettings) -> None:
+    [ticket] = rig.submit()
+    for _ in range(settings.max_attempts):
+        rig.chunks["me"].lease([ticket])
+        rig.reconciler.retry_forgotten()
+        rig.reconciler.retry_forgotten()
+    assert rig.jobs.status(ticket.job_id).state is State.FAILED
+    [fault] = rig.jobs.chunk_faults(ticket.job_id, [0])
+    assert fault is not None
+    assert "log" in fault
+
+
+def test_a_job_past_its_deadline_is_ended(rig: Rig) -> None:
+    [ticket] = rig.submit(deadline_ms=0)
+    rig.sweeps(1)
+    assert rig.jobs.status(ticket.job_id).state is State.EXPIRED
+
+
+def test_one_worker_sweeps_until_it_stops(rig: Rig, store: redis.Redis, settings: SharedSettings) -> None:
+    second = Rig(store, settings, "second")
+    assert rig.reconciler._has_lock()
+    assert not second.reconciler._has_lock()
+    assert rig.reconciler._has_lock()
+    rig.reconciler._thread.start()
+    rig.reconciler.stop()
+    assert second.reconciler._has_lock()
+
+
+def test_the_sweepers_of_two_models_do_not_wait_for_each_other(
+    rig: Rig, store: redis.Redis, settings: SharedSettings
+) -> None:
+    second = Rig(store, settings, "second")
+    second.reconciler._model = "another"
+    assert rig.reconciler._has_lock()
+    assert second.reconciler._has_lock()
+
+
+def test_a_new_sweeper_begins_with_a_clean_slate(rig: Rig, store: redis.Redis) -> None:
+    rig.submit()
+    assert rig.reconciler._has_lock()
+    assert rig.sweeps(1) == []
+    store.delete("retort:sweeper:m")
+    assert rig.reconciler._has_lock()
+    assert rig.sweeps(1) == []
+
+
+def test_the_loop_goes_on_after_a_sweep_that_failed(rig: Rig) -> None:
+    rig.store.set("retort:deadlines", "not a set")
+    rig.reconciler._interval_s = 0.01
+    rig.reconciler.start()
+    until(lambda: rig.store.exists("retort:sweeper:m"))
+    rig.store.delete("retort:deadlines")
+    [ticket] = rig.submit(deadline_ms=0)
+    until(lambda: rig.jobs.status(ticket.job_id).state is State.EXPIRED)
+    rig.reconciler.stop()
