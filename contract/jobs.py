@@ -82,7 +82,7 @@ class Jobs:
         for texts in job.chunks(self._settings.chunk_texts):
             stored = dump_texts(texts)
             arguments += [stored, len(texts), len(stored.encode())]
-        return [_idempotency_record(job)], arguments
+        return _idempotency_records(job), arguments
 
     def _admission(self, job: NewJob, answer: list[Any]) -> Admission:
         match answer:
@@ -204,11 +204,12 @@ class Jobs:
         return self._key
 
 
-def _idempotency_record(job: NewJob) -> str:
+def _idempotency_records(job: NewJob) -> list[str]:
+    # None at all instead of an empty name, which a user of Redis may not be allowed to touch.
     if job.idempotency_key is None:
-        return ""
+        return []
     scope = hashlib.sha256(f"{job.caller}\0{job.idempotency_key}".encode()).hexdigest()
-    return f"retort:idempotency:{scope}"
+    return [f"retort:idempotency:{scope}"]
 
 
 def _status(job_id: str, record: dict[str, Any]) -> JobStatus:

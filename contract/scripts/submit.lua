@@ -1,5 +1,5 @@
 -- Admission and the whole job record in one step.
--- KEYS: idempotency key ('' for none)
+-- KEYS: idempotency key, if there is one
 -- ARGV: id, model, lane, options, caller, deadline in ms from now, body digest, idempotency ttl ms,
 --       most texts, most bytes of the lane's backlog, traceparent ('' for none),
 --       then per chunk: texts as JSON, their number, their bytes
@@ -11,7 +11,7 @@ local id, model, lane, options, caller, deadline_in, digest, idempotency_ttl, mo
 -- The client sends again what it got no answer to.
 if redis.call('EXISTS', record(id)) == 1 then return {'accepted'} end
 
-if KEYS[1] ~= '' then
+if KEYS[1] then
   local known = redis.call('HMGET', KEYS[1], 'id', 'digest')
   if known[1] then
     if known[2] == digest then return {'same', known[1]} else return {'conflict', known[1]} end
@@ -54,7 +54,7 @@ for n = 0, chunks - 1 do
 end
 redis.call('ZADD', 'retort:deadlines', now + deadline_in, id)
 add_backlog(model, lane, texts, bytes)
-if KEYS[1] ~= '' then
+if KEYS[1] then
   redis.call('HSET', KEYS[1], 'id', id, 'digest', digest)
   redis.call('PEXPIRE', KEYS[1], idempotency_ttl)
 end
