@@ -1,0 +1,228 @@
+"""Redis is killed, stopped, cut off and filled up, while a worker process works and afterwards goes on as it was."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from contract.chunks import Chunks
+from contract.errors import StoreUnavailable
+from contract.fleet import Fleet, WorkerState, WorkerStatus
+from contract.job import Commit, Lease, NewJob, State
+from contract.jobs import Admitted, Bounds, Jobs
+from contract.message import Lane, Ticket
+from contract.redis_client import Script
+from contract.settings import SharedSettings
+from tests.redis_server import RedisServer
+from tests.service import Process, Service, until
+from tests.tiny_artifact import write_tiny_artifact
+from tests.truth import is_right, some_texts
+
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
+ROOMY = Bounds(10_000, 10_000_000)
+PATIENCE_S = 90.0
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("durable-redis"), *DURABLE)
+    server.start()
+    yield server
+    server.resume()
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def service(server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder: Path = tmp_path_factory.mktemp("service")
+    write_tiny_artifact(folder)
+    made = Service(
+        server.url, folder, folder, claims_dir=folder, precision="float32", device="cpu", heartbeat_s=0.5, sweep_s=0.5
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def worker(service: Service) -> Process:
+    made = service.worker()
+    until(lambda: service.is_ready(made), PATIENCE_S)
+    return made
+
+
+class Load:
+    """Submits small jobs from a thread until told to stop, and keeps every one that was accepted."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self.accepted: dict[str, list[str]] = {}
+        self.refused = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Load:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        jobs = self._service.jobs
+        while not self._stop.wait(0.005):
+            texts = list(some_texts(2, seed=len(self.accepted) + self.refused))
+            try:
+                job = self._service.new_job(texts)
+                [admission] = jobs.submit([(job, ROOMY)])
+            except StoreUnavailable:
+                self.refused += 1
+                continue
+            if isinstance(admission, Admitted):
+                self.accepted[job.id] = texts
+                self._send(admission.tickets)
+
+    def _send(self, tickets: tuple[Ticket, ...]) -> None:
+        try:
+            self._service.send(tickets, Lane.INTERACTIVE)
+        except Exception:  # noqa: BLE001  the reconciler sends what could not be sent
+            time.sleep(0.01)
+
+
+def disturb(service: Service, worker: Process, fault: Callable[[], None]) -> Load:
+    """Load before, during and after the fault; every accepted job must end rightly, in the same process."""
+    with Load(service) as load:
+        until(lambda: len(load.accepted) > 20, PATIENCE_S)
+        fault()
+        before = len(load.accepted)
+        until(lambda: len(load.accepted) > before + 20, PATIENCE_S)
+    for job_id, texts in load.accepted.items():
+        assert service.ended(job_id, PATIENCE_S).state is State.SUCCEEDED
+        answers = service.predictions(job_id)
+        assert all(is_right(answer, text) for answer, text in zip(answers, texts, strict=True))
+    assert not worker.has_ended()
+    assert until(lambda: service.is_ready(worker), PATIENCE_S)
+    return load
+
+
+def test_a_redis_that_is_killed_and_restarted_loses_no_accepted_job(
+    service: Service, worker: Process, server: RedisServer
+) -> None:
+    def restart() -> None:
+        for pause_s in (0.0, 0.3, 2.0):
+            server.kill()
+            time.sleep(pause_s)
+            server.start()
+            time.sleep(0.5)
+
+    disturb(service, worker, restart)
+
+
+def test_a_redis_that_does_not_answer_for_longer_than_heartbeats_live_costs_no_attempt(
+    service: Service, worker: Process, server: RedisServer
+) -> None:
+    def stop() -> None:
+        server.pause()
+        started = time.monotonic()
+        with pytest.raises(StoreUnavailable):
+            service.jobs.now_ms()
+        assert time.monotonic() - started < 4
+        time.sleep(service.settings.heartbeat_ttl_s + 1)
+        server.resume()
+
+    disturb(service, worker, stop)
+    assert service.jobs.totals().get("dead_letters", 0) == 0
+
+
+def test_connections_that_are_cut_are_made_again(service: Service, worker: Process) -> None:
+    def cut() -> None:
+        for _ in range(20):
+            service.client.client_kill_filter(_type="normal", skipme=True)
+            service.client.client_kill_filter(_type="pubsub", skipme=True)
+            time.sleep(0.1)
+
+    disturb(service, worker, cut)
+
+
+def test_full_memory_stops_new_jobs_and_finishes_the_old_ones(service: Service, worker: Process) -> None:
+    waiting = service.submit(list(some_texts(3000, seed=1)), Lane.BULK)
+
+    def fill() -> None:
+        service.client.config_set("maxmemory", 1_000_000)
+        [refused] = service.jobs.submit([(service.new_job(["a"]), ROOMY)])
+        assert isinstance(refused, StoreUnavailable)
+        assert service.ended(waiting).state is State.SUCCEEDED
+        time.sleep(service.settings.heartbeat_ttl_s + 1)
+        assert service.is_ready(worker)
+        service.client.config_set("maxmemory", 0)
+
+    disturb(service, worker, fill)
+
+
+@pytest.fixture
+def jobs(store: redis.Redis, settings: SharedSettings) -> Jobs:
+    return Jobs(store, settings)
+
+
+@pytest.fixture
+def full(store: redis.Redis) -> Iterator[Callable[[], None]]:
+    def fill() -> None:
+        store.config_set("maxmemory", 1)
+
+    yield fill
+    store.config_set("maxmemory", 0)
+
+
+def test_when_memory_is_full_every_transition_of_an_admitted_job_is_possible(
+    jobs: Jobs, store: redis.Redis, settings: SharedSettings, full: Callable[[], None]
+) -> None:
+    chunks, fleet = Chunks(store, settings, "w"), Fleet(store, settings)
+    made = [NewJob(jobs.new_id(n), "m", Lane.BULK, ["a"] * 130, 60_000) for n in range(2)]
+    made += [NewJob(jobs.new_id(2), "m", Lane.BULK, ["a"], 0)]
+    admitted = jobs.submit([(job, ROOMY) for job in made])
+    first, second, third = ([*admission.tickets] for admission in admitted if isinstance(admission, Admitted))
+    full()
+    fleet.beat(WorkerStatus(id="w", host="h", pid=1, state=WorkerState.READY, device="cpu", model="m"))
+    assert [status.id for status in fleet.live()] == ["w"]
+    assert all(isinstance(answer, Lease) for answer in chunks.lease(first))
+    commits = [Commit(ticket, "v1", "{}", 0) for ticket in first]
+    assert chunks.commit(commits) == [True] * 3
+    assert chunks.commit(commits) == [False] * 3
+    assert jobs.status(first[0].job_id).state is State.SUCCEEDED
+    chunks.lease(second)
+    chunks.start(second[0])
+    assert len(chunks.give_back(second)) == 3
+    assert jobs.remove(second[0].job_id) == "cancelled"
+    assert jobs.expire(third[0].job_id)
+    assert Script(store, "lock")("m", "w", 1000) == 2
+    fleet.leave("w")
+
+
+def test_when_memory_is_full_a_new_job_leaves_no_trace(
+    jobs: Jobs, store: redis.Redis, full: Callable[[], None]
+) -> None:
+    job = NewJob(jobs.new_id(0), "m", Lane.BULK, ["a"] * 130, 60_000, idempotency_key="k", digest="d")
+    before = sorted(store.keys())
+    full()
+    [refused] = jobs.submit([(job, ROOMY)])
+    assert isinstance(refused, StoreUnavailable)
+    assert sorted(store.keys()) == before
+
+
+def test_a_last_part_of_the_memory_is_kept_from_new_jobs(jobs: Jobs, store: redis.Redis) -> None:
+    used = int(store.info("memory")["used_memory"])
+    job = NewJob(jobs.new_id(0), "m", Lane.BULK, ["a"], 60_000)
+    try:
+        store.config_set("maxmemory", int(used / 0.95))
+        assert isinstance(jobs.submit([(job, ROOMY)])[0], StoreUnavailable)
+        store.config_set("maxmemory", 2 * used)
+        assert isinstance(jobs.submit([(job, ROOMY)])[0], Admitted)
+    finally:
+        store.config_set("maxmemory", 0)
