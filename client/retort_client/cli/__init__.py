@@ -11,6 +11,7 @@ from retort_client.errors import RetortError
 def main() -> None:
     """Run the command that sys.argv names; an error ends it with one line that says what is wrong."""
     try:
+        # Late, for these packages may be missing.
         from retort_client.cli.commands import app
     except ModuleNotFoundError as missing:
         if missing.name not in ("typer", "rich"):

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.table import Table
+from rich.table import Column, Table
 
 from retort_client.cli.run import STANDARD, Plan, run
 from retort_client.cli.tables import Format, format_of
@@ -117,7 +117,7 @@ def models(
 
 
 def _models(client: Client) -> Table:
-    table = Table("model", "default", "current version", "versions", "workers ready")
+    table = _table("model", "default", "current version", "versions", "workers ready")
     for one in client.models():
         default = "yes" if one.default else ""
         table.add_row(one.name, default, one.current or "none", str(len(one.versions)), str(one.workers))
@@ -125,12 +125,17 @@ def _models(client: Client) -> Table:
 
 
 def _versions(client: Client, name: str) -> Table:
-    table = Table("version", "current", "labels", "metrics", "workers")
+    table = _table("version", "current", "labels", "metrics", "workers")
     for one in client.model(name):
         metrics = "\n".join(f"{metric} {value:.4g}" for metric, value in one.metrics.items())
         current = "yes" if one.current else ""
         table.add_row(one.version, current, ", ".join(one.labels), one.problem or metrics, str(len(one.workers)))
     return table
+
+
+def _table(*headers: str) -> Table:
+    """Whose cells are never cut off."""
+    return Table(*(Column(header, overflow="fold") for header in headers))
 
 
 def _client(url: str, timeout_s: float = 60.0, retries: int = 2) -> Client:

@@ -37,16 +37,20 @@ def windows(rows: Iterable[Row], column: str, most_rows: int, name: str) -> Iter
     hashed = hashlib.sha256()
     number = first = size = 0
     kept: list[Row] = []
+
+    def window() -> Window:
+        hashed.update(json.dumps([row.cells for row in kept]).encode())
+        return Window(number, first, kept, [row.cells[column] for row in kept], hashed.hexdigest())
+
     for row in rows:
         more = len(text_of(row, column, name).encode(errors="replace"))
         if kept and (len(kept) == most_rows or size + more > MOST_BYTES):
-            yield _window(number, first, kept, column, hashed.hexdigest())
+            yield window()
             number, first, size, kept = number + 1, first + len(kept), 0, []
         kept.append(row)
         size += more
-        hashed.update(json.dumps(row.cells).encode() + b"\n")
     if kept:
-        yield _window(number, first, kept, column, hashed.hexdigest())
+        yield window()
 
 
 def text_of(row: Row, column: str, name: str) -> str:
@@ -55,7 +59,3 @@ def text_of(row: Row, column: str, name: str) -> str:
     if not isinstance(found, str):
         raise BadInput(f"{name}, line {row.line}: no text in {column!r}")
     return found
-
-
-def _window(number: int, first: int, rows: Sequence[Row], column: str, digest: str) -> Window:
-    return Window(number, first, rows, [row.cells[column] for row in rows], digest)
