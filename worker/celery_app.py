@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
 from celery import Celery, bootsteps
+from celery.worker.consumer import Consumer
+from celery.worker.state import maybe_shutdown
 
 from contract.celery_config import celery_config
 from contract.chunks import Resend
 from contract.message import TASK, Lane, Ticket, pack, queue_name, unpack
 from worker.settings import WorkerSettings
 
+log = logging.getLogger(__name__)
+RECONNECT_S = 1.0
 POLL_S = 0.1
 """A read that waits for one lane ends after so long, so that a lane opened meanwhile is read too."""
 TICKETS_PER_MESSAGE = 16
+
+
+class SteadfastConsumer(Consumer):  # type: ignore[misc]
+    """Celery's consumer, but it tries every second to reach Redis, not after 2, 4, 6 and at last 30 seconds."""
+
+    def ensure_connected(self, conn: Any) -> Any:
+        def say(error: Exception, pause_s: float) -> None:
+            log.warning("no messages, trying again in %.0f s: %s", pause_s, error)
+
+        connected = conn.ensure_connection(
+            say, interval_start=RECONNECT_S, interval_step=0, interval_max=RECONNECT_S, callback=maybe_shutdown
+        )
+        self.first_connection_attempt = False
+        return connected
 
 
 def create_app(
@@ -29,7 +48,7 @@ def create_app(
     `hub_moved` is called every second by Celery's event loop, `on_hub` with the loop whenever a connection is made.
     """
     app = Celery("retort")
-    app.conf.update(celery_config(settings))
+    app.conf.update(celery_config(settings), worker_consumer=SteadfastConsumer)
     app.conf.broker_transport_options |= {"queue_order_strategy": "worker.lanes:LaneOrder", "polling_interval": POLL_S}
 
     @app.task(name=TASK)  # type: ignore[untyped-decorator]
@@ -54,6 +73,7 @@ def worker_arguments(settings: WorkerSettings) -> list[str]:
     """The command line of `celery worker`."""
     queues = ",".join(queue_name(settings.model, lane) for lane in Lane)
     return [
+        "--quiet",
         "worker",
         "--pool=threads",
         f"--concurrency={settings.messages}",

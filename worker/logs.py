@@ -18,3 +18,5 @@ def configure(level: str) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Celery announces at every lost connection what a later release will do.
+    logging.getLogger("py.warnings").setLevel(logging.ERROR)
