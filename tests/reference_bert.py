@@ -20,9 +20,7 @@ Weights = Mapping[str, NDArray[np.float32]]
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
-def probabilities(
-    weights: Weights, architecture: Architecture, ids: Sequence[int], temperature: float = 1.0
-) -> Array:
+def probabilities(weights: Weights, architecture: Architecture, ids: Sequence[int], temperature: float = 1.0) -> Array:
     """float64[labels]: the classifier's softmax for one text's WordPiece ids, [CLS] and [SEP] included."""
     return _softmax(logits(weights, architecture, ids) / temperature)
 

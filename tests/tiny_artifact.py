@@ -118,9 +118,7 @@ def tokenizer(max_length: int) -> BertWordPieceTokenizer:
 def random_weights(architecture: Architecture, labels: int, seed: int) -> dict[str, NDArray[np.float32]]:
     """Seeded float32 tensors under Hugging Face's BertForSequenceClassification names."""
     generator = np.random.default_rng(seed)
-    return {
-        name: _initial(generator, name, shape) for name, shape in tensor_shapes(architecture, labels).items()
-    }
+    return {name: _initial(generator, name, shape) for name, shape in tensor_shapes(architecture, labels).items()}
 
 
 def tensor_shapes(architecture: Architecture, labels: int) -> dict[str, tuple[int, ...]]:
@@ -158,16 +156,13 @@ def _initial(generator: np.random.Generator, name: str, shape: tuple[int, ...]) 
     return generator.normal(centre, spread, shape).astype(np.float32)
 
 
-def _golden(
-    weights: dict[str, NDArray[np.float32]], max_length: int, temperature: float
-) -> tuple[Golden, ...]:
+def _golden(weights: dict[str, NDArray[np.float32]], max_length: int, temperature: float) -> tuple[Golden, ...]:
     encode = tokenizer(max_length).encode
     return tuple(
         Golden(
             text=text,
             probabilities=tuple(
-                float(np.float32(p))
-                for p in probabilities(weights, tiny_architecture(), encode(text).ids, temperature)
+                float(np.float32(p)) for p in probabilities(weights, tiny_architecture(), encode(text).ids, temperature)
             ),
         )
         for text in GOLDEN_TEXTS
