@@ -1,0 +1,52 @@
+"""One side of a comparison: a process of its own that is driven by lines, so that the sides can take turns.
+
+The child prints "ready", then for each line of JSON on standard input, a list of texts, the seconds that they took.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import IO, Self, cast
+
+
+class Arm:
+    """`python -m MODULE ARGUMENTS…`, as the one that measures sees it. Ends with its `with` block."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        command = [sys.executable, "-m", module, *arguments]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._input, self._output = cast(IO[str], self._process.stdin), cast(IO[str], self._process.stdout)
+
+    def __enter__(self) -> Self:
+        self._read()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def seconds(self, texts: Sequence[str]) -> float:
+        """How long the texts take."""
+        self._input.write(json.dumps(list(texts)) + "\n")
+        self._input.flush()
+        return float(self._read())
+
+    def _read(self) -> str:
+        line = self._output.readline()
+        if not line:
+            raise RuntimeError(f"{self._process.args!r} has ended")
+        return line
+
+
+def serve(work: Callable[[list[str]], object]) -> None:
+    """Be the child, until standard input ends."""
+    print("ready", flush=True)
+    for line in sys.stdin:
+        texts = json.loads(line)
+        started = time.perf_counter()
+        work(texts)
+        print(time.perf_counter() - started, flush=True)

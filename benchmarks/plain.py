@@ -1,0 +1,58 @@
+"""What the engine is compared with: bert-for-tf2 as a plain server runs it.
+
+float32, every text padded to the model's maximum, batches of 32. `python -m benchmarks.plain ARTIFACT` is an arm.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from benchmarks.arm import serve
+from contract.artifact import VOCABULARY, WEIGHTS, read_manifest
+from training.bert_compat import tf
+from training.model import Classifier
+from worker.tokenization import Ids, TextTokenizer
+
+BATCH = 32
+
+
+class Plain:
+    """The trainer's Keras model of an artifact."""
+
+    def __init__(self, artifact: Path) -> None:
+        self._manifest = manifest = read_manifest(artifact)
+        self.tokenizer = TextTokenizer(artifact / VOCABULARY, manifest.tokenizer, manifest.max_length)
+        self._model = Classifier(manifest.architecture, len(manifest.labels), dropout=0.0)
+        self._model.load(load_file(artifact / WEIGHTS))
+        batch = tf.TensorSpec([BATCH, manifest.max_length], tf.int32)
+        self._function = tf.function(self._probabilities, input_signature=[batch])
+
+    def predict(self, texts: Sequence[Ids]) -> NDArray[np.float32]:
+        """float32[texts, labels]: their probabilities."""
+        starts = range(0, len(texts), BATCH)
+        answers = [self._function(tf.constant(self._padded(texts[start : start + BATCH]))) for start in starts]
+        return np.concatenate([answer.numpy() for answer in answers])[: len(texts)]
+
+    def _padded(self, texts: Sequence[Ids]) -> NDArray[np.int32]:
+        batch = np.zeros((BATCH, self._manifest.max_length), np.int32)
+        for row, ids in zip(batch, texts, strict=False):
+            row[: len(ids)] = ids
+        return batch
+
+    def _probabilities(self, ids: tf.Tensor) -> tf.Tensor:
+        return tf.nn.softmax(self._model.logits(ids) / self._manifest.temperature)
+
+
+def main() -> None:
+    plain = Plain(Path(sys.argv[1]))
+    serve(lambda texts: plain.predict([encoded.ids for encoded in plain.tokenizer.encode(texts)]))
+
+
+if __name__ == "__main__":
+    main()
