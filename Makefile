@@ -22,7 +22,7 @@ PACKAGES = $(patsubst %/,%,$(dir $(wildcard */__init__.py)))
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo status logs down train download_base_bert download_data build_dev build_api start_api test lint typecheck format lock
+.PHONY: help install demo status logs down train download_base_bert download_data build_dev build_api start_api test lint typecheck bench format lock
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -80,6 +80,9 @@ lint: $(INSTALLED) ## style of the code and of the Dockerfiles
 
 typecheck: $(INSTALLED) ## strict types
 	$(BIN)/mypy $(PACKAGES) client/retort_client
+
+bench: $(INSTALLED) ## measure the engine, the service and its latency (PARTS="model served" for some of it)
+	$(BIN)/python -m benchmarks $(PARTS)
 
 format: $(INSTALLED) ## put the code in shape
 	$(BIN)/ruff check --fix
