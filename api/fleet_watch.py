@@ -29,6 +29,7 @@ class FleetWatch:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._workers: Sequence[WorkerStatus] = ()
+        self._known = True
         self._stopped = Event()
         self.look()
         self._thread = Thread(target=self._run, name="fleet-watch", daemon=True)
@@ -49,10 +50,11 @@ class FleetWatch:
     def look(self) -> None:
         """Read the heartbeats now; without Redis nobody is known to live."""
         try:
-            self._workers = tuple(self._fleet.live())
+            self._workers, self._known = tuple(self._fleet.live()), True
         except StoreUnavailable as error:
-            self._workers = ()
-            log.warning("can't read the fleet", extra={"error": str(error)})
+            if self._known:
+                log.warning("can't read the fleet", extra={"error": str(error)})
+            self._workers, self._known = (), False
 
     def close(self) -> None:
         self._stopped.set()

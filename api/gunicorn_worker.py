@@ -1,5 +1,7 @@
-"""gunicorn's gevent worker, with two changes: it answers requests that break HTTP itself with problems instead of HTML,
-and it does not let connections on which nothing happens delay its end.
+"""gunicorn's gevent worker, with three changes.
+
+Requests that break HTTP itself are answered with problems instead of HTML; clients that fall silent in the middle are
+given up; and connections on which nothing happens do not delay its end.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ from gunicorn.http.errors import (  # type: ignore[import-untyped]
 )
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
+SILENCE_S = 90
+"""A client that neither sends nor takes anything for so long, in the middle of a request or an answer, is gone."""
+
 _KINDS = {
     LimitRequestLine: "uri-too-long",
     LimitRequestHeaders: "headers-too-large",
@@ -35,6 +40,11 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def timeout_ctx(self) -> Idle:
         """The time between two requests of a connection."""
         return Idle(self.cfg.keepalive if self.alive else 0, self._idle)
+
+    def handle_request(self, listener_name: Any, req: Any, sock: socket.socket, addr: Any) -> Any:
+        """Waiting for a job touches no socket, so that this bounds nothing but silence."""
+        sock.settimeout(SILENCE_S)
+        return super().handle_request(listener_name, req, sock, addr)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM: finish the requests that run, and hang up where none does."""

@@ -64,10 +64,14 @@ class PredictRequest(BaseModel):
 
     @model_validator(mode="after")
     def one_list(self) -> PredictRequest:
-        given = [name for name in TEXTS_FIELDS if name in self.model_fields_set]
-        if len(given) != 1:
+        if len(self.model_fields_set.intersection(TEXTS_FIELDS)) != 1:
             raise PydanticCustomError("one_of_texts", "give the texts in exactly one of `texts`, `X` and `x`")
         return self
+
+    @property
+    def texts_field(self) -> str:
+        """Which of the three was given."""
+        return next(name for name in TEXTS_FIELDS if name in self.model_fields_set)
 
     @property
     def given_texts(self) -> list[str]:

@@ -30,6 +30,7 @@ class Waiters:
         self._waiting: dict[str, set[Event]] = {}
         self._lock = Lock()
         self._stopped = Event()
+        self._listening = True
         self._thread = Thread(target=self._run, name="waiters", daemon=True)
         self._thread.start()
 
@@ -56,12 +57,15 @@ class Waiters:
             try:
                 self._listen()
             except redis.RedisError as error:
-                log.warning("lost the wake-up channel", extra={"error": str(error)})
+                if self._listening:
+                    log.warning("lost the wake-up channel", extra={"error": str(error)})
+                self._listening = False
                 time.sleep(RECONNECT_S)
 
     def _listen(self) -> None:
         with self._client.pubsub() as pubsub:  # type: ignore[no-untyped-call]
             pubsub.subscribe(WAKE_CHANNEL)
+            self._listening = True
             while not self._stopped.is_set():
                 message = pubsub.get_message(timeout=LISTEN_S)
                 if message is None:

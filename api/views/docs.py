@@ -37,7 +37,13 @@ def doc_views(services: Services) -> Blueprint:
 
 def swagger_ui() -> Blueprint:
     """The interactive page with its assets, all from this service; no validator on the internet is asked."""
-    config = {"app_name": "Retort", "validatorUrl": None, "tryItOutEnabled": True, "displayRequestDuration": True}
+    config = {
+        "app_name": "Retort",
+        "validatorUrl": None,
+        "oauth2RedirectUrl": None,
+        "tryItOutEnabled": True,
+        "displayRequestDuration": True,
+    }
     made: Blueprint = get_swaggerui_blueprint("/docs", "/openapi.json", config)
     return made
 

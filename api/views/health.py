@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from flask import Blueprint, Response
 
-from flask import Blueprint
-
+from api.responses import document
 from api.schemas import Live, Ready, Worker
 from api.services import Services
 from contract.errors import NoModel, StoreUnavailable
@@ -15,15 +14,15 @@ def health_views(services: Services) -> Blueprint:
     views = Blueprint("health", __name__)
 
     @views.get("/health/live")
-    def live() -> dict[str, Any]:
-        return Live().model_dump()
+    def live() -> Response:
+        return document(Live())
 
     @views.get("/health/ready")
-    def ready() -> tuple[dict[str, Any], int]:
+    def ready() -> Response:
         reasons = why_not_ready(services)
         workers = [Worker.model_validate(worker, from_attributes=True) for worker in services.fleet.workers]
         found = Ready(status="not ready" if reasons else "ready", reasons=reasons, workers=workers)
-        return found.model_dump(mode="json"), 503 if reasons else 200
+        return document(found, 503 if reasons else 200)
 
     return views
 

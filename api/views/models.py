@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from flask import Blueprint
+from flask import Blueprint, Response
 
 from api.model_documents import ModelDocuments
+from api.responses import document
 from api.schemas import ModelList
 from api.services import Services
 
@@ -16,12 +15,11 @@ def model_views(services: Services) -> Blueprint:
     documents = ModelDocuments(services.models, services.fleet, services.settings.model)
 
     @views.get("/models")
-    def models() -> dict[str, Any]:
-        found = ModelList(models=[documents.summary(name) for name in documents.names()])
-        return found.model_dump(mode="json")
+    def models() -> Response:
+        return document(ModelList(models=[documents.summary(name) for name in documents.names()]))
 
     @views.get("/models/<name>")
-    def model(name: str) -> dict[str, Any]:
-        return documents.detail(name).model_dump(mode="json")
+    def model(name: str) -> Response:
+        return document(documents.detail(name))
 
     return views

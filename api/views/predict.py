@@ -45,7 +45,7 @@ def _job(asked: PredictRequest, services: Services) -> NewJob:
     settings = services.settings
     texts = asked.given_texts
     if g.max_texts is not None and len(texts) > g.max_texts:
-        raise invalid(Fault("pointer", "/texts", f"this API key may send {g.max_texts} texts a request"))
+        raise invalid(Fault("pointer", f"/{asked.texts_field}", f"this API key may send {g.max_texts} texts a request"))
     model = asked.model or settings.model
     if model != settings.model and not services.knows(model):
         raise invalid(Fault("pointer", "/model", f"no model {model!r} is published or served here"))

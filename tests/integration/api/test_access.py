@@ -96,8 +96,9 @@ def test_a_key_is_held_to_its_rate(client: FlaskClient) -> None:
 
 
 def test_a_key_is_held_to_its_number_of_texts(client: FlaskClient) -> None:
-    refused = client.post("/predict?wait=0", json={"texts": ["a"] * 3}, headers=BOB)
-    assert (refused.status_code, refused.get_json()["errors"][0]["pointer"]) == (422, "/texts")
+    for field in ("texts", "X"):
+        refused = client.post("/predict?wait=0", json={field: ["a"] * 3}, headers=BOB)
+        assert (refused.status_code, refused.get_json()["errors"][0]["pointer"]) == (422, f"/{field}")
     assert client.post("/predict?wait=0", json={"texts": ["a"] * 3}, headers=ALICE).status_code == 202
 
 

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from api.app import create_app
 from api.schemas import ProblemDocument
 from api.settings import ApiSettings
+from contract.redis_client import connect
 from tests.integration.api.conftest import services
 from tests.redis_server import RedisServer
 
@@ -183,10 +184,10 @@ BAD = [
 
 @pytest.fixture(scope="module")
 def app(redis_server: RedisServer) -> Iterator[Flask]:
-    url = redis_server.url
     limited = ApiSettings(
-        redis_url=url, max_texts=1000, max_text_chars=1000, max_body_bytes=1_000_000, default_wait_s=0
+        redis_url=redis_server.url, max_texts=1000, max_text_chars=1000, max_body_bytes=1_000_000, default_wait_s=0
     )
+    connect(limited).flushall()
     app = create_app(limited)
     yield app
     services(app).close()
