@@ -17,19 +17,6 @@ from contract.job import JobStatus, Snapshot, State
 SOONEST_S, LATEST_S = 1, 30
 
 
-def has_ended(snapshot: Snapshot) -> bool:
-    return not snapshot.status.state.is_open
-
-
-def follow(job_id: str, wait_s: float, services: Services) -> Snapshot:
-    """The job as it stands, or once it has ended within `wait_s` seconds."""
-    with services.waiters.watch(job_id) as moved:
-        snapshot = services.follower.read(job_id)
-        if wait_s <= 0 or has_ended(snapshot):
-            return snapshot
-        return services.follower.until(has_ended, moved, job_id, wait_s)
-
-
 def accepted(snapshot: Snapshot, services: Services) -> Response:
     """202: the job is made, and this is where its answer will be."""
     found = document(snapshot.status, services.admission)
@@ -69,14 +56,14 @@ def _streamed(frame: str, status: JobStatus, services: Services) -> Response:
 
     def parts() -> Iterator[str]:
         yield before
-        for number, page in enumerate(pages(status, services)):
+        for number, page in enumerate(_pages(status, services)):
             yield ("," if number else "") + page
         yield after
 
     return _json(parts())
 
 
-def pages(status: JobStatus, services: Services) -> Iterator[str]:
+def _pages(status: JobStatus, services: Services) -> Iterator[str]:
     """Comma-separated predictions of an ended job, several chunks at a time."""
     step = max(services.settings.page_texts // services.settings.chunk_texts, 1)
     for first in range(0, status.chunks, step):

@@ -8,12 +8,10 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 
-from api.follow import Follower
+from api.follow import LOOK_EVERY_S, Follower
 from api.results import Row, available, chunk_size, refuse_cancelled, rows, span
 from api.waiters import Waiters
 from contract.job import Snapshot
-
-LOOK_EVERY_S = 1.0
 
 Page = tuple[int, list[Row]]
 """The number of the first text, and the answers from it on."""

@@ -19,11 +19,7 @@ RECONNECT_S = 0.2
 
 
 class Waiters:
-    """Who waits for which job in this process.
-
-    Publications can be lost with the connection, so every waiter also looks by itself now and then: see `look_every_s`
-    of `follow.Follower`.
-    """
+    """Who waits for which job in this process."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, g, request
 
 from api import job_answer, result_stream
+from api.follow import has_ended
 from api.parameters import whole_number
 from api.preferences import patience
 from api.problems import Problem
@@ -35,8 +36,8 @@ def job_views(services: Services) -> Blueprint:
     def job(job_id: str) -> Response:
         willing = patience(request, services.settings, otherwise_s=0)
         snapshot = own(job_id)
-        if willing.wait_s > 0 and not job_answer.has_ended(snapshot):
-            snapshot = job_answer.follow(job_id, willing.wait_s, services)
+        if willing.wait_s > 0 and not has_ended(snapshot):
+            snapshot = services.follower.follow(job_id, willing.wait_s)
         answer = job_answer.standing(snapshot, services)
         answer.headers.update(willing.headers)
         return answer
@@ -53,7 +54,12 @@ def job_views(services: Services) -> Blueprint:
         kind = _accepted()
         refuse_cancelled(snapshot.status)
         start = min(whole_number("from", 0, least=0), snapshot.status.texts)
-        answer = _page(services, snapshot, start) if kind == JSON else _stream(services, snapshot, start, kind)
+        most = services.settings.page_texts
+        limit = whole_number("limit", most, least=1, most=most)
+        if kind == JSON:
+            answer = _page(services, snapshot, start, limit)
+        else:
+            answer = _stream(services, snapshot, start, limit, kind)
         answer.headers["Vary"] = "Accept"
         return answer
 
@@ -70,10 +76,8 @@ def _accepted() -> str:
     return kind
 
 
-def _page(services: Services, job: Snapshot, start: int) -> Response:
+def _page(services: Services, job: Snapshot, start: int, limit: int) -> Response:
     """One page, and the address of the next."""
-    most = services.settings.page_texts
-    limit = whole_number("limit", most, least=1, most=most)
     willing = patience(request, services.settings, otherwise_s=0)
     found = result_stream.first_page(services.follower, services.waiters, job, start, limit, willing.wait_s)
     status = services.follower.read(job.status.id).status
@@ -97,12 +101,11 @@ def _address(status: JobStatus, start: int, limit: int) -> str:
     return f"/jobs/{status.id}/results?{urlencode({'from': start, 'limit': limit})}"
 
 
-def _stream(services: Services, job: Snapshot, start: int, kind: str) -> Response:
-    """All that is left, as it comes; with `wait`, what comes until then."""
+def _stream(services: Services, job: Snapshot, start: int, limit: int, kind: str) -> Response:
+    """All that is left, as it comes, at most `limit` answers at once; with `wait`, what comes until then."""
     asked = patience(request, services.settings, otherwise_s=-1)
     end_s = None if asked.wait_s < 0 else time.monotonic() + asked.wait_s
-    settings = services.settings
-    found = result_stream.pages(services.follower, services.waiters, job, start, settings.page_texts, end_s)
+    found = result_stream.pages(services.follower, services.waiters, job, start, limit, end_s)
     if kind == NDJSON:
         lines = result_stream.ndjson(found)
     else:

@@ -9,6 +9,7 @@ import time
 from flask import Blueprint, Response, g, request
 
 from api import body, job_answer
+from api.follow import has_ended
 from api.preferences import Patience, patience
 from api.problems import Fault, invalid
 from api.schemas import PredictRequest, predict_request
@@ -31,7 +32,7 @@ def predict_views(services: Services) -> Blueprint:
         if services.settings.log_texts:
             g.log["content"] = list(job.texts)
         snapshot, replayed = _answered(job, willing, services)
-        ended = job_answer.has_ended(snapshot) and not willing.at_once
+        ended = has_ended(snapshot) and not willing.at_once
         answer = (job_answer.standing if ended else job_answer.accepted)(snapshot, services)
         answer.headers.update(willing.headers)
         if replayed:
@@ -70,9 +71,9 @@ def _answered(job: NewJob, willing: Patience, services: Services) -> tuple[Snaps
     with services.waiters.watch(job.id) as moved:
         admitted = _admit(job, services)
         if admitted == job.id:
-            snapshot = services.follower.until(job_answer.has_ended, moved, job.id, willing.wait_s)
+            snapshot = services.follower.ended(job.id, moved, willing.wait_s)
             return snapshot, False
-    return job_answer.follow(admitted, willing.wait_s, services), True
+    return services.follower.follow(admitted, willing.wait_s), True
 
 
 def _admit(job: NewJob, services: Services) -> str:

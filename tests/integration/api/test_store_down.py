@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.settings import ApiSettings
+from contract.message import Lane
 from tests.answering_worker import AnsweringWorker, answer_document
 from tests.integration.api.conftest import services
 from tests.redis_server import RedisServer
@@ -60,9 +62,19 @@ def test_the_service_starts_without_redis(tmp_path: Path) -> None:
     services(app).close()
 
 
-def test_a_waiting_client_is_answered_after_redis_came_back(
-    app: Flask, client: FlaskClient, server: RedisServer
-) -> None:
+def test_a_client_goes_on_waiting_while_redis_restarts(app: Flask, server: RedisServer) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(app.test_client().post, "/predict?wait=30", json={"texts": ["a"]})
+        while not services(app).jobs.backlog("default", Lane.INTERACTIVE).texts:
+            time.sleep(0.01)
+        server.kill()
+        time.sleep(1.5)  # longer than a waiting client goes without looking
+        server.start()
+        with AnsweringWorker(services(app).settings):
+            assert asking.result(30).get_json()["predictions"] == [answer_document("a")]
+
+
+def test_a_job_is_answered_after_redis_came_back(app: Flask, client: FlaskClient, server: RedisServer) -> None:
     location = client.post("/predict?wait=0", json={"texts": ["a"]}).headers["Location"]
     server.kill()
     server.start()
