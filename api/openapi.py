@@ -14,6 +14,8 @@ from api.problems import KINDS, MEDIA_TYPE
 from api.schemas import ProblemDocument
 from api.settings import ApiSettings
 
+EVERYWHERE = ("bad-request", "uri-too-long", "headers-too-large")
+"""Problems of HTTP itself, which any request can have."""
 _REFERENCES = "#/components/schemas/{model}"
 _DESCRIPTION = (
     "Classifies texts with a BERT model. Short questions are answered at once; big jobs are accepted, can be watched, "
@@ -72,7 +74,7 @@ def _operation(operation: Operation, settings: ApiSettings) -> dict[str, Any]:
 
 def _responses(operation: Operation, settings: ApiSettings) -> dict[str, Any]:
     found = {str(answer.status): _answer(answer) for answer in operation.answers}
-    names = list(operation.problems)
+    names = [*operation.problems, *EVERYWHERE]
     if settings.api_keys_file and operation.needs_key:
         names += ["unauthorized", "rate-limited"]
     by_status: dict[int, list[str]] = {}

@@ -121,7 +121,7 @@ def _predict(settings: ApiSettings) -> Operation:
             Answer(202, "The job is accepted", {JSON: schemas.Job}, _ACCEPTED | _APPLIED | _REPLAYED | _RETRY),
         ],
         problems=[
-            "bad-request", "invalid-json", "gone-job", "too-large", "unsupported-media-type", "invalid-request",
+            "invalid-json", "gone-job", "too-large", "unsupported-media-type", "invalid-request",
             "idempotency-conflict", "backlog-full", "store-unavailable",
         ],
     )  # fmt: skip
