@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.redis_server import free_port
+from local.ports import free_port
 
 
 class Service:

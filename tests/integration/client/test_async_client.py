@@ -7,11 +7,11 @@ from itertools import count
 
 import pytest
 
+from local.ports import free_port
 from retort_client import AsyncClient, BadRequest, Unreachable
 from tests.answering_worker import AnsweringWorker
 from tests.integration.client.expected import expected
 from tests.integration.client.faulty_server import Cut, FaultyServer, Refusal
-from tests.redis_server import free_port
 
 
 @pytest.mark.usefixtures("worker")

@@ -13,6 +13,7 @@ from api import keys
 from api.app import create_app
 from api.settings import ApiSettings
 from contract.message import Lane
+from local.ports import free_port
 from retort_client import (
     BadRequest,
     Busy,
@@ -32,7 +33,7 @@ from tests.answering_worker import VERSION, AnsweringWorker
 from tests.integration.client.conftest import Serve
 from tests.integration.client.expected import expected
 from tests.integration.client.faulty_server import Cut, FaultyServer, Refusal
-from tests.redis_server import RedisServer, free_port
+from tests.redis_server import RedisServer
 
 TEXTS = ["why is my pointer null", "", "héllo ☃ 你好", "x" * 2000]
 
