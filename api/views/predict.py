@@ -27,7 +27,7 @@ def predict_views(services: Services) -> Blueprint:
     @views.post("/predict")
     def predict() -> Response:
         willing = patience(request, services.settings, services.settings.default_wait_s)
-        job = _job(body.read(request, model), services)
+        job = _job(body.read(request, model, services.settings.max_texts), services)
         g.log = {"job": job.id, "texts": len(job.texts)}
         if services.settings.log_texts:
             g.log["content"] = list(job.texts)

@@ -19,7 +19,7 @@ from tests.integration.api.conftest import services
 from tests.redis_server import RedisServer
 
 JSON = "application/json"
-DEEP = 100_000
+DEEP, MANY = 9000, 120_000
 GZIP = {"Content-Encoding": "gzip"}
 
 
@@ -138,7 +138,14 @@ BAD = [
     broken("lists in lists", b"[" * DEEP),
     broken("lists in texts", b'{"texts": ' + b"[" * DEEP + b"]" * DEEP + b"}"),
     broken("objects in objects", b'{"texts": ' + b'{"a": ' * DEEP + b"1" + b"}" * DEEP + b"}"),
+    body("very many lists in lists", b"[" * MANY, ""),
+    body("very many objects in objects", b'{"a": ' * MANY, ""),
+    body("very many empty lists", b'{"texts": [' + b"[], " * MANY + b"[]]}", ""),
+    body("very many members", b"{" + b",".join(b'"%d":1' % n for n in range(MANY // 2)) + b"}", ""),
+    body("very many numbers", b'{"texts": [' + b"1, " * MANY + b"1]}", "/texts"),
     broken("zeros", bytes(100)),
+    broken("an unfinished string of quotes", b'{"texts": ["' + b'\\"' * 400_000),
+    body("nothing but quotes", b'"' * 900_000, ""),
     broken("a number of 5000 digits", b'{"texts": ["a"], "top_k": ' + b"9" * 5000 + b"}"),
     # types, sizes, encodings
     header("no type", 415, "unsupported-media-type", type=None),
