@@ -7,7 +7,7 @@ import shutil
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from contract.errors import NoModel
+from contract.errors import BadArtifact, NoModel
 from tests.tiny_artifact import write_tiny_artifact
 from training.store import Store
 
@@ -19,25 +19,36 @@ def churn(models: Path, seed: int, began: Event) -> None:
     began.set()
     while True:
         number += 1
-        _publish(store, f"20260101t{seed:06d}-{number:06x}", seed)
-        versions = store.reader.versions("tiny")
-        match generator.randrange(3):
+        match generator.randrange(4):
             case 0:
-                store.activate(generator.choice(versions))
+                _add(store, f"20260101t{seed:06d}-{number:06x}", seed)
             case 1:
-                store.prune(keep=2)
+                _activate(store, generator.choice(store.reader.versions("tiny")))
+            case 2:
+                store.prune(keep=1)
             case _:
-                try:
-                    store.rollback()
-                except NoModel:
-                    continue
+                _rollback(store)
 
 
-def _publish(store: Store, version: str, seed: int) -> None:
+def _add(store: Store, version: str, seed: int) -> None:
     with store.staging() as staged:
         made = write_tiny_artifact(staged / "made", version=version, seed=seed, current=False)
         for file in list(made.iterdir()):
             file.rename(staged / file.name)
         shutil.rmtree(staged / "made")
         store.add(staged)
-    store.activate(version)
+
+
+def _activate(store: Store, version: str) -> None:
+    try:
+        store.activate(version)
+    except BadArtifact:
+        if (store.folder / version).exists():  # else the other writer has pruned it
+            raise
+
+
+def _rollback(store: Store) -> None:
+    try:
+        store.rollback()
+    except NoModel:
+        return
