@@ -6,7 +6,6 @@ that different texts get clearly different scores: a test that mixes up two answ
 
 from __future__ import annotations
 
-import os
 import string
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -92,7 +91,7 @@ def point_current_to(models: Path, name: str, version: str) -> None:
     """Make `version` the one that is served, as publishing does: by an atomic rename."""
     temporary = models / name / f".{CURRENT}.new"
     temporary.write_text(f"{version}\n", encoding="utf-8")
-    os.replace(temporary, models / name / CURRENT)
+    temporary.replace(models / name / CURRENT)
 
 
 def tiny_architecture() -> Architecture:
