@@ -24,10 +24,6 @@ from worker.weights import Weights, read_weights
 
 log = logging.getLogger(__name__)
 
-BATCH_TOKENS = 1024
-"""Tokens of a full batch on a CPU: larger ones are hardly faster, and the next urgent text waits longer for them."""
-GPU_BATCH_TOKENS = 16384
-
 Probabilities = NDArray[np.float32]
 
 
@@ -113,7 +109,8 @@ def load(folder: Path, choice: Choice = "auto", batch_tokens: int | None = None)
     if tokenizer.vocabulary_size > manifest.architecture.vocab_size:
         raise BadArtifact(f"{folder / artifact.VOCABULARY}: has more tokens than the model has embeddings")
     gpu = bool(tf.config.list_physical_devices("GPU"))
-    shapes = packing.shapes(manifest.max_length, batch_tokens or (GPU_BATCH_TOKENS if gpu else BATCH_TOKENS))
+    tokens = batch_tokens or packing.batch_tokens(manifest.architecture, gpu)
+    shapes = packing.shapes(manifest.max_length, tokens)
     rivals = (
         Model(manifest, tokenizer, _encoder(weights, manifest, precision, gpu), shapes)
         for precision in candidates(gpu, choice)

@@ -13,10 +13,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.artifact import Architecture
+
 TOKENS_PER_SLOT = 8
 SINGLE_ROWS = (16, 32)
 """Lengths of a row for a lone short text; packing would waste too much of them."""
 PACKED_ROWS = (64, 128, 256)
+
+LEAST_CPU_TOKENS, MOST_CPU_TOKENS = 256, 1024
+"""Fewer are less efficient, more are hardly more so."""
+CPU_FLOPS = 1e11
+"""Of a full batch of a large model: some 0.2 s on two cores with bfloat16."""
+GPU_TOKENS = 16384
 
 
 class Shape(NamedTuple):
@@ -70,6 +78,16 @@ class Grid(NamedTuple):
     """int32[rows, length]: number of the token's text in its row, from 1; 0 where there is none."""
     firsts: NDArray[np.int32]
     """int32[rows, slots]: offset in the row of each text's first token, which is [CLS]; 0 in slots without a text."""
+
+
+def batch_tokens(architecture: Architecture, gpu: bool) -> int:
+    """Tokens of a full batch: as many as make the device efficient, for the next urgent text has to wait for them."""
+    if gpu:
+        return GPU_TOKENS
+    hidden, inner = architecture.hidden_size, architecture.intermediate_size
+    flops = architecture.num_hidden_layers * (8 * hidden**2 + 4 * hidden * inner)
+    most = int(max(LEAST_CPU_TOKENS, min(MOST_CPU_TOKENS, CPU_FLOPS / flops)))
+    return 1 << most.bit_length() - 1
 
 
 def shapes(max_length: int, tokens: int) -> list[Shape]:
