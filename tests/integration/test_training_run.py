@@ -1,0 +1,165 @@
+"""`python -m training train` as a process: published, served as trained, and the same after a SIGKILL."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from contract.artifact import Manifest, verify
+from contract.errors import NoModel
+from contract.model_store import ModelStore
+from tests.base_models import write_hugging_face
+from tests.tiny_artifact import WORDS
+from training import checkpoint, held_out
+from training.fit import CHECKPOINT
+
+pytestmark = pytest.mark.timeout(600)
+
+STARTING_S = 300
+LABELS = ("java", "python", "sql")
+OTHER_WORDS = [word for word in WORDS if word not in LABELS and not word.startswith("##")]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny base model, `bert`, and labelled texts that name their label, `data.csv`."""
+    folder = tmp_path_factory.mktemp("inputs")
+    write_hugging_face(folder / "bert")
+    generator, rows = random.Random(1), []
+    for _ in range(300):
+        label = generator.choice(LABELS)
+        words = generator.choices(OTHER_WORDS, k=generator.randrange(1, 20))
+        rows.append((" ".join([*words, label]), label))
+    pd.DataFrame(rows, columns=["post", "tags"]).to_csv(folder / "data.csv", index=False)
+    return folder
+
+
+def _command(inputs: Path, *more: str) -> list[str]:
+    options = (
+        "--name tiny --epochs 3 --batch-size 8 --learning-rate 0.003 --max-length 32 --buckets 2 --precision float32"
+    )
+    start = [
+        sys.executable,
+        "-m",
+        "training",
+        "train",
+        "--data",
+        str(inputs / "data.csv"),
+        "--base",
+        str(inputs / "bert"),
+    ]
+    return [*start, *options.split(), *more]
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    settings = {"RETORT_MODELS_DIR": folder / "models", "RETORT_LOGS_DIR": folder / "logs", "RETORT_CHECKPOINT_S": 0}
+    return {**os.environ, **{name: str(value) for name, value in settings.items()}}
+
+
+def _train(inputs: Path, folder: Path, *more: str) -> str:
+    done = subprocess.run(_command(inputs, *more), env=_environment(folder), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _current(folder: Path) -> Path:
+    reader = ModelStore(folder / "models")
+    return reader.path("tiny", reader.current("tiny"))
+
+
+@pytest.fixture(scope="module")
+def trained(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    _train(inputs, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def manifest(trained: Path) -> Manifest:
+    return verify(_current(trained))
+
+
+def test_the_model_is_learnt_and_made_current(manifest: Manifest) -> None:
+    assert manifest.labels == LABELS
+    assert manifest.metrics["accuracy"] > 0.6
+    assert manifest.metrics["baseline_accuracy"] > 0.9
+    assert manifest.provenance.hyperparameters["epochs"] == 3
+    assert manifest.provenance.packages["bert-for-tf2"] == "0.14.9"
+
+
+def test_the_report_with_its_pictures_is_part_of_the_artifact(trained: Path, manifest: Manifest) -> None:
+    pictures = {f"report/{name}.png" for name in ("learning", "confusion", "reliability")}
+    page = (_current(trained) / "report" / "index.html").read_text()
+
+    assert pictures | {"report/index.html", "report/held_out.jsonl"} < manifest.files.keys()
+    assert all((_current(trained) / picture).read_bytes().startswith(b"\x89PNG") for picture in pictures)
+    assert f"{manifest.metrics['accuracy']:.1%} accuracy" in page
+    assert manifest.provenance.data_sha256 in page
+    assert "$" not in page
+
+
+def test_nothing_is_left_of_the_run_but_its_tensorboard_log(trained: Path) -> None:
+    left = [path.name for path in (trained / "models" / "tiny").iterdir()]
+
+    assert not [name for name in left if name.startswith((".training", ".staging"))]
+    assert list((trained / "logs").rglob("events.out.tfevents.*"))
+
+
+def test_a_worker_gives_every_held_out_text_the_probabilities_of_its_trainer(trained: Path) -> None:
+    # In a process of its own: serving and training set TensorFlow up differently.
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.predict_as_worker", str(_current(trained))], capture_output=True
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+    served = np.array([line.split() for line in done.stdout.decode().splitlines()], np.float64)
+    answers = held_out.read(_current(trained))
+    assert len(answers) == 30
+    np.testing.assert_allclose(served, [answer.probabilities for answer in answers], atol=1e-4)
+
+
+def test_what_is_served_is_not_trained_again_when_that_is_asked_for(inputs: Path, trained: Path) -> None:
+    before = _current(trained)
+
+    for option in ("--if-missing", "--if-changed"):
+        assert "nothing to do" in _train(inputs, trained, option)
+
+    assert _current(trained) == before
+
+
+def test_killed_in_the_middle_of_an_epoch_and_started_again_it_ends_as_an_unbroken_run(
+    inputs: Path, manifest: Manifest, tmp_path: Path
+) -> None:
+    running = subprocess.Popen(_command(inputs), env=_environment(tmp_path), stdout=subprocess.DEVNULL)
+    _wait_until_within_an_epoch(tmp_path, running)
+    running.kill()
+    running.wait()
+    with pytest.raises(NoModel):
+        _current(tmp_path)
+
+    _train(inputs, tmp_path)
+
+    resumed = verify(_current(tmp_path))
+    assert resumed.metrics == manifest.metrics
+    assert resumed.files["weights.safetensors"] == manifest.files["weights.safetensors"]
+
+
+def _wait_until_within_an_epoch(folder: Path, running: subprocess.Popen[bytes]) -> None:
+    """Wait for a checkpoint in the middle of the second epoch."""
+    deadline = time.monotonic() + STARTING_S
+    while time.monotonic() < deadline:
+        assert running.poll() is None
+        for path in (folder / "models" / "tiny").glob(f".training-*/{CHECKPOINT}"):
+            state = checkpoint.load(path)[1]
+            if state.epoch == 1 and state.step > 2:
+                return
+        time.sleep(0.01)
+    raise AssertionError("no checkpoint came")
