@@ -27,7 +27,7 @@ PRECISIONS = ("float32", "bfloat16")
 UNIFORM = (32, 128, 256)
 TEXTS: dict[artifacts.Size, dict[str, int]] = {
     "minilm": {"plain": 64, "mixed": 1024, "uniform_tokens": 32768},
-    "base": {"plain": 32, "mixed": 512, "uniform_tokens": 8192},
+    "base": {"plain": 16, "mixed": 256, "uniform_tokens": 4096},
 }
 
 
