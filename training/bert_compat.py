@@ -39,7 +39,7 @@ import params_flow  # noqa: E402
 
 from contract.artifact import Architecture  # noqa: E402
 
-__all__ = ["bert_layer", "keras", "tf"]
+__all__ = ["bert", "bert_layer", "keras", "params_flow", "tf"]
 
 # Dropout then draws from generators whose state can be set, so that an interrupted run can be continued exactly.
 keras.backend.experimental.enable_tf_random_generator()

@@ -30,7 +30,6 @@ class State(BaseModel):
     step: int = 0
     loss_sum: float = 0.0
     seconds: float = 0.0
-    texts: int = 0
     history: list[Epoch] = []
     losses: list[float] = []
 

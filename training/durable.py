@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -23,6 +26,20 @@ def replace(temporary: Path, path: Path) -> None:
 def temporary_beside(path: Path) -> Path:
     """A name in the same folder (renames do not cross file systems) that no other process uses."""
     return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+@contextmanager
+def lock(path: Path, wait: bool = True) -> Iterator[None]:
+    """Hold an advisory lock on the file `path`; the system releases it when its holder dies, however it dies.
+
+    Raises BlockingIOError when another process holds it and `wait` is false.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def sync(path: Path) -> None:

@@ -5,6 +5,12 @@ from __future__ import annotations
 from contract.errors import RetortError
 
 
+class AlreadyTraining(RetortError):
+    """Another process works on the same run."""
+
+    code = "already-training"
+
+
 class BadBaseModel(RetortError):
     """The pretrained model is missing, altered, of another kind, or has tensors that its configuration does not."""
 

@@ -52,11 +52,14 @@ class Classifier:
         return self._classifier(self._dropout(pooled, training=training))
 
     def seed_dropout(self, seed: int, step: Any) -> None:
-        """Make the dropout of the next `logits` call a function of `seed`, int64 `step` and the replica alone."""
-        replica = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.int64)
+        """Make the dropout of the next `logits` call a function of `seed`, int64 `step` and the replica alone.
+
+        With a distribution strategy: in its scope, outside its replicas.
+        """
         for number, generator in enumerate(self._generators):
             key = tf.constant(seed * 1000 + number, tf.int64)
-            generator.state.assign(tf.stack([tf.zeros_like(step), step * 1000 + replica, key]))
+            for replica, state in enumerate(tf.distribute.get_strategy().experimental_local_results(generator.state)):
+                state.assign(tf.stack([tf.zeros_like(step), step * 1000 + replica, key]))
 
     def load(self, tensors: Mapping[str, NDArray[np.float32]]) -> None:
         """Set every variable from float32 tensors by Hugging Face's names. Raises KeyError when one is missing."""

@@ -34,21 +34,27 @@ class AdamW:
     def apply(self, gradients: Sequence[Any], learning_rate: Any) -> None:
         """Update each variable by its gradient (same order as `trained`); `learning_rate` is a float32 scalar.
 
-        Within a replica of a distribution strategy the gradients must be summed over the replicas before.
+        Called by every replica of a distribution strategy, with gradients that were summed over the replicas before.
         """
+        tf.distribute.get_replica_context().merge_call(self._apply, args=(gradients, learning_rate))
+
+    def _apply(self, strategy: Any, gradients: Sequence[Any], learning_rate: Any) -> None:
+        """Once for all replicas: each updates its own copies."""
         count = tf.cast(self.updates + 1, tf.float32)
         powers = BETA_1**count, BETA_2**count
         for name, gradient in zip(self._trained, gradients, strict=True):
-            update = _update_rows if isinstance(gradient, tf.IndexedSlices) else _update_whole
-            slots = self._trained[name], self._first[name], self._second[name]
-            update(slots, gradient, powers, learning_rate, learning_rate * self._decay[name])
+            moments = self._first[name], self._second[name]
+            rates = learning_rate, learning_rate * self._decay[name]
+            strategy.extended.update(
+                self._trained[name], _update, args=(*moments, gradient, powers, rates), group=False
+            )
         self.updates.assign_add(1)
 
 
-def clip(gradients: Sequence[Any], norm: float) -> tuple[list[Any], Any]:
-    """The gradients scaled down so that their global norm is at most `norm`, and the norm that they had."""
-    clipped, found = tf.clip_by_global_norm(gradients, norm)
-    return clipped, found
+def clip(gradients: Sequence[Any], norm: float) -> list[Any]:
+    """The gradients scaled down so that their global norm is at most `norm`."""
+    clipped: list[Any] = tf.clip_by_global_norm(gradients, norm)[0]
+    return clipped
 
 
 def learning_rate(step: int, steps: int, warmup: float, peak: float) -> float:
@@ -59,8 +65,14 @@ def learning_rate(step: int, steps: int, warmup: float, peak: float) -> float:
     return peak * (steps - step) / max(steps - rising, 1)
 
 
-def _update_whole(slots: Any, gradient: Any, powers: Any, rate: Any, decay: Any) -> None:
-    variable, first, second = slots
+def _update(variable: Any, first: Any, second: Any, gradient: Any, powers: Any, rates: Any) -> None:
+    """`powers` of the two betas, `rates` of learning and of decay."""
+    update = _update_rows if isinstance(gradient, tf.IndexedSlices) else _update_whole
+    update(variable, first, second, gradient, powers, rates)
+
+
+def _update_whole(variable: Any, first: Any, second: Any, gradient: Any, powers: Any, rates: Any) -> None:
+    rate, decay = rates
     variable.assign_sub(variable * decay)
     tf.raw_ops.ResourceApplyAdam(
         var=variable.handle, m=first.handle, v=second.handle, beta1_power=powers[0], beta2_power=powers[1],
@@ -68,8 +80,8 @@ def _update_whole(slots: Any, gradient: Any, powers: Any, rate: Any, decay: Any)
     )  # fmt: skip
 
 
-def _update_rows(slots: Any, gradient: Any, powers: Any, rate: Any, decay: Any) -> None:
-    variable, first, second = slots
+def _update_rows(variable: Any, first: Any, second: Any, gradient: Any, powers: Any, rates: Any) -> None:
+    rate, decay = rates
     rows, place = tf.unique(gradient.indices)
     summed = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(rows))
     first_rows = BETA_1 * tf.gather(first, rows) + (1 - BETA_1) * summed

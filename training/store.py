@@ -8,17 +8,16 @@ and the set of versions: they share an advisory lock, which the system releases 
     models/<name>/HISTORY        the versions that were made current, in order; what rollback goes back in
     models/<name>/.staging-*     versions being written
     models/<name>/.trash-*       versions being deleted
+    models/<name>/.training-*    checkpoints of runs
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,9 +30,9 @@ from training.errors import WorseModel
 HISTORY = "HISTORY"
 MARGIN = 0.01
 """How much lower than the current version's accuracy a new version's may be."""
-STAGING, TRASH = ".staging-", ".trash-"
-ABANDONED_S = 24 * 3600
-"""A staging folder that nobody wrote to for so long is left from a crash."""
+STAGING, TRASH, TRAINING = ".staging-", ".trash-", ".training-"
+ABANDONED_S = {STAGING: 24 * 3600, TRAINING: 7 * 24 * 3600}
+"""A folder that nobody wrote to for so long is left from a crash."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,8 @@ class Store:
         after = manifest.metrics.get("accuracy", 0.0)
         if after < before - margin:
             raise WorseModel(
-                f"{self.name} {manifest.version}: accuracy {after:.4f}, the current version {current} has {before:.4f}"
+                f"{self.name} {manifest.version}: accuracy {after:.4f}, but {current} has {before:.4f}. "
+                f"It is kept; `activate {manifest.version}` serves it all the same"
             )
 
     def _current(self) -> str | None:
@@ -147,19 +147,14 @@ class Store:
     def _sweep(self) -> None:
         for folder in self.folder.glob(f"{TRASH}*"):
             shutil.rmtree(folder, ignore_errors=True)
-        for folder in self.folder.glob(f"{STAGING}*"):
-            if time.time() - folder.stat().st_mtime > ABANDONED_S:
-                shutil.rmtree(folder, ignore_errors=True)
+        for prefix, age in ABANDONED_S.items():
+            for folder in self.folder.glob(f"{prefix}*"):
+                if time.time() - folder.stat().st_mtime > age:
+                    shutil.rmtree(folder, ignore_errors=True)
 
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
+    def _lock(self) -> AbstractContextManager[None]:
         self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+        return durable.lock(self.folder / ".lock")
 
 
 def _let_others_read(folder: Path) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
 
 from contract.artifact import Manifest, Provenance
-from training import baseline
+from training import baseline, durable
 from training.base_model import BaseModel, Tensors
 from training.base_models import load_base_model
 from training.batches import bucket_lengths
@@ -17,7 +20,7 @@ from training.calibration import fit_temperature
 from training.checkpoint import State
 from training.data_report import show
 from training.encoded import Encoded, encode
-from training.errors import BadBaseModel
+from training.errors import AlreadyTraining, BadBaseModel
 from training.evaluate import Held, label_scores, scores
 from training.export import Trained, package_versions, write_artifact
 from training.fit import Parts, Run, load_weights
@@ -26,33 +29,49 @@ from training.model import Classifier, predictor
 from training.recipe import Recipe
 from training.report import write_report
 from training.settings import TrainingSettings
-from training.store import Store
-from training.watch import TensorBoard, Watcher, bar
+from training.store import TRAINING, Store
+from training.watch import TensorBoard, progress
 
 
 def train(recipe: Recipe, store: Store, settings: TrainingSettings, console: Console) -> Manifest:
     """Make the recipe's model and add it to the store; whether it is served is left to the caller.
 
-    An interrupted run of the same recipe is continued. Raises BadBaseModel and BadArtifact.
+    An interrupted run of the same recipe is continued. Raises BadBaseModel, Diverged and AlreadyTraining.
     """
     base = load_base_model(recipe.base, settings.base_models_dir)
     _refuse_too_long(recipe, base)
     data = encode(recipe, base)
     show(data.report, console)
-    work = store.folder / f".training-{recipe.key}"
-    work.mkdir(parents=True, exist_ok=True)
-    logs = settings.logs_dir / recipe.name / recipe.key
-    with bar(console) as progress:
-        watchers: list[Watcher] = [progress, TensorBoard(logs)]
-        run = Run(base, _parts(data), recipe.parameters, work, watchers, settings.checkpoint_s)
-        state = run.fit()
-    with console.status("scoring"), store.staging() as staged:
-        trained = _trained(recipe, base, data, state, load_weights(run.best))
-        write_report(trained, state, data.report, staged / REPORT)
-        write_artifact(trained, staged)
-        manifest = store.add(staged)
-    shutil.rmtree(work)
+    with _work_folder(recipe, store) as work:
+        state, weights = _fit(recipe, base, data, work, settings, console)
+        with console.status("scoring"), store.staging() as staged:
+            trained = _trained(recipe, base, data, state, weights)
+            write_report(trained, state, data.report, staged / REPORT)
+            write_artifact(trained, staged)
+            manifest = store.add(staged)
+        shutil.rmtree(work)
     return manifest
+
+
+@contextmanager
+def _work_folder(recipe: Recipe, store: Store) -> Iterator[Path]:
+    """The folder with the checkpoints of the recipe's run, for this process alone."""
+    folder = store.folder / f"{TRAINING}{recipe.key}"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with durable.lock(folder / ".lock", wait=False):
+            yield folder
+    except BlockingIOError as error:
+        raise AlreadyTraining(f"{folder}: another process trains just this model") from error
+
+
+def _fit(
+    recipe: Recipe, base: BaseModel, data: Encoded, work: Path, settings: TrainingSettings, console: Console
+) -> tuple[State, Tensors]:
+    with progress(console) as shown:
+        watchers = [shown, TensorBoard(settings.logs_dir / recipe.name / recipe.key)]
+        run = Run(base, _parts(data), recipe.parameters, work, watchers, settings.checkpoint_s)
+        return run.fit(), load_weights(run.best)
 
 
 def _refuse_too_long(recipe: Recipe, base: BaseModel) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,32 +35,77 @@ class Watcher(Protocol):
 
 
 class Bar:
-    """Loss, texts per second and time left; a line per epoch."""
+    """A progress bar with the smoothed loss, texts per second and the time left; a line per epoch."""
 
-    SMOOTHING = 0.9
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task = progress.add_task("training", total=None, loss=0.0, rate=0.0)
-        self._loss: float | None = None
-        self._seconds, self._texts = 0.0, 0
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._task = bars.add_task("training", total=None, loss=0.0, rate=0.0)
+        self._pace = Pace()
 
     def step(self, step: Step) -> None:
-        self._loss = step.loss if self._loss is None else self.SMOOTHING * self._loss + 0.1 * step.loss
-        self._seconds, self._texts = self._seconds + step.seconds, self._texts + step.texts
-        self._progress.update(
-            self._task,
-            total=step.steps,
-            completed=step.number + 1,
-            loss=self._loss,
-            rate=self._texts / self._seconds,
-        )
+        self._pace.add(step)
+        loss, rate = self._pace.loss, self._pace.texts_per_second
+        self._bars.update(self._task, total=step.steps, completed=step.number + 1, loss=loss, rate=rate)
 
     def epoch(self, epoch: Epoch) -> None:
-        self._progress.console.print(
-            f"epoch {epoch.epoch + 1}: training loss {epoch.train_loss:.3f}, "
-            f"validation loss {epoch.validation_loss:.3f}, validation accuracy {epoch.validation_accuracy:.3f}"
-        )
+        self._bars.console.print(_line(epoch))
+
+
+class Lines:
+    """The same as lines, one every so often: for a log file, where a bar would be noise."""
+
+    EVERY_S = 15.0
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._pace = Pace()
+        self._shown = time.monotonic()
+
+    def step(self, step: Step) -> None:
+        self._pace.add(step)
+        if time.monotonic() - self._shown >= self.EVERY_S:
+            self._shown = time.monotonic()
+            left = timedelta(seconds=round(self._pace.seconds_per_step * (step.steps - step.number - 1)))
+            pace = f"loss {self._pace.loss:.3f}, {self._pace.texts_per_second:.0f} texts/s, at most {left} left"
+            self._console.print(f"step {step.number + 1}/{step.steps}, {pace}")
+
+    def epoch(self, epoch: Epoch) -> None:
+        self._console.print(_line(epoch))
+
+
+class Pace:
+    """Loss and speed of the last steps, smoothed."""
+
+    SMOOTHING = 0.95
+
+    def __init__(self) -> None:
+        self._weight = self._loss = self._texts = self._seconds = 0.0
+
+    def add(self, step: Step) -> None:
+        keep = self.SMOOTHING
+        self._weight = keep * self._weight + 1
+        self._loss = keep * self._loss + step.loss
+        self._texts = keep * self._texts + step.texts
+        self._seconds = keep * self._seconds + step.seconds
+
+    @property
+    def loss(self) -> float:
+        return self._loss / self._weight
+
+    @property
+    def texts_per_second(self) -> float:
+        return self._texts / self._seconds
+
+    @property
+    def seconds_per_step(self) -> float:
+        return self._seconds / self._weight
+
+
+def _line(epoch: Epoch) -> str:
+    return (
+        f"epoch {epoch.epoch + 1}: training loss {epoch.train_loss:.3f}, "
+        f"validation loss {epoch.validation_loss:.3f}, validation accuracy {epoch.validation_accuracy:.3f}"
+    )
 
 
 class TensorBoard:
@@ -92,15 +139,18 @@ class TensorBoard:
 
 
 @contextmanager
-def bar(console: Console) -> Iterator[Bar]:
-    """A progress bar on `console` while the context lasts."""
+def progress(console: Console) -> Iterator[Watcher]:
+    """A progress bar on a terminal while the context lasts, lines elsewhere."""
+    if not console.is_terminal:
+        yield Lines(console)
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}, {task.fields[rate]:.0f} texts/s,"),
+        TextColumn("loss {task.fields[loss]:.3f}, {task.fields[rate]:.0f} texts/s, at most"),
         TimeRemainingColumn(),
         TextColumn("left"),
     )
-    with Progress(*columns, console=console) as progress:
-        yield Bar(progress)
+    with Progress(*columns, console=console) as bars:
+        yield Bar(bars)

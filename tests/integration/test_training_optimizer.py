@@ -44,9 +44,8 @@ def test_rows_of_a_table_are_updated_as_if_they_were_whole_variables() -> None:
 
 
 def test_gradients_are_scaled_to_the_bound_on_their_norm() -> None:
-    clipped, norm = clip([tf.constant([3.0, 0.0]), tf.constant([[4.0]])], norm=1.0)
+    clipped = clip([tf.constant([3.0, 0.0]), tf.constant([[4.0]])], norm=1.0)
 
-    assert float(norm) == 5
     np.testing.assert_allclose(clipped[0].numpy(), [0.6, 0])
     np.testing.assert_allclose(clipped[1].numpy(), [[0.8]])
 

@@ -12,7 +12,7 @@ from contract.artifact import MANIFEST, WEIGHTS, read_manifest, verify
 from contract.errors import BadArtifact, NoModel
 from tests.tiny_artifact import write_tiny_artifact
 from training.errors import WorseModel
-from training.store import ABANDONED_S, Store
+from training.store import ABANDONED_S, STAGING, Store
 
 Add = Callable[..., str]
 
@@ -158,7 +158,7 @@ def test_prune_sweeps_what_crashes_left_but_not_what_is_being_written(store: Sto
     add(1)
     for name in (".trash-20250101t000000-abcdef", ".staging-old", ".staging-new"):
         (store.folder / name).mkdir()
-    past = time.time() - ABANDONED_S - 1
+    past = time.time() - ABANDONED_S[STAGING] - 1
     os.utime(store.folder / ".staging-old", (past, past))
 
     store.prune(keep=1)

@@ -1,0 +1,163 @@
+"""The command line, on a store of tiny artifacts."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from contract.artifact import MANIFEST, read_manifest
+from contract.errors import BadArtifact
+from contract.model_store import ModelStore
+from tests.tiny_artifact import write_tiny_artifact
+from training.cli import app
+from training.errors import WorseModel
+from training.hyperparameters import HyperParameters
+
+VERSIONS = [f"20260101t00000{number}-abcdef" for number in (1, 2, 3)]
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three versions of the model `tiny`, the last one current."""
+    models = tmp_path / "models"
+    for seed, version in enumerate(VERSIONS):
+        write_tiny_artifact(models, version=version, seed=seed)
+    monkeypatch.setenv("RETORT_MODELS_DIR", str(models))
+    monkeypatch.setenv("RETORT_MODEL", "tiny")
+    monkeypatch.setenv("COLUMNS", "200")
+    return models
+
+
+def _run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, arguments)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def _current(models: Path) -> str:
+    return ModelStore(models).current("tiny")
+
+
+@pytest.mark.usefixtures("models")
+def test_list_marks_what_is_served() -> None:
+    lines = _run("list").splitlines()
+
+    assert [version for line in lines for version in re.findall(r"20260101t\d+-\w+", line)] == VERSIONS
+    assert [line.strip().startswith("*") for line in lines[-3:]] == [False, False, True]
+
+
+def test_list_goes_on_past_a_damaged_version(models: Path) -> None:
+    (models / "tiny" / VERSIONS[0] / MANIFEST).write_text("{")
+
+    output = _run("list")
+
+    assert "manifest.json" in output
+    assert VERSIONS[1] in output
+
+
+@pytest.mark.usefixtures("models")
+def test_show_tells_about_the_current_version_or_another() -> None:
+    assert f'"version": "{VERSIONS[2]}"' in _run("show")
+    assert f'"version": "{VERSIONS[0]}"' in _run("show", VERSIONS[0])
+
+
+def test_activate_rollback_and_prune(models: Path) -> None:
+    _run("activate", VERSIONS[0])
+    assert _current(models) == VERSIONS[0]
+
+    _run("activate", VERSIONS[1])
+    assert VERSIONS[0] in _run("rollback")
+    assert _current(models) == VERSIONS[0]
+
+    assert VERSIONS[1] in _run("prune", "--keep", "1")
+    assert ModelStore(models).versions("tiny") == [VERSIONS[0], VERSIONS[2]]
+
+
+@pytest.mark.usefixtures("models")
+def test_compare_puts_scores_side_by_side() -> None:
+    output = _run("compare", VERSIONS[0], VERSIONS[1])
+
+    assert "accuracy" in output
+    assert "+0.0000" in output
+
+
+def _made_elsewhere(folder: Path, accuracy: float) -> Path:
+    made = write_tiny_artifact(folder / "elsewhere", version="20260202t000000-abcdef")
+    manifest = read_manifest(made).model_copy(update={"metrics": {"accuracy": accuracy}})
+    (made / MANIFEST).write_text(manifest.model_dump_json())
+    return made
+
+
+def test_publish_adds_and_serves_an_artifact_made_elsewhere(models: Path, tmp_path: Path) -> None:
+    made = _made_elsewhere(tmp_path, accuracy=0.6)
+
+    _run("publish", str(made))
+
+    assert _current(models) == "20260202t000000-abcdef"
+    assert made.exists()
+
+
+def test_publish_does_not_serve_what_is_worse_unless_told_to(models: Path, tmp_path: Path) -> None:
+    made = _made_elsewhere(tmp_path, accuracy=0.4)
+
+    with pytest.raises(WorseModel, match=r"--force|activate"):
+        _run("publish", str(made))
+    assert _current(models) == VERSIONS[2]
+
+    _run("activate", "20260202t000000-abcdef")
+    assert _current(models) == "20260202t000000-abcdef"
+
+
+@pytest.mark.usefixtures("models")
+def test_what_is_not_there_cannot_be_activated() -> None:
+    with pytest.raises(BadArtifact):
+        _run("activate", "20990101t000000-abcdef")
+
+
+def test_an_error_is_one_line_and_an_exit_status(models: Path) -> None:
+    command = [sys.executable, "-m", "training", "activate", "20990101t000000-abcdef"]
+    done = subprocess.run(command, capture_output=True, text=True)
+
+    assert done.returncode == 1
+    assert done.stdout.count("\n") == 1
+    assert str(models) in done.stdout
+
+
+@pytest.mark.usefixtures("models")
+def test_verbs_of_the_store_answer_without_tensorflow_or_pandas() -> None:
+    code = (
+        "import sys; from training.cli import app; app(['list'], standalone_mode=False);"
+        "print(sorted({'tensorflow', 'pandas', 'sklearn', 'matplotlib'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.usefixtures("models")
+def test_train_has_an_option_for_every_hyperparameter_and_does_nothing_if_a_model_is_there() -> None:
+    shown = re.sub(r"\s", "", _run("train", "--help"))
+    for name in HyperParameters.model_fields:
+        assert f"--{name.replace('_', '-')}" in shown
+
+    assert "nothing to do" in _run("train", "--data", "nowhere.csv", "--if-missing")
+
+
+@pytest.mark.parametrize(
+    ("texts", "given", "epochs"),
+    [(1000, {}, 12), (20_000, {}, 3), (2_500, {}, 5), (1000, {"epochs": 2}, 2), (1000, {"batch_size": 16}, 6)],
+)
+def test_few_texts_are_seen_more_often(texts: int, given: dict[str, int], epochs: int) -> None:
+    assert HyperParameters.chosen(given, texts, "float32").epochs == epochs
+
+
+def test_the_device_chooses_the_precision_unless_told_otherwise() -> None:
+    assert HyperParameters.chosen({}, 1000, "bfloat16").precision == "bfloat16"
+    assert HyperParameters.chosen({"precision": "float32"}, 1000, "bfloat16").precision == "float32"

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from contract.artifact import Provenance, TokenizerOptions, verify
+from tests.tiny_artifact import tiny_architecture, write_tiny_artifact
+from training import held_out
+from training.checkpoint import Epoch, State
+from training.compare import Change, compare
+from training.data import Table
+from training.data_report import DataReport, report_on, show, show_classes
+from training.evaluate import Held, label_scores, scores
+from training.export import Trained, version_name, write_artifact
+from training.held_out import Answer
+from training.report import page, write_report
+
+TEXTS = ["<b>bold</b> & brave", "sort a list", "select rows", "throw"]
+LABELS = ("c<++>", "python", "sql")
+HELD = Held(TEXTS, np.array([0, 1, 2, 0], np.int32), np.eye(3, dtype=np.float32)[[1, 1, 2, 0]] * 3, temperature=1.5)
+DATA = DataReport(
+    rows=40,
+    dropped={"empty text": 2},
+    classes={"python": 20, "sql": 15, "c<++>": 5},
+    duplicates=3,
+    conflicts=["same text"],
+    lengths={50: 9, 100: 40},
+    max_length=32,
+    truncated=4,
+)
+STATE = State(
+    history=[
+        Epoch(epoch=0, train_loss=1.0, validation_loss=0.9, validation_accuracy=0.5),
+        Epoch(epoch=1, train_loss=0.5, validation_loss=0.6, validation_accuracy=0.75),
+    ],
+    losses=[1.2, 0.8, 0.6, 0.4],
+)
+
+
+def _trained(folder: Path) -> Trained:
+    artifact = write_tiny_artifact(folder, seed=3)
+    from safetensors.numpy import load_file
+
+    return Trained(
+        name="tiny",
+        architecture=tiny_architecture(),
+        tokenizer=TokenizerOptions(lowercase=True, strip_accents=True),
+        vocabulary=artifact / "vocab.txt",
+        tensors=load_file(artifact / "weights.safetensors"),
+        labels=LABELS,
+        max_length=32,
+        held=HELD,
+        metrics={**scores(HELD), "baseline_accuracy": 0.25},
+        provenance=Provenance(
+            created=datetime(2026, 11, 22, 10, 15, tzinfo=UTC),
+            base_model="minilm",
+            data_sha256="d" * 64,
+            seed=1,
+            hyperparameters={"epochs": 2},
+            packages={"numpy": "2"},
+            duration_s=61.0,
+        ),
+    )
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Trained:
+    return _trained(tmp_path / "made")
+
+
+def test_the_page_says_what_was_measured(trained: Trained) -> None:
+    html = page(trained, STATE, DATA)
+
+    for said in ("75.0% accuracy", "25.0%", "on 4 held-out texts", "0:01:01", "2026-11-22 10:15 UTC", "d" * 64, "1.5"):
+        assert said in html
+    assert "dropped: empty text" in html
+
+
+def test_texts_and_labels_cannot_smuggle_html_into_the_page(trained: Trained) -> None:
+    html = page(trained, STATE, DATA)
+
+    assert "<b>" not in html
+    assert "c<++>" not in html
+    assert "&lt;b&gt;bold&lt;/b&gt; &amp; brave" in html
+
+
+def test_report_and_artifact_make_a_verifiable_version(trained: Trained, tmp_path: Path) -> None:
+    folder = tmp_path / "artifact"
+
+    write_report(trained, STATE, DATA, folder / "report")
+    manifest = write_artifact(trained, folder)
+
+    assert verify(folder) == manifest
+    assert manifest.version == version_name(trained.provenance.created, manifest.files["weights.safetensors"])
+    assert manifest.version.startswith("20261122t101500-")
+    pictures = [folder / "report" / f"{name}.png" for name in ("learning", "confusion", "reliability")]
+    assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
+    expected = [
+        Answer(text, LABELS[label], tuple(row))
+        for text, label, row in zip(TEXTS, HELD.labels, HELD.probabilities.tolist(), strict=True)
+    ]
+    assert held_out.read(folder) == expected
+
+
+def test_two_versions_are_compared_by_scores_and_by_texts_that_change_their_label(tmp_path: Path) -> None:
+    folders = []
+    for number, third in enumerate(([0, 0, 9], [0, 9, 0])):
+        folder = write_tiny_artifact(tmp_path, version=f"v{number}", labels=LABELS)
+        (folder / "report").mkdir()
+        held_out.write(
+            [*TEXTS[:2], f"only in {number}", "changes"],
+            ["python", "python", "sql", "sql"],
+            np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], third], np.float32),
+            folder / "report",
+        )
+        folders.append(folder)
+
+    found = compare(*folders)
+
+    assert found.common == 3
+    assert found.changes == [Change("changes", "sql", "sql", "python")]
+    assert [(score.name, score.first, score.second) for score in found.scores] == [("accuracy", 0.5, 0.5)]
+
+
+def test_the_data_report_counts_what_is_odd() -> None:
+    table = Table(["How to sort", "how  to SORT", "other", "third"], ["a", "b", "a", "a"], {"empty text": 1})
+
+    report = report_on(table, np.array([5, 5, 9, 40]), max_length=8)
+
+    assert report == DataReport(
+        rows=4,
+        dropped={"empty text": 1},
+        classes={"a": 3, "b": 1},
+        duplicates=1,
+        conflicts=["how to sort"],
+        lengths={5: 5, 25: 5, 50: 9, 75: 9, 90: 40, 95: 40, 99: 40, 100: 40},
+        max_length=8,
+        truncated=2,
+    )
+    assert report.imbalance == 3
+
+
+def test_the_data_report_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(width=120)
+
+    show(DATA, console)
+    show_classes(DATA, console)
+
+    shown = capsys.readouterr().out
+    for said in (
+        "40 texts, 3 labels",
+        "2 rows dropped: empty text",
+        "'same text'",
+        "4 texts (10.0%)",
+        "4.0 times",
+        "37.5%",
+    ):
+        assert said in shown
+
+
+def test_label_scores_of_a_baseline() -> None:
+    assert label_scores(np.array([0, 1], np.int32), np.array([0, 0], np.int32))["accuracy"] == 0.5
