@@ -15,6 +15,7 @@ from typing import Any
 from celery import Celery
 
 from contract.celery_config import celery_config
+from contract.chunks import Chunks
 from contract.fleet import Fleet, WorkerState, WorkerStatus
 from contract.job import JobStatus, NewJob
 from contract.jobs import Admitted, Bounds, Jobs
@@ -84,15 +85,23 @@ class Service:
         self.jobs = Jobs(self.client, self.settings)
         self.fleet = Fleet(self.client, self.settings)
         self._celery = Celery("retort", config_source=celery_config(self.settings), set_as_current=False)
-        self._workers: list[Process] = []
+        self._processes: list[Process] = []
 
     def worker(self, **settings: Any) -> Process:
         """Start a worker process; it is not ready yet."""
+        return self.process([sys.executable, "-m", "worker"], **settings)
+
+    def process(self, arguments: Sequence[str], **settings: Any) -> Process:
+        """Start any other process with the same settings."""
         own = {f"RETORT_{name.upper()}": str(value) for name, value in settings.items()}
-        log = self._logs / f"worker-{len(self._workers)}.log"
-        process = Process([sys.executable, "-m", "worker"], {**self._environment, **own}, log)
-        self._workers.append(process)
+        log = self._logs / f"process-{len(self._processes)}.log"
+        process = Process(arguments, {**self._environment, **own}, log)
+        self._processes.append(process)
         return process
+
+    def chunks(self, worker: str) -> Chunks:
+        """What a worker of this name could do."""
+        return Chunks(self.client, self.settings, worker)
 
     def status(self, worker: Process) -> WorkerStatus | None:
         """The heartbeat of a live worker."""
@@ -140,7 +149,7 @@ class Service:
             yield json.loads(stored)
 
     def close(self) -> None:
-        for process in self._workers:
+        for process in self._processes:
             if not process.has_ended():
                 process.send_signal(signal.SIGCONT)
                 process.kill()

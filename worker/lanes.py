@@ -52,6 +52,10 @@ class Gates:
             self._bars = self._bars - {why}
             self._on_open()
 
+    def is_barred(self) -> bool:
+        """Whether this worker takes no work at all."""
+        return bool(self._bars)
+
     def is_open(self, lane: Lane) -> bool:
         return not self._bars and self._held[lane] < self._bounds[lane]
 

@@ -14,6 +14,7 @@ from threading import Thread
 from typing import Any
 
 from celery import signals
+from kombu.exceptions import OperationalError
 from prometheus_client import REGISTRY, start_http_server
 
 from contract.chunks import Chunks, Resend
@@ -131,7 +132,7 @@ class WorkerProcess:
         signal.raise_signal(signal.SIGTERM)
 
     def _serve_metrics(self) -> None:
-        READY.set_function(lambda: self._keeper.state is WorkerState.READY and not self._draining)
+        READY.set_function(lambda: not gates.is_barred())
         REFUSES_CURRENT.set_function(lambda: self._keeper.refuses_current)
         OLDEST_WAITING.set_function(self._inference.oldest_age_s)
         RETRACES.set_function(self._retraces)
@@ -171,7 +172,7 @@ class WorkerProcess:
         log.info("draining: %d chunks are given back", len(dropped))
         try:
             self._send(self._chunks.give_back(work.lease.ticket for work in dropped))
-        except StoreUnavailable as error:
+        except (StoreUnavailable, OperationalError) as error:
             log.warning("chunks can't be given back, the reconciler will find them: %s", error)
 
     def _start_suspect(self, work: ChunkWork) -> bool:

@@ -107,11 +107,11 @@ class Station:
 
     def _admit(self, lease: Lease) -> ChunkWork | None:
         """Hand the chunk on to the device. One that can't even be read is left to `Reconciler.retry_forgotten`."""
-        work = ChunkWork(lease, self._keeper.model)
         try:
+            work = ChunkWork(lease, self._keeper.model)
             texts = list(self._tokenize(work))
         except Exception:
-            log.exception("%s can't be tokenized", lease.ticket)
+            log.exception("%s can't be read", lease.ticket)
             return None
         work.tokens = sum(text.length for text in texts)
         work.steps.append(("tokenize", work.arrived, time.monotonic()))

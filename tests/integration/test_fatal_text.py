@@ -1,0 +1,84 @@
+"""Texts that bring down the process or hang the device: they end as dead letters, and take no other text with them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contract.dead_letters import DeadLetters
+from contract.job import State
+from contract.message import Ticket
+from tests.mortal_worker import KILLER, SLEEPER
+from tests.redis_server import RedisServer
+from tests.service import Process, Service, until
+from tests.tiny_artifact import write_tiny_artifact
+from tests.truth import is_right, some_texts
+from worker import dead_letters
+
+PATIENCE_S = 200.0
+
+pytestmark = pytest.mark.timeout(500)
+
+
+@pytest.fixture(scope="module")
+def service(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder: Path = tmp_path_factory.mktemp("service")
+    write_tiny_artifact(folder)
+    made = Service(
+        redis_server.url, folder, folder, claims_dir=folder, precision="float32", device="cpu", cpu_threads=1,
+        heartbeat_s=0.3, heartbeat_ttl_s=2, sweep_s=0.5, watchdog_s=1,
+    )  # fmt: skip
+    made.client.flushall()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def worker(service: Service) -> Iterator[Process]:
+    made = service.process([sys.executable, "-m", "tests.mortal_worker"])
+    until(service.fleet.live, PATIENCE_S)
+    yield made
+    made.terminate()
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("fatal", [KILLER, SLEEPER])
+def test_a_fatal_text_becomes_a_dead_letter_and_its_neighbours_are_answered(service: Service, fatal: str) -> None:
+    before = service.submit(list(some_texts(3)))
+    bad = service.submit(["nothing wrong", fatal])
+    asked = {service.submit([text]): text for text in some_texts(60)}
+    for job_id, text in asked.items():
+        assert service.ended(job_id, PATIENCE_S).state is State.SUCCEEDED
+        assert is_right(service.predictions(job_id)[0], text)
+    assert service.ended(before, PATIENCE_S).state is State.SUCCEEDED
+    assert service.ended(bad, PATIENCE_S).state is State.FAILED
+    letters = DeadLetters(service.client, service.settings)
+    letter = letters.find(Ticket(bad, 0))
+    assert letter is not None
+    assert letter.texts == ("nothing wrong", fatal)
+    assert "died while it ran" in letter.why
+    assert letters.tickets() == [Ticket(bad, 0)]
+    service.jobs.remove(bad)
+
+
+def test_dead_letters_can_be_listed_shown_and_sent_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RETORT_REDIS_URL", service.settings.redis_url)
+    job_id = service.submit(["hello", "world"], send=False)
+    chunks = service.chunks("nobody")
+    for _ in range(service.settings.max_attempts):
+        chunks.lease([Ticket(job_id, 0)])
+        chunks.give_up([Ticket(job_id, 0)], "a reason")
+    assert dead_letters.main(["list"]) == 0
+    assert f"{job_id}/0" in (listed := capsys.readouterr().out)
+    assert "a reason" in listed
+    assert dead_letters.main(["show", f"{job_id}/0"]) == 0
+    assert "'world'" in capsys.readouterr().out
+    assert dead_letters.main(["redrive", f"{job_id}/0"]) == 0
+    assert dead_letters.main(["redrive", f"{job_id}/0"]) == 1
+    assert dead_letters.main(["show", f"{job_id}/0"]) == 1
+    service.jobs.remove(job_id)
