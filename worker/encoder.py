@@ -117,12 +117,12 @@ class Encoder:
         flat_firsts = tf.reshape(firsts + tf.range(rows)[:, None] * length, [-1])
         state = self._embed(tf.reshape(ids, [-1]), tf.reshape(positions, [-1]))
         for layer in self._layers[:-1]:
-            query, key, value = self._split(_linear(state, layer["query_key_value"]), rows, 3)
+            query, key, value = self._split(linear(state, layer["query_key_value"]), rows, 3)
             state = self._finish_layer(layer, self._attend(query, key, value, mask), state)
         # Only the first token of each text is read from the last layer, so only those are computed.
         layer, firsts_state = self._layers[-1], tf.gather(state, flat_firsts)
-        (query,) = self._split(_linear(firsts_state, layer["query"]), rows, 1)
-        key, value = self._split(_linear(state, layer["key_value"]), rows, 2)
+        (query,) = self._split(linear(firsts_state, layer["query"]), rows, 1)
+        key, value = self._split(linear(state, layer["key_value"]), rows, 2)
         attended = self._attend(query, key, value, self._mask(first_segments, segments))
         logits = self._classify(self._finish_layer(layer, attended, firsts_state))
         return tf.reshape(tf.nn.softmax(logits), [rows, -1, logits.shape[-1]])
@@ -151,9 +151,9 @@ class Encoder:
     def _finish_layer(self, layer: dict[str, Tensor], attended: Tensor, state: Tensor) -> Tensor:
         # In the shape of `state` by construction, so that oneDNN fuses the sum into the product.
         attended = tf.reshape(attended, tf.shape(state))
-        state = self._layer_norm(_linear(attended, layer["attended"]) + state, layer["attended_norm"])
-        inner = tf.nn.gelu(_linear(state, layer["inner"]), approximate=self._architecture.activation == "gelu_tanh")
-        return self._layer_norm(_linear(inner, layer["outer"]) + state, layer["outer_norm"])
+        state = self._layer_norm(linear(attended, layer["attended"]) + state, layer["attended_norm"])
+        inner = tf.nn.gelu(linear(state, layer["inner"]), approximate=self._architecture.activation == "gelu_tanh")
+        return self._layer_norm(linear(inner, layer["outer"]) + state, layer["outer_norm"])
 
     def _layer_norm(self, inputs: Tensor, scale_and_shift: tuple[Tensor, Tensor]) -> Tensor:
         """As a batch norm in which each token is a channel: TensorFlow turns that into oneDNN's layer norm.
@@ -176,11 +176,11 @@ class Encoder:
 
     def _classify(self, firsts: Tensor) -> Tensor:
         """float32[R x S, labels]: logits over temperature."""
-        pooled = tf.tanh(_linear(firsts, self._pooler))
-        return _linear(tf.cast(pooled, tf.float32), self._classifier)
+        pooled = tf.tanh(linear(firsts, self._pooler))
+        return linear(tf.cast(pooled, tf.float32), self._classifier)
 
 
-def _linear(inputs: Tensor, kernel_and_bias: tuple[Tensor, Tensor]) -> Tensor:
+def linear(inputs: Tensor, kernel_and_bias: tuple[Tensor, Tensor]) -> Tensor:
     """Two-dimensional in and out, so that oneDNN fuses the product with its bias and what follows it."""
     kernel, bias = kernel_and_bias
     return tf.nn.bias_add(tf.matmul(inputs, kernel), bias)

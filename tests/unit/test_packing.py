@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.packing import Plan, Shape, lay_out, pack, plan, shapes
+from contract.artifact import Architecture
+from worker.packing import Plan, Shape, batch_tokens, lay_out, pack, plan, shapes
 
 MAX_LENGTH = 256
 SHAPES = shapes(MAX_LENGTH, 1024)
@@ -87,6 +88,22 @@ def test_texts_that_wait_together_share_a_batch() -> None:
 def test_no_shape_exceeds_the_token_budget_but_a_row_of_the_longest_text() -> None:
     for shape in shapes(max_length=512, tokens=256):
         assert shape.tokens <= 256 or shape == Shape(1, 512)
+
+
+@pytest.mark.parametrize(
+    ("size", "cpu_tokens"),
+    [
+        ({"hidden_size": 384, "num_hidden_layers": 6, "intermediate_size": 1536}, 1024),
+        ({"hidden_size": 768, "num_hidden_layers": 12, "intermediate_size": 3072}, 512),
+        ({"hidden_size": 1024, "num_hidden_layers": 24, "intermediate_size": 4096}, 256),
+    ],
+    ids=["minilm", "base", "large"],
+)
+def test_a_cpus_full_batch_is_smaller_for_a_larger_model(size: dict[str, int], cpu_tokens: int) -> None:
+    rest = {"vocab_size": 100, "num_attention_heads": 4, "max_position_embeddings": 512, "type_vocab_size": 2}
+    architecture = Architecture.model_validate(size | rest)
+    assert batch_tokens(architecture, gpu=False) == cpu_tokens
+    assert batch_tokens(architecture, gpu=True) == 16384
 
 
 def test_every_length_up_to_the_maximum_has_a_shape() -> None:

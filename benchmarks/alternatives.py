@@ -1,0 +1,127 @@
+"""Packing against its alternatives, on the same texts, weights and kernels; the table is in docs/engine.md.
+
+`python -m benchmarks.alternatives ARTIFACT PRECISION` prints texts per second, medians over rounds in which they take
+turns. Every alternative is spared what the engine is spared: the last layer but for the first tokens.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from benchmarks import texts
+from benchmarks.engine import batches
+from contract.artifact import VOCABULARY, WEIGHTS, read_manifest
+from worker import packing
+from worker.encoder import Encoder, Tensor, linear
+from worker.packing import Grid, Place, Plan, Shape
+from worker.precision import Precision
+from worker.tensorflow_env import tf
+from worker.tokenization import Ids, TextTokenizer
+from worker.weights import read_weights
+
+ROUNDS = 5
+COUNT = 512
+BATCH = 32
+TOKENS = 1024
+
+Texts = Sequence[Ids]
+
+
+class Unpadded(Encoder):
+    """Products over the real tokens alone; for attention each text is spread over a row of its own, and back."""
+
+    def _probabilities(self, ids: Tensor, positions: Tensor, segments: Tensor, firsts: Tensor) -> Tensor:
+        """float32[R, 1, labels] from int32[1, T] twice, each row's tokens int32[R, L] with -1 for none, int32[1, R]."""
+        rows, real = tf.shape(segments)[0], segments >= 0
+        filled = tf.reshape(tf.where(tf.reshape(real, [-1])), [-1])
+        spread = tf.maximum(tf.reshape(segments, [-1]), 0)
+        mask = self._mask(tf.ones([rows, 1], tf.int32), tf.cast(real, tf.int32))
+        state = self._embed(ids[0], positions[0])
+        for layer in self._layers[:-1]:
+            query, key, value = self._split(tf.gather(linear(state, layer["query_key_value"]), spread), rows, 3)
+            attended = tf.reshape(self._attend(query, key, value, mask), [-1, self._architecture.hidden_size])
+            state = self._finish_layer(layer, tf.gather(attended, filled), state)
+        layer, firsts_state = self._layers[-1], tf.gather(state, firsts[0])
+        (query,) = self._split(linear(firsts_state, layer["query"]), rows, 1)
+        key, value = self._split(tf.gather(linear(state, layer["key_value"]), spread), rows, 2)
+        attended = self._attend(query, key, value, mask)
+        return tf.nn.softmax(self._classify(self._finish_layer(layer, attended, firsts_state)))[:, None]
+
+
+def padded(some: Texts, length: int) -> Grid:
+    """One text a row."""
+    places = tuple(Place(row, row, 0, 0) for row in range(len(some)))
+    grid = packing.lay_out(some, Plan(Shape(len(some), length), places, sum(map(len, some))))
+    return grid._replace(firsts=grid.firsts[:, :1])
+
+
+def unpadded(some: Texts) -> Grid:
+    """What `Unpadded` reads."""
+    starts = np.cumsum([0, *map(len, some)])
+    index = np.full((len(some), max(map(len, some))), -1, np.int32)
+    for row, (start, ids) in zip(index, zip(starts, some, strict=False), strict=True):
+        row[: len(ids)] = np.arange(start, start + len(ids))
+    positions = np.concatenate([np.arange(len(ids), dtype=np.int32) for ids in some])
+    return Grid(np.concatenate(some)[None], positions[None], index, starts[None, :-1].astype(np.int32))
+
+
+def by_length(some: Texts) -> Iterator[Texts]:
+    """Longest first, as many as fit into the token budget once padded to the first."""
+    ordered = sorted(some, key=len, reverse=True)
+    while ordered:
+        fitting = max(1, TOKENS // _rounded(len(ordered[0])))
+        yield ordered[:fitting]
+        ordered = ordered[fitting:]
+
+
+def in_turn(some: Texts) -> Iterator[Texts]:
+    return (some[start : start + BATCH] for start in range(0, len(some), BATCH))
+
+
+def _rounded(length: int) -> int:
+    return -(-length // 16) * 16
+
+
+def packed(some: Texts, shapes: Sequence[Shape]) -> Iterator[Grid]:
+    for offered, planned in batches([len(ids) for ids in some], shapes):
+        yield packing.lay_out([some[index] for index in offered], planned)
+
+
+def main() -> None:
+    artifact, precision = Path(sys.argv[1]), cast("Precision", sys.argv[2])
+    manifest = read_manifest(artifact)
+    weights = read_weights(artifact / WEIGHTS, manifest.architecture, len(manifest.labels))
+    encoder, spreading = (
+        kind(weights, manifest.architecture, precision=precision, compile_with_xla=False)
+        for kind in (Encoder, Unpadded)
+    )
+    shapes = packing.shapes(texts.MAX_LENGTH, TOKENS)
+    grids: dict[str, tuple[Encoder, Callable[[Texts], Iterator[Grid]]]] = {
+        "padded to 256": (encoder, lambda some: (padded(each, texts.MAX_LENGTH) for each in in_turn(some))),
+        "padded to the longest": (encoder, lambda some: (padded(each, max(map(len, each))) for each in in_turn(some))),
+        "sorted, padded": (encoder, lambda some: (padded(each, _rounded(len(each[0]))) for each in by_length(some))),
+        "sorted, products unpadded": (spreading, lambda some: (unpadded(each) for each in by_length(some))),
+        "packed": (encoder, lambda some: packed(some, shapes)),
+    }
+    tokenizer = TextTokenizer(artifact / VOCABULARY, manifest.tokenizer, texts.MAX_LENGTH)
+    some = [encoded.ids for encoded in tokenizer.encode(texts.mixed(COUNT))]
+    rates: dict[str, list[float]] = {name: [] for name in grids}
+    for _ in range(1 + ROUNDS):
+        for name, (kind, batch) in grids.items():
+            started = time.perf_counter()
+            for grid in batch(some):
+                kind(grid)
+            rates[name].append(len(some) / (time.perf_counter() - started))
+    for name, each in rates.items():
+        print(f"{name:28} {statistics.median(each[1:]):7.1f} texts/s")
+
+
+if __name__ == "__main__":
+    main()
