@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from contract.artifact import Manifest
 from training.corpus import Corpus
@@ -30,7 +31,7 @@ class Recipe:
         """Whether the version with this manifest came out of this recipe."""
         found = manifest.provenance
         return (found.base_model, found.data_sha256, found.hyperparameters) == (
-            self.base,
+            Path(self.base).name,
             self.corpus.sha256,
             self.parameters.model_dump(),
         )

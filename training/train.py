@@ -42,6 +42,8 @@ def train(recipe: Recipe, store: Store, settings: TrainingSettings, console: Con
     _refuse_too_long(recipe, base)
     data = encode(recipe, base)
     show(data.report, console)
+    if leaked := recipe.corpus.leaked:
+        console.print(f"[yellow]{leaked} texts for validation or test are among the training texts[/yellow]")
     with _work_folder(recipe, store) as work:
         state, weights = _fit(recipe, base, data, work, settings, console)
         with console.status("scoring"), store.staging() as staged:
@@ -123,7 +125,7 @@ def _baseline_scores(recipe: Recipe, data: Encoded) -> dict[str, float]:
 def _provenance(recipe: Recipe, base: BaseModel, seconds: float) -> Provenance:
     return Provenance(
         created=datetime.now(UTC),
-        base_model=recipe.base,
+        base_model=base.name,
         base_sha256=base.sha256,
         data_sha256=recipe.corpus.sha256,
         seed=recipe.parameters.seed,

@@ -10,7 +10,7 @@ import typer
 
 from contract.artifact import Manifest, read_manifest
 from training.cli.app import BaseName, DataFile, Force, LabelColumn, Margin, ModelName, TextColumn, app, console, named
-from training.device import cpu_precision
+from training.device import best_precision
 from training.hyperparameters import HyperParameters
 from training.options import with_options
 from training.store import MARGIN
@@ -49,13 +49,13 @@ def train(
     if if_missing and model.current:
         console.print(f"{model.store.name} {model.current} is current: nothing to do")
         return
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     columns = {"text": text_column, "label": label_column, "bad_rows": bad_rows}
     recipe = _recipe(model.store.name, base, data, (validation_data, test_data), columns, given)
     if if_changed and model.current and recipe.made(read_manifest(model.store.folder / model.current)):
         console.print(f"{model.store.name} {model.current} was made just so: nothing to do")
         return
-    if gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     from training.train import train as run
 
     manifest = run(recipe, model.store, model.settings, console)
@@ -80,7 +80,7 @@ def _recipe(
 
     table = read_table(data, **columns)
     validation, test = (read_table(file, **columns) if file else None for file in own)
-    parameters = HyperParameters.chosen(given, len(table), cpu_precision())
+    parameters = HyperParameters.chosen(given, len(table), best_precision())
     return Recipe(name, base, gather(table, parameters, validation, test), parameters)
 
 
