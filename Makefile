@@ -22,7 +22,7 @@ PACKAGES = $(patsubst %/,%,$(dir $(wildcard */__init__.py)))
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo status logs down train download_base_bert download_data build_dev build_api start_api test lint typecheck bench format lock
+.PHONY: help install demo status logs down train download_base_bert download_data build_dev build_api start_api test lint typecheck bench chaos format lock
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -83,6 +83,9 @@ typecheck: $(INSTALLED) ## strict types
 
 bench: $(INSTALLED) ## measure the engine, the service and its latency (PARTS="model served" for some of it)
 	$(BIN)/python -m benchmarks $(PARTS)
+
+chaos: $(INSTALLED) ## break the service in every way and audit every job (PARTS=workers for some of it)
+	$(BIN)/python -m benchmarks.chaos $(PARTS)
 
 format: $(INSTALLED) ## put the code in shape
 	$(BIN)/ruff check --fix

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 import api.metrics
 import worker.metrics
 from api.fleet_watch import Rate
+from api.service_state import ServiceState
 from contract.fleet import WorkerState, WorkerStatus
 from contract.job import Backlog
 from contract.model_store import ModelStore
@@ -70,7 +71,7 @@ def _service_state(models: Path) -> Iterator[Metric]:
     )
     fleet = SimpleNamespace(workers=[status], rate=lambda _: Rate(1, 1))
     services = SimpleNamespace(jobs=jobs, fleet=fleet, models=ModelStore(models), settings=SimpleNamespace(model="m"))
-    return api.metrics.ServiceState(as_any(services)).collect()
+    return ServiceState(as_any(services)).collect()
 
 
 def _device() -> Iterable[Metric]:

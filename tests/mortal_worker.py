@@ -22,6 +22,7 @@ from worker.tokenization import Ids
 
 KILLER, SLEEPER = "kill kill kill", "sleep sleep sleep"
 
+
 class MortalModel(Model):
     def run(self, texts: Sequence[Ids], plan: Plan) -> Probabilities:
         killer, sleeper = (encoded.ids.tobytes() for encoded in self.tokenizer.encode([KILLER, SLEEPER]))

@@ -1,0 +1,67 @@
+"""benchmarks/chaos.json, and the tables that docs/reliability.md shows of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import machine
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks" / "chaos.json"
+PAGE = ROOT / "docs" / "reliability.md"
+COUNTED = ("jobs_accepted", "jobs_lost", "jobs_wrong", "jobs_stuck")
+"""Summed over the parts."""
+
+
+def save(part: str, seed: int, figures: Mapping[str, float], rows: Sequence[Any], notes: Mapping[str, Any]) -> None:
+    """Replace one part in chaos.json; the figures of the whole are those of all parts together."""
+    results = load()
+    results["parts"][part] = {
+        "machine": machine(), "seed": seed, "figures": dict(figures), "faults": list(rows), "notes": dict(notes)
+    }  # fmt: skip
+    results["figures"] = _together([each["figures"] for each in results["parts"].values()])
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+def load() -> dict[str, Any]:
+    if not RESULTS.exists():
+        return {"schema": 1, "figures": {}, "parts": {}}
+    loaded: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return loaded
+
+
+def write_page() -> str:
+    """Fill docs/reliability.md between its markers, and return the tables."""
+    results = load()
+    tables = _figures(results["figures"]) + "\n\n" + _faults(results["parts"])
+    head, _, rest = PAGE.read_text(encoding="utf-8").partition("<!-- figures -->")
+    tail = rest.partition("<!-- end -->")[2]
+    PAGE.write_text(f"{head}<!-- figures -->\n\n{tables}\n\n<!-- end -->{tail}", encoding="utf-8")
+    return tables
+
+
+def _together(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    figures = {name: value for part in parts for name, value in part.items()}
+    return figures | {name: sum(part.get(name, 0) for part in parts) for name in COUNTED}
+
+
+def _figures(figures: Mapping[str, float]) -> str:
+    lines = ["| figure | measured |", "| --- | ---: |"]
+    return "\n".join(lines + [f"| `{name}` | {value:,.4g} |" for name, value in sorted(figures.items())])
+
+
+def _faults(parts: Mapping[str, Any]) -> str:
+    lines = [
+        "| fault | times | jobs in flight | recovery, median | p95 | longest |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for part in parts.values():
+        lines += [
+            f"| {row['fault']} | {row['times']} | {row['in_flight_median']:.0f} | {row['recovery_median_s']:.1f} s "
+            f"| {row['recovery_p95_s']:.1f} s | {row['recovery_max_s']:.1f} s |"
+            for row in part["faults"]
+        ]
+    return "\n".join(lines)
