@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.settings import ApiSettings
-from contract.message import Lane
+from contract.message import Lane, queue_name
 from tests.answering_worker import AnsweringWorker, answer_document
 from tests.integration.api.conftest import services
 from tests.redis_server import RedisServer
@@ -65,7 +65,7 @@ def test_the_service_starts_without_redis(tmp_path: Path) -> None:
 def test_a_client_goes_on_waiting_while_redis_restarts(app: Flask, server: RedisServer) -> None:
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(app.test_client().post, "/predict?wait=30", json={"texts": ["a"]})
-        while not services(app).jobs.backlog("default", Lane.INTERACTIVE).texts:
+        while not services(app).store.llen(queue_name("default", Lane.INTERACTIVE)):
             time.sleep(0.01)
         server.kill()
         time.sleep(1.5)  # longer than a waiting client goes without looking
