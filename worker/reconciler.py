@@ -4,8 +4,7 @@ Redis hands a message out once: a worker that is killed takes the messages it ho
 breaks at the wrong moment. The job records know better. A chunk is
 
 - *held* by a worker that lives: fine; by a dead one: it goes back to the queue at once;
-- *queued* with its ticket in its queue: fine; otherwise its message is lost, or is still on its way, so that only a
-  ticket missing in two sweeps in a row is sent again;
+- *queued* with its ticket in its queue: fine; otherwise its message is lost, unless it is young and on its way;
 - held by this worker, which knows nothing of it: something went wrong here, and the chunk is tried again.
 
 One of a model's workers sweeps at a time; each looks after its own leases.
@@ -36,10 +35,10 @@ log = logging.getLogger(__name__)
 SETTLED_AFTER_MS = 3000
 """A chunk queued for less than this may still be on its way to the queue."""
 MOST_EXPIRED = 100
-LOCK_INTERVALS = 3
+LOCK_PAUSES = 2
+"""The lock of a sweeper that dies is free after so many of its pauses."""
 DUTY = 0.1
 """Share of its time that a worker sweeps at most: reading a long queue takes a while."""
-HELD_ELSEWHERE, HELD_STILL, HELD_NOW = range(3)
 
 
 class Reconciler:
@@ -69,7 +68,7 @@ class Reconciler:
         self._knows_the_dead = knows_the_dead
         self._interval_s = interval_s
         self._lock, self._unlock = (Script(client, name) for name in ("lock", "unlock"))
-        self._missing: set[Ticket] = set()
+        self._pause_s = interval_s
         self._forgotten: set[Ticket] = set()
         self._stop = Event()
         self._thread = Thread(target=self._loop, name="reconciler", daemon=True)
@@ -86,18 +85,18 @@ class Reconciler:
             log.debug("the sweeper's lock will expire by itself")
 
     def _loop(self) -> None:
-        took_s = 0.0
-        while not self._stop.wait(max(self._interval_s, took_s / DUTY)):
+        while not self._stop.wait(self._pause_s):
             started = time.monotonic()
             try:
                 self.retry_forgotten()
                 if self._has_lock():
                     self.sweep()
+                    self._leave_the_lock_to_who_knows()
             except (StoreUnavailable, OperationalError) as error:
                 log.warning("no sweep: %s", error)
             except Exception:
                 log.exception("this sweep failed, the next one goes on")
-            took_s = time.monotonic() - started
+            self._pause_s = max(self._interval_s, (time.monotonic() - started) / DUTY)
 
     def retry_forgotten(self) -> None:
         """Give up the leases that this worker has had for two sweeps without working on them."""
@@ -115,10 +114,11 @@ class Reconciler:
         self._resend_lost()
 
     def _has_lock(self) -> bool:
-        answer = self._lock(self._model, self._chunks.worker, int(1000 * LOCK_INTERVALS * self._interval_s))
-        if answer == HELD_NOW:
-            self._missing.clear()
-        return bool(answer != HELD_ELSEWHERE)
+        return bool(self._lock(self._model, self._chunks.worker, int(1000 * LOCK_PAUSES * self._pause_s)))
+
+    def _leave_the_lock_to_who_knows(self) -> None:
+        if not self._knows_the_dead():
+            self._unlock(self._model, self._chunks.worker)
 
     def _expire_jobs(self) -> None:
         with store_errors():
@@ -140,10 +140,8 @@ class Reconciler:
     def _resend_lost(self) -> None:
         missing = self._settled_tickets()
         if missing:
-            missing -= self._queued_tickets()
-        twice = missing & self._missing
-        self._missing = missing - twice
-        self._resend(self._chunks.resend_lost(twice), "lost-message")
+            # A worker may have taken one just now: its chunk is no longer queued when Redis is asked to send it again.
+            self._resend(self._chunks.resend_lost(missing - self._queued_tickets()), "lost-message")
 
     def _settled_tickets(self) -> set[Ticket]:
         """The chunks that should be in the queue by now."""

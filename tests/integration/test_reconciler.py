@@ -87,20 +87,24 @@ def test_nothing_is_sent_while_every_ticket_is_where_it_should_be(rig: Rig) -> N
     assert rig.sweeps(5) == []
 
 
-def test_a_ticket_missing_in_two_sweeps_in_a_row_is_sent_once(rig: Rig) -> None:
+def test_a_ticket_that_is_in_no_queue_is_sent_again_once(rig: Rig) -> None:
     lost = rig.submit(200, Lane.BULK)
     rig.queue(lost[1:], Lane.BULK)
-    assert rig.sweeps(1) == []
     assert rig.sweeps(1) == [lost[0]]
     assert rig.sweeps(5) == []
     assert rig.store.llen(queue_name("m", Lane.BULK)) == len(lost)
 
 
-def test_a_ticket_that_was_only_on_its_way_is_not_sent(rig: Rig) -> None:
+def test_a_ticket_that_a_worker_takes_during_the_sweep_is_not_sent(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     tickets = rig.submit()
+    look = rig.reconciler._queued_tickets
+
+    def look_while_it_is_taken() -> set[Ticket]:
+        rig.chunks["other"].lease(tickets)
+        return look()
+
+    monkeypatch.setattr(rig.reconciler, "_queued_tickets", look_while_it_is_taken)
     assert rig.sweeps(1) == []
-    rig.queue(tickets)
-    assert rig.sweeps(5) == []
 
 
 def test_a_fresh_ticket_is_given_time_to_arrive(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,13 +112,13 @@ def test_a_fresh_ticket_is_given_time_to_arrive(rig: Rig, monkeypatch: pytest.Mo
     [ticket] = rig.submit()
     assert rig.sweeps(5) == []
     rig.store.zincrby("retort:queued:m", -3100, str(ticket))
-    assert rig.sweeps(2) == [ticket]
+    assert rig.sweeps(5) == [ticket]
 
 
 def test_a_ticket_queued_before_the_clock_was_set_back_is_found(rig: Rig) -> None:
     [ticket] = rig.submit()
     rig.store.zincrby("retort:queued:m", 3_600_000, str(ticket))
-    assert rig.sweeps(2) == [ticket]
+    assert rig.sweeps(5) == [ticket]
 
 
 def test_what_a_dead_worker_held_is_sent_at_once_and_the_worker_forgotten(rig: Rig) -> None:
@@ -144,9 +148,9 @@ def test_a_message_that_can_not_be_sent_is_sent_by_a_later_sweep(rig: Rig) -> No
     rig.chunks["other"].lease(tickets)
     rig.kill("other")
     rig.send_on = False
-    assert rig.sweeps(1) == list(tickets)
+    assert set(rig.sweeps(1)) == set(tickets)
     rig.send_on = True
-    assert rig.sweeps(2) == list(tickets)
+    assert rig.sweeps(1) == list(tickets)
     assert rig.sweeps(5) == []
 
 
@@ -199,13 +203,16 @@ def test_the_sweepers_of_two_models_do_not_wait_for_each_other(
     assert second.reconciler._has_lock()
 
 
-def test_a_new_sweeper_begins_with_a_clean_slate(rig: Rig, store: redis.Redis) -> None:
-    rig.submit()
+def test_a_sweeper_that_does_not_know_the_dead_leaves_the_lock_to_one_that_does(
+    rig: Rig, store: redis.Redis, settings: SharedSettings
+) -> None:
+    second = Rig(store, settings, "second")
+    rig.knows_the_dead = False
     assert rig.reconciler._has_lock()
-    assert rig.sweeps(1) == []
-    store.delete("retort:sweeper:m")
-    assert rig.reconciler._has_lock()
-    assert rig.sweeps(1) == []
+    rig.reconciler._leave_the_lock_to_who_knows()
+    assert second.reconciler._has_lock()
+    second.reconciler._leave_the_lock_to_who_knows()
+    assert not rig.reconciler._has_lock()
 
 
 def test_the_loop_goes_on_after_a_sweep_that_failed(rig: Rig) -> None:

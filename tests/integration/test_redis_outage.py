@@ -201,7 +201,7 @@ def test_when_memory_is_full_every_transition_of_an_admitted_job_is_possible(
     assert len(chunks.give_back(second)) == 3
     assert jobs.remove(second[0].job_id) == "cancelled"
     assert jobs.expire(third[0].job_id)
-    assert Script(store, "lock")("m", "w", 1000) == 2
+    assert Script(store, "lock")("m", "w", 1000) == 1
     fleet.leave("w")
 
 
