@@ -8,8 +8,8 @@ from itertools import groupby
 from typing import Any
 
 from celery import Celery, bootsteps
+from celery.worker import state
 from celery.worker.consumer import Consumer
-from celery.worker.state import maybe_shutdown
 
 from contract.celery_config import celery_config
 from contract.chunks import Resend
@@ -31,7 +31,7 @@ class SteadfastConsumer(Consumer):  # type: ignore[misc]
             log.warning("no messages, trying again in %.0f s: %s", pause_s, error)
 
         connected = conn.ensure_connection(
-            say, interval_start=RECONNECT_S, interval_step=0, interval_max=RECONNECT_S, callback=maybe_shutdown
+            say, interval_start=RECONNECT_S, interval_step=0, interval_max=RECONNECT_S, callback=state.maybe_shutdown
         )
         self.first_connection_attempt = False
         return connected
@@ -59,11 +59,15 @@ def create_app(
         requires = ("celery.worker.consumer.tasks:Tasks",)
 
         def start(self, parent: Any) -> None:
-            # A connection that breaks must not put the messages in hand back: they are worked on, and leased.
-            parent.task_consumer.channel.qos.restore_at_shutdown = False
+            self.messages = parent.task_consumer.channel.qos
+            self.messages.restore_at_shutdown = False
             on_hub(parent.hub)
             hub_moved()
             parent.timer.call_repeatedly(1.0, hub_moved)
+
+        def stop(self, _: Any) -> None:
+            # Only a worker that ends puts the messages in hand back. When the connection breaks, they are worked on.
+            self.messages.restore_at_shutdown = state.should_stop is not None
 
     app.steps["consumer"].add(Watch)
     return app

@@ -163,6 +163,7 @@ class Reconciler:
     def _resend(self, resends: Sequence[Resend], why: str) -> None:
         if resends:
             RESENT_CHUNKS.labels(why).inc(len(resends))
+            log.info("%d chunks are sent again: %s", len(resends), why)
             self._send(resends)
 
 
