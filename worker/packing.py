@@ -6,7 +6,7 @@ about the same whether its text is short or long, and next to none is padding.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -54,7 +54,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """The next batch. `places` is in the order of priority of its texts; what is not in it waits for another batch."""
+    """The next batch. `places` is in the order of urgency of its texts; what is not in it waits for another batch."""
 
     shape: Shape
     places: tuple[Place, ...]
@@ -109,8 +109,10 @@ def _row_counts(most: int) -> list[int]:
 def plan(lengths: Sequence[int], available: Sequence[Shape]) -> Plan:
     """The next batch out of texts of these lengths, most urgent first, in one of the shapes `available`.
 
-    The most urgent text is always in it, so no text waits for ever. Of the shapes that can hold it, the one that does
-    most real tokens for its cost is taken. Raises ValueError when there is no text, or no shape can hold the first.
+    The most urgent text is always in it, so no text waits for ever. Then come those that need rows this long, so that
+    few long rows hold the long texts, then the others; each group in order of urgency. Of the shapes that can hold the
+    first text, the one that does most real tokens for its cost is taken. Raises ValueError when there is no text, or no
+    shape can hold the first.
     """
     largest: dict[int, Shape] = {}
     for shape in available:
@@ -118,23 +120,29 @@ def plan(lengths: Sequence[int], available: Sequence[Shape]) -> Plan:
             largest[shape.length] = max(shape, largest.get(shape.length, shape))
     if not lengths or not largest:
         raise ValueError(f"no shape of {list(available)} holds the first of the lengths {list(lengths[:1])}")
-    plans = [_shrunk(pack(lengths, shape), available) for shape in largest.values()]
+    plans = [_shrunk(pack(lengths, shape, _order(lengths, shape)), available) for shape in largest.values()]
     return max(plans, key=lambda candidate: candidate.tokens / cost(candidate.shape))
 
 
 def cost(shape: Shape) -> float:
     """Time on the device, in that of one token: the products, attention over the row, and what every batch costs."""
-    return shape.tokens * (1 + shape.length / 2048) + 32
+    return shape.tokens * (1 + shape.length / 1500) + 32
 
 
-def pack(lengths: Sequence[int], shape: Shape) -> Plan:
-    """Fill a batch of this shape, most urgent first; smaller texts further back fill the holes.
+def _order(lengths: Sequence[int], shape: Shape) -> list[int]:
+    shorter = max((length for length in PACKED_ROWS if length < shape.length), default=0)
+    return [0, *sorted(range(1, len(lengths)), key=lambda text: lengths[text] <= shorter)]
+
+
+def pack(lengths: Sequence[int], shape: Shape, order: Iterable[int]) -> Plan:
+    """Fill a batch of this shape with texts in this order; smaller texts further back fill the holes.
 
     Each text goes where it leaves the least room (best fit).
     """
     free, ends, counts = [shape.length] * shape.rows, [0] * shape.rows, [0] * shape.rows
     places = []
-    for text, length in enumerate(lengths):
+    for text in order:
+        length = lengths[text]
         if length > max(free):
             continue
         row = free.index(min(room for room in free if room >= length))
@@ -142,7 +150,7 @@ def pack(lengths: Sequence[int], shape: Shape) -> Plan:
         ends[row] += length
         counts[row] += 1
         free[row] = shape.length - ends[row] if counts[row] < shape.slots else 0
-    return Plan(shape, tuple(places), sum(ends))
+    return Plan(shape, tuple(sorted(places)), sum(ends))
 
 
 def _shrunk(plan: Plan, available: Sequence[Shape]) -> Plan:

@@ -13,6 +13,8 @@ SETTINGS = {
     # oneDNN then keeps each weight in the layout that its kernels read, instead of reordering it in every batch.
     # It holds for this process's every MatMul kernel: never train in a process that serves.
     "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "1",
+    # The thread that runs a batch does its share of each product, instead of waking another one and waiting for it.
+    "TF_ONEDNN_THREADPOOL_USE_CALLER_THREAD": "1",
     "TF_ENABLE_ONEDNN_OPTS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }

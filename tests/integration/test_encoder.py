@@ -31,7 +31,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 
 def run(encoder: Encoder, texts: list[NDArray[np.int32]], shape: Shape) -> NDArray[np.float32]:
     """Probabilities of the texts, all packed into one batch."""
-    plan = pack([len(ids) for ids in texts], shape)
+    plan = pack([len(ids) for ids in texts], shape, range(len(texts)))
     assert len(plan.places) == len(texts)
     found = encoder(lay_out(texts, plan))
     return found[[place.row for place in plan.places], [place.slot for place in plan.places]]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -57,10 +57,26 @@ def test_every_text_is_answered_after_finitely_many_batches(lengths: list[int]) 
 @given(st.lists(st.integers(2, 16), min_size=1, max_size=7), st.integers(1, 3))
 def test_what_is_left_out_fits_nowhere(lengths: list[int], rows: int) -> None:
     shape = Shape(rows, 16)
-    made = pack(lengths, shape)
+    made = pack(lengths, shape, range(len(lengths)))
     free, texts = _free_and_texts(made, lengths)
     for left_out in set(range(len(lengths))) - set(made.texts):
         assert all(room < lengths[left_out] or count == shape.slots for room, count in zip(free, texts, strict=True))
+
+
+def test_batches_hold_nearly_as_much_as_the_best_of_all_packings() -> None:
+    generator = np.random.default_rng(0)
+    shape = Shape(2, 32)
+    found = best = 0
+    for _ in range(60):
+        lengths = [int(length) for length in generator.integers(2, 24, 7)]
+        found += pack(lengths, shape, range(len(lengths))).tokens
+        best += _most_tokens(lengths, shape)
+    assert found / best >= 0.9
+
+
+def test_long_texts_share_long_rows_ahead_of_short_ones_that_are_more_urgent() -> None:
+    made = plan([200, *[10] * 200, 180, 190, 170], SHAPES)
+    assert set(made.texts) >= {0, 201, 202, 203}
 
 
 def test_a_saturated_batch_is_nearly_full() -> None:
@@ -138,6 +154,19 @@ def _free_and_texts(made: Plan, lengths: list[int]) -> tuple[list[int], list[int
         free[place.row] -= lengths[place.text]
         texts[place.row] += 1
     return free, texts
+
+
+def _most_tokens(lengths: list[int], shape: Shape) -> int:
+    """By trying every way to put each text into some row or none; the first text must be in."""
+    best = 0
+    for rows in product(range(-1, shape.rows), repeat=len(lengths)):
+        sizes = [
+            sum(length for length, row in zip(lengths, rows, strict=True) if row == each) for each in range(shape.rows)
+        ]
+        counts = [rows.count(each) for each in range(shape.rows)]
+        if rows[0] >= 0 and max(sizes) <= shape.length and max(counts) <= shape.slots:
+            best = max(best, sum(sizes))
+    return best
 
 
 def _log_normal(generator: np.random.Generator, count: int) -> list[int]:
