@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import statistics
 import tempfile
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -32,6 +33,17 @@ TEXTS: dict[artifacts.Size, dict[str, int]] = {
 
 
 @dataclass(frozen=True)
+class Case:
+    """What one arm is asked in every round."""
+
+    arm: str
+    lengths: str
+    texts: list[str]
+    tokens: list[int]
+    """Of each text."""
+
+
+@dataclass(frozen=True)
 class Row:
     """One arm on one mix of lengths; medians over the rounds."""
 
@@ -41,9 +53,16 @@ class Row:
     texts_per_s: float
     tokens_per_s: float
     over_plain: float
+    """Texts per second over the plain arm's on the same lengths."""
+    over_uniform: float
+    """Tokens per second over the same arm's on texts of 128 tokens."""
     real_over_computed: float
     flops_over_peak: float | None
     """FLOP/s of the products that the real tokens need, over the machine's peak in the same precision."""
+
+
+Rates = dict[tuple[str, str], list[float]]
+"""By arm and lengths, how often a second all its texts were answered, in each round; ("peak", precision) likewise."""
 
 
 def measure() -> tuple[dict[str, float], list[dict[str, Any]]]:
@@ -66,74 +85,61 @@ def figures(rows: Sequence[Row]) -> dict[str, float]:
         "engine_over_plain_bf16": mixed.over_plain,
         "engine_over_plain_fp32": at["minilm", "mixed", "float32"].over_plain,
         "real_over_computed_tokens": mixed.real_over_computed,
-    } | {
-        f"mixed_over_uniform_{size}": at[size, "mixed", "bfloat16"].tokens_per_s
-        / at[size, "128", "bfloat16"].tokens_per_s
-        for size in TEXTS
-    }
+    } | {f"mixed_over_uniform_{size}": at[size, "mixed", "bfloat16"].over_uniform for size in TEXTS}
 
 
 def measure_size(artifact: Path, size: artifacts.Size) -> list[Row]:
-    """Every arm on every mix."""
+    """Every arm on every mix, by turns."""
+    architecture, cases = read_manifest(artifact).architecture, _cases(size)
+    with ExitStack() as stack:
+        arms = {"plain": stack.enter_context(Arm("benchmarks.plain", str(artifact)))}
+        arms |= {each: stack.enter_context(Arm("benchmarks.engine", str(artifact), each)) for each in PRECISIONS}
+        peaks = {each: stack.enter_context(Arm("benchmarks.peak", each)) for each in PRECISIONS}
+        rates: Rates = defaultdict(list)
+        for number in range(1 + ROUNDS):
+            found = {(case.arm, case.lengths): arms[case.arm].seconds(case.texts) for case in cases}
+            found |= {("peak", precision): arm.seconds([]) for precision, arm in peaks.items()}
+            if number:  # the first round only warms up
+                for key, seconds in found.items():
+                    rates[key].append(1 / seconds)
+    return [_row(size, architecture, case, cases, rates) for case in cases]
+
+
+def _cases(size: artifacts.Size) -> list[Case]:
     counts = TEXTS[size]
     mixes = {"mixed": texts.mixed(counts["mixed"])}
     mixes |= {str(tokens): texts.uniform(counts["uniform_tokens"] // tokens, tokens) for tokens in UNIFORM}
-    architecture = read_manifest(artifact).architecture
-    with ExitStack() as stack:
-        plain = stack.enter_context(Arm("benchmarks.plain", str(artifact)))
-        engines = {each: stack.enter_context(Arm("benchmarks.engine", str(artifact), each)) for each in PRECISIONS}
-        peaks = {each: stack.enter_context(Arm("benchmarks.peak", each)) for each in PRECISIONS}
-        rows: list[Row] = []
-        for lengths, mix in mixes.items():
-            few = mix[: counts["plain"]]
-            arms = {"plain": (plain, few)} | {name: (arm, mix) for name, arm in engines.items()}
-            seconds = _rounds(arms, peaks)
-            rows += _rows(size, lengths, architecture, {name: asked for name, (_, asked) in arms.items()}, seconds)
-    return rows
-
-
-def _rounds(arms: dict[str, tuple[Arm, list[str]]], peaks: dict[str, Arm]) -> dict[str, list[float]]:
-    """Seconds of each arm in each round; `peak-<precision>` are those of peak.FLOPS. The first round is not counted."""
-    seconds: dict[str, list[float]] = {}
-    for _ in range(1 + ROUNDS):
-        for name, (arm, asked) in arms.items():
-            seconds.setdefault(name, []).append(arm.seconds(asked))
-        for name, arm in peaks.items():
-            seconds.setdefault(f"peak-{name}", []).append(arm.seconds([]))
-    return {name: times[1:] for name, times in seconds.items()}
-
-
-def _rows(
-    size: str,
-    lengths: str,
-    architecture: Architecture,
-    asked: dict[str, list[str]],
-    seconds: dict[str, list[float]],
-) -> list[Row]:
-    rows = []
-    plain_rates = [len(asked["plain"]) / each for each in seconds["plain"]]
-    for arm, mix in asked.items():
+    cases = []
+    for lengths, mix in mixes.items():
         tokens = [encoded.length for encoded in texts.tokenizer().encode(mix)]
-        rates = [len(mix) / each for each in seconds[arm]]
-        padded = len(mix) * texts.MAX_LENGTH
-        shares = None
-        if arm in PRECISIONS:
-            work = sum(flops(architecture, length) for length in tokens)
-            pairs = zip(seconds[arm], seconds[f"peak-{arm}"], strict=True)
-            shares = [work / mine / (peak.FLOPS / best) for mine, best in pairs]
-        rows.append(
-            Row(
-                size=size,
-                lengths=lengths,
-                arm=arm,
-                texts_per_s=statistics.median(rates),
-                tokens_per_s=statistics.median(rates) * sum(tokens) / len(mix),
-                over_plain=statistics.median(mine / base for mine, base in zip(rates, plain_rates, strict=True)),
-                real_over_computed=sum(tokens) / (computed_tokens(architecture, tokens) if shares else padded),
-                flops_over_peak=statistics.median(shares) if shares else None,
-            )
-        )
-    return rows
+        few = counts["plain"]
+        cases.append(Case("plain", lengths, mix[:few], tokens[:few]))
+        cases += [Case(precision, lengths, mix, tokens) for precision in PRECISIONS]
+    return cases
+
+
+def _row(size: str, architecture: Architecture, case: Case, cases: Sequence[Case], rates: Rates) -> Row:
+    at = {(each.arm, each.lengths): each for each in cases}
+    mine, plain, uniform = (case.arm, case.lengths), ("plain", case.lengths), (case.arm, "128")
+    work = sum(flops(architecture, length) for length in case.tokens) / peak.FLOPS
+    padded = len(case.texts) * texts.MAX_LENGTH
+    return Row(
+        size=size,
+        lengths=case.lengths,
+        arm=case.arm,
+        texts_per_s=len(case.texts) * statistics.median(rates[mine]),
+        tokens_per_s=sum(case.tokens) * statistics.median(rates[mine]),
+        over_plain=len(case.texts) / len(at[plain].texts) * _median_ratio(rates[mine], rates[plain]),
+        over_uniform=sum(case.tokens) / sum(at[uniform].tokens) * _median_ratio(rates[mine], rates[uniform]),
+        real_over_computed=sum(case.tokens)
+        / (padded if case.arm == "plain" else computed_tokens(architecture, case.tokens)),
+        flops_over_peak=work * _median_ratio(rates[mine], rates["peak", case.arm]) if case.arm in PRECISIONS else None,
+    )
+
+
+def _median_ratio(these: Sequence[float], those: Sequence[float]) -> float:
+    """Of the rounds."""
+    return statistics.median(this / that for this, that in zip(these, those, strict=True))
 
 
 def computed_tokens(architecture: Architecture, lengths: Sequence[int]) -> int:
