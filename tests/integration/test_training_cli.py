@@ -150,6 +150,17 @@ def test_train_has_an_option_for_every_hyperparameter_and_does_nothing_if_a_mode
     assert "nothing to do" in _run("train", "--data", "nowhere.csv", "--if-missing")
 
 
+@pytest.mark.usefixtures("models")
+def test_a_hyperparameter_out_of_range_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("post,tags\na,x\n")
+
+    result = CliRunner().invoke(app, ["train", "--data", str(tmp_path / "data.csv"), "--precision", "float8"])
+
+    assert result.exit_code == 2
+    assert "--precision" in result.output
+    assert "float8" in result.output
+
+
 @pytest.mark.parametrize(
     ("texts", "given", "epochs"),
     [(1000, {}, 12), (20_000, {}, 3), (2_500, {}, 5), (1000, {"epochs": 2}, 2), (1000, {"batch_size": 16}, 6)],

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from pydantic import ValidationError
 
 from contract.artifact import Manifest, read_manifest
 from training.cli.app import BaseName, DataFile, Force, LabelColumn, Margin, ModelName, TextColumn, app, console, named
@@ -39,7 +40,8 @@ def train(
     margin: Margin = MARGIN,
     force: Force = False,
     gpu: Annotated[str | None, typer.Option(help="GPUs to use, as in CUDA_VISIBLE_DEVICES; none: -1")] = None,
-    given: dict[str, Any] = {},  # noqa: B006 (never changed)
+    *,
+    given: dict[str, Any],
 ) -> None:
     """Fine-tune a BERT on labelled texts, report, and serve it unless it is worse than the current version.
 
@@ -80,8 +82,17 @@ def _recipe(
 
     table = read_table(data, **columns)
     validation, test = (read_table(file, **columns) if file else None for file in own)
-    parameters = HyperParameters.chosen(given, len(table), best_precision())
+    parameters = _chosen(given, len(table))
     return Recipe(name, base, gather(table, parameters, validation, test), parameters)
+
+
+def _chosen(given: dict[str, Any], texts: int) -> HyperParameters:
+    try:
+        return HyperParameters.chosen(given, texts, best_precision())
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "--" + str(first["loc"][0]).replace("_", "-")
+        raise typer.BadParameter(f"{option}: {first['msg']}, not {first['input']!r}") from error
 
 
 def _show(manifest: Manifest, folder: Path) -> None:
