@@ -6,14 +6,14 @@ import sys
 
 from contract.errors import RetortError
 from training.cli import app
-from training.cli.app import console
+from training.cli.app import errors
 
 
 def main() -> None:
     try:
         app()
     except RetortError as error:
-        console.print(f"[red]{error}[/red]", soft_wrap=True)
+        errors.print(str(error), style="red", soft_wrap=True)
         sys.exit(1)
 
 

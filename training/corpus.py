@@ -44,13 +44,13 @@ def gather(
         0.0 if test else parameters.test,
         parameters.seed,
     )
-    tables = [train]
+    tables = {"train": train}
     for part, own in (("validation", validation), ("test", test)):
         if own:
-            start = sum(map(len, tables))
+            start = sum(map(len, tables.values()))
             parts = parts.with_rows(part, np.arange(start, start + len(own)))
-            tables.append(own)
-    corpus = Corpus(_joined(tables), parts, _fingerprint(tables))
+            tables[part] = own
+    corpus = Corpus(_joined([*tables.values()]), parts, _fingerprint(tables))
     _refuse_unusable(corpus)
     return corpus
 
@@ -63,10 +63,11 @@ def _joined(tables: list[Table]) -> Table:
     return Table(texts, [label for table in tables for label in table.labels], dropped)
 
 
-def _fingerprint(tables: list[Table]) -> str:
+def _fingerprint(tables: dict[str, Table]) -> str:
+    """Of the rows and of the part that each file is for."""
     if len(tables) == 1:
-        return tables[0].sha256
-    return hashlib.sha256("\n".join(table.sha256 for table in tables).encode()).hexdigest()
+        return tables["train"].sha256
+    return hashlib.sha256("\n".join(f"{part} {table.sha256}" for part, table in tables.items()).encode()).hexdigest()
 
 
 def _refuse_unusable(corpus: Corpus) -> None:

@@ -88,7 +88,9 @@ def _read(path: Path) -> tuple[pd.DataFrame, int]:
         warnings.simplefilter("always", pd.errors.ParserWarning)
         try:
             frame = READERS[path.suffix](path)
-        except (OSError, ValueError, ImportError) as error:
+        except OSError as error:
+            raise BadData(f"{path}: {error.strerror or error}") from error
+        except (ValueError, ImportError) as error:
             raise BadData(f"{path}: {error}") from error
     return frame, sum(len(re.findall("Skipping line", str(warning.message))) for warning in caught)
 

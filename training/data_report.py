@@ -58,20 +58,18 @@ def report_on(table: Table, lengths: NDArray[np.int64], max_length: int) -> Data
 
 def show(report: DataReport, console: Console) -> None:
     """The report as a few lines; `show_classes` has the labels."""
-    console.print(f"{report.rows} texts, {len(report.classes)} labels", highlight=False)
+    console.print(f"{report.rows} texts, {len(report.classes)} labels")
     for problem, count in report.dropped.items():
-        console.print(f"[yellow]{count} rows dropped: {problem}[/yellow]", highlight=False)
+        console.print(f"{count} rows dropped: {problem}", style="yellow")
     console.print(f"duplicates: {report.duplicates}, texts with different labels: {len(report.conflicts)}")
     for text in report.conflicts[:3]:
-        console.print(f"[yellow]  {text[:100]!r}[/yellow]", highlight=False)
+        console.print(f"  {text[:100]!r}", style="yellow")
     lengths = ", ".join(f"{percent}% ≤ {tokens}" for percent, tokens in report.lengths.items())
-    console.print(f"tokens: {lengths}", highlight=False, soft_wrap=True)
+    console.print(f"tokens: {lengths}", soft_wrap=True)
     share = report.truncated / report.rows
-    console.print(f"cut off at {report.max_length} tokens: {report.truncated} texts ({share:.1%})", highlight=False)
+    console.print(f"cut off at {report.max_length} tokens: {report.truncated} texts ({share:.1%})")
     rarest, count = min(report.classes.items(), key=lambda each: each[1])
-    console.print(
-        f"rarest label: {rarest}, {count} texts; most frequent: {report.imbalance:.1f} times", highlight=False
-    )
+    console.print(f"rarest label: {rarest}, {count} texts; most frequent: {report.imbalance:.1f} times as many")
 
 
 def show_classes(report: DataReport, console: Console) -> None:

@@ -67,7 +67,7 @@ class Store:
         """
         manifest = verify(staged)
         if manifest.name != self.name:
-            raise BadArtifact(f"{staged}: is a version of model {manifest.name!r}, not of {self.name!r}")
+            raise BadArtifact(f"{manifest.version} is a version of model {manifest.name!r}, not of {self.name!r}")
         _let_others_read(staged)
         durable.sync_tree(staged)
         with self._lock():
@@ -81,7 +81,9 @@ class Store:
     def activate(self, version: str) -> None:
         """Verify `version` and make it the current one. Raises BadArtifact."""
         with self._lock():
-            verify(self.folder / version)
+            manifest = verify(self.folder / version)
+            if (manifest.name, manifest.version) != (self.name, version):
+                raise BadArtifact(f"{self.folder / version}: is {manifest.name} {manifest.version}")
             if version == self._current():
                 return
             history = self._history()
@@ -95,7 +97,7 @@ class Store:
         Raises NoModel when there is none left on the volume.
         """
         with self._lock():
-            current = self._current()
+            current = self.reader.current(self.name)
             earlier = [each for each in self._history() if each != current and (self.folder / each).is_dir()]
             if not earlier:
                 raise NoModel(f"{self.folder}: no version was current before {current}")

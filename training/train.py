@@ -43,8 +43,8 @@ def train(recipe: Recipe, store: Store, settings: TrainingSettings, console: Con
     data = encode(recipe, base)
     show(data.report, console)
     if leaked := recipe.corpus.leaked:
-        console.print(f"[yellow]{leaked} texts for validation or test are among the training texts[/yellow]")
-    with _work_folder(recipe, store) as work:
+        console.print(f"{leaked} texts for validation or test are among the training texts", style="yellow")
+    with _work_folder(recipe, base, store) as work:
         state, weights = _fit(recipe, base, data, work, settings, console)
         with console.status("scoring"), store.staging() as staged:
             trained = _trained(recipe, base, data, state, weights)
@@ -56,9 +56,9 @@ def train(recipe: Recipe, store: Store, settings: TrainingSettings, console: Con
 
 
 @contextmanager
-def _work_folder(recipe: Recipe, store: Store) -> Iterator[Path]:
-    """The folder with the checkpoints of the recipe's run, for this process alone."""
-    folder = store.folder / f"{TRAINING}{recipe.key}"
+def _work_folder(recipe: Recipe, base: BaseModel, store: Store) -> Iterator[Path]:
+    """The folder with the checkpoints of the recipe's run from this base model, for this process alone."""
+    folder = store.folder / f"{TRAINING}{recipe.key}-{base.sha256[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with durable.lock(folder / ".lock", wait=False):

@@ -126,8 +126,30 @@ def test_an_error_is_one_line_and_an_exit_status(models: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
 
     assert done.returncode == 1
-    assert done.stdout.count("\n") == 1
-    assert str(models) in done.stdout
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert str(models) in done.stderr
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "Upper", "", "a/b"])
+def test_a_name_that_is_no_folder_of_the_volume_is_refused(models: Path, name: str) -> None:
+    result = CliRunner().invoke(app, ["train", "--data", "data.csv", "--name", name])
+
+    assert result.exit_code == 2
+    assert "--name" in result.output
+    assert [path.name for path in models.iterdir()] == ["tiny"]
+
+
+@pytest.mark.usefixtures("models")
+def test_publishing_what_is_no_artifact_says_where_it_looked(tmp_path: Path) -> None:
+    with pytest.raises(BadArtifact, match=rf"{tmp_path}/nothing/manifest\.json: No such file"):
+        _run("publish", str(tmp_path / "nothing"))
+
+
+def test_an_empty_volume_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETORT_MODELS_DIR", str(tmp_path))
+
+    assert f"no version of any model in {tmp_path}" in _run("list").replace("\n", "")
 
 
 @pytest.mark.usefixtures("models")

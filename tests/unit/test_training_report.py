@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from contract.artifact import Provenance, TokenizerOptions, verify
 from tests.tiny_artifact import tiny_architecture, write_tiny_artifact
 from training import held_out
 from training.checkpoint import Epoch, State
+from training.cli.app import console
 from training.compare import Change, compare
 from training.data import Table
 from training.data_report import DataReport, report_on, show, show_classes
@@ -27,7 +27,7 @@ DATA = DataReport(
     dropped={"empty text": 2},
     classes={"python": 20, "sql": 15, "c<++>": 5},
     duplicates=3,
-    conflicts=["same text"],
+    conflicts=["same text [/b]"],
     lengths={50: 9, 100: 40},
     max_length=32,
     truncated=4,
@@ -145,8 +145,6 @@ def test_the_data_report_counts_what_is_odd() -> None:
 
 
 def test_the_data_report_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    console = Console(width=120)
-
     show(DATA, console)
     show_classes(DATA, console)
 
@@ -154,7 +152,7 @@ def test_the_data_report_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     for said in (
         "40 texts, 3 labels",
         "2 rows dropped: empty text",
-        "'same text'",
+        "'same text [/b]'",
         "4 texts (10.0%)",
         "4.0 times",
         "37.5%",

@@ -107,6 +107,23 @@ def test_what_is_not_there_or_damaged_is_not_activated(store: Store, add: Add) -
     assert store.reader.current("tiny") == good
 
 
+def test_only_a_version_of_this_model_under_its_own_name_is_activated(store: Store, add: Add) -> None:
+    good = add(1)
+    write_tiny_artifact(store.root, name="other", version="20260101t000002-abcdef")
+    (store.folder / "renamed").symlink_to(good)
+
+    for version in ("../other/20260101t000002-abcdef", "renamed"):
+        with pytest.raises(BadArtifact, match=" is "):
+            store.activate(version)
+
+    assert store.reader.current("tiny") == good
+
+
+def test_there_is_nothing_to_roll_back_to_before_anything_was_served(store: Store) -> None:
+    with pytest.raises(NoModel, match="'tiny' is published"):
+        store.rollback()
+
+
 def test_rollback_goes_back_through_what_was_served(store: Store, add: Add) -> None:
     first, second, third = add(1), add(2), add(3)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -9,14 +10,24 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from contract.artifact import NAME_PATTERN
 from contract.errors import NoModel
 from training.settings import TrainingSettings
 from training.store import Store
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-console = Console(highlight=False)
+# No markup: what is printed holds texts, labels and paths of the user's, in which [b] is no tag.
+console = Console(highlight=False, markup=False)
+errors = Console(highlight=False, markup=False, stderr=True)
 
-ModelName = Annotated[str | None, typer.Option("--name", help="the model's name [RETORT_MODEL]")]
+
+def _valid_name(name: str | None) -> str | None:
+    if name is not None and not re.match(NAME_PATTERN, name):
+        raise typer.BadParameter(f"{name!r} is no name: small letters, digits, '.', '_' and '-', at most 64")
+    return name
+
+
+ModelName = Annotated[str | None, typer.Option("--name", help="the model's name [RETORT_MODEL]", callback=_valid_name)]
 DataFile = Annotated[Path, typer.Option(help="labelled texts: .csv, .tsv, .jsonl or .parquet")]
 TextColumn = Annotated[str, typer.Option(help="the column with the texts")]
 LabelColumn = Annotated[str, typer.Option(help="the column with the labels")]

@@ -12,7 +12,7 @@ from rich.table import Table as Grid
 from contract.artifact import read_manifest, verify
 from contract.errors import BadArtifact
 from contract.model_store import ModelStore
-from training.cli.app import Force, Margin, ModelName, app, console, named
+from training.cli.app import Force, Margin, ModelName, app, console, errors, named
 from training.compare import compare as compare_versions
 from training.settings import TrainingSettings
 from training.store import MARGIN
@@ -33,11 +33,14 @@ def list_versions() -> None:
             try:
                 manifest = read_manifest(reader.path(name, version))
             except BadArtifact as error:
-                console.print(f"[red]{error}[/red]", soft_wrap=True)
+                errors.print(str(error), style="red", soft_wrap=True)
                 continue
             scores = [f"{manifest.metrics[key]:.4f}" if key in manifest.metrics else "" for key in SHOWN]
             grid.add_row("*" if version == current else "", name, version, manifest.provenance.base_model, *scores)
-    console.print(grid)
+    if grid.rows:
+        console.print(grid)
+    else:
+        console.print(f"no version of any model in {reader.root}")
 
 
 @app.command()
@@ -59,6 +62,7 @@ def publish(
 ) -> None:
     """Add the artifact in a folder to the volume, and serve it unless it is worse than the current version."""
     store = named(name).store
+    verify(folder)
     with store.staging() as staged:
         shutil.copytree(folder, staged, dirs_exist_ok=True)
         manifest = store.add(staged)
