@@ -34,7 +34,7 @@ class ApiSettings(SharedSettings):
     bulk_from_texts: int = Field(default=257, ge=1, description="a job of so many texts takes the bulk lane")
     backlog_texts: int = Field(default=20_000, ge=1, description="texts that may wait in the interactive lane")
     backlog_bytes: int = Field(default=64 * MiB, ge=1, description="bytes that may wait in the interactive lane")
-    backlog_s: float = Field(default=10, gt=0, description="seconds of work that may wait in the interactive lane")
+    backlog_s: float = Field(default=5, gt=0, description="seconds of work that may wait in the interactive lane")
     bulk_backlog_texts: int = Field(default=500_000, ge=1, description="texts that may wait in the bulk lane")
     bulk_backlog_bytes: int = Field(default=512 * MiB, ge=1, description="bytes that may wait in the bulk lane")
     bulk_backlog_s: float = Field(default=3600, gt=0, description="seconds of work that may wait in the bulk lane")

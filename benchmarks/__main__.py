@@ -1,7 +1,7 @@
 """`python -m benchmarks [PART …]`: measure, and write benchmarks/results.json, docs/benchmarks.md and its plots.
 
-Parts: model (engine against plain bert-for-tf2), served (what the path costs), latency (open loop, overload), null (the
-path with next to no model). All of them without an argument.
+Parts: model (engine against plain bert-for-tf2), served (what the path costs), latency (open loop, overload), bulk (a
+big job beside short questions, and its cancel), null (the path with next to no model). All of them without an argument.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import artifacts, latency, model, report, texts
+from benchmarks import artifacts, bulk, latency, model, report, texts
 from benchmarks.arm import Arm
 from benchmarks.served import Asking, Served, measure, served_over_bare
 from benchmarks.service import Service
 from tests.tiny_artifact import write_tiny_artifact
 
 WAYS: dict[artifacts.Size, tuple[Asking, ...]] = {
-    "minilm": (Asking(16, 16, 1024), Asking(1, 64, 512), Asking(64, 8, 1024)),
-    "base": (Asking(16, 16, 192),),
+    "minilm": (Asking(16, 16, 4096), Asking(1, 64, 2048), Asking(64, 8, 4096)),
+    "base": (Asking(16, 16, 512),),
 }
 NULL = (Asking(1, 64, 2000), Asking(16, 16, 4000), Asking(64, 8, 8000))
 
@@ -30,7 +30,7 @@ def measure_model(_: Path) -> None:
 
 
 def measure_served(models: Path) -> None:
-    mixed = texts.mixed(1024)
+    mixed = texts.mixed(4096)
     measured: list[Served] = []
     for size, ways in WAYS.items():
         artifacts.write(models, size)
@@ -40,11 +40,11 @@ def measure_served(models: Path) -> None:
 
 
 def measure_latency(models: Path) -> None:
-    mixed = texts.mixed(1024)
+    mixed = texts.mixed(2048)
     artifact = artifacts.write(models, "minilm", "20260102t000000-latency")
     with Arm("benchmarks.engine", str(artifact), "auto") as bare, Service(models, "minilm") as service:
         overhead = latency.idle_overhead_ms(service, bare, mixed)
-        points = latency.sweep(service, mixed, latency.capacity(service, mixed[:512]))
+        points = latency.sweep(service, mixed, latency.capacity(service, mixed))
         retraces = service.metric("retort_retraces_after_ready")
     figures = {
         "idle_latency_overhead_ms": overhead,
@@ -53,6 +53,17 @@ def measure_latency(models: Path) -> None:
     }
     report.save("latency", figures, report.rows(points))
     report.plot_latency(points, "latency")
+
+
+def measure_bulk(models: Path) -> None:
+    artifacts.write(models, "minilm")
+    with Service(models, "minilm") as service:
+        found = bulk.measure(service, texts.mixed(1024))
+    figures = {
+        "interactive_p95_beside_bulk_over_idle": found.beside_p95_s / found.idle_p95_s,
+        "batches_after_cancel": found.batches_after_cancel,
+    }
+    report.save("bulk", figures, report.rows([found]))
 
 
 def measure_null(models: Path) -> None:
@@ -70,6 +81,7 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "model": measure_model,
     "served": measure_served,
     "latency": measure_latency,
+    "bulk": measure_bulk,
     "null": measure_null,
 }
 

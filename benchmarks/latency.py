@@ -11,9 +11,9 @@ from benchmarks.arm import Arm
 from benchmarks.load import Outcome, batches, closed_loop, open_loop
 from benchmarks.service import Service
 
-SECONDS = 10.0
+SECONDS = 20.0
 SHARES = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0)
-CONNECTIONS = 256
+CONNECTIONS = 2000
 IDLE_REQUESTS = 60
 GOOD_WITHIN_S = 10.0
 """An answer counts as good if it comes within the service's default wait."""

@@ -8,8 +8,9 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
-from queue import SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,7 +58,7 @@ def closed_loop(url: str, requests: Sequence[Texts], connections: int, wait_s: i
     answers: list[Answer] = []
 
     def client() -> None:
-        with _Connection(url, wait_s) as connection:
+        with closing(_Connection(url, wait_s)) as connection:
             while (texts := _next(waiting, lock)) is not None:
                 answers.append(connection.predict(texts, time.perf_counter()))
 
@@ -70,28 +71,30 @@ def open_loop(url: str, texts: Texts, rate: float, seconds: float, connections: 
     """Single-text requests at random moments, `rate` a second on average, whether or not earlier ones are answered.
 
     Latency counts from the moment at which a request was due, so that a stalled service can't hide its queue.
+    `connections` is how many can be open at once; only as many are opened as are needed.
     """
     rng = random.Random(seed)
-    due: SimpleQueue[tuple[float, Texts] | None] = SimpleQueue()
-    answers: list[Answer] = []
+    mine = threading.local()
+    opened: list[_Connection] = []
 
-    def client() -> None:
-        with _Connection(url, wait_s=30) as connection:
-            while (item := due.get()) is not None:
-                answers.append(connection.predict(item[1], item[0]))
+    def connect() -> None:
+        mine.connection = _Connection(url, wait_s=30)
+        opened.append(mine.connection)
 
-    threads = [threading.Thread(target=client) for _ in range(connections)]
-    for thread in threads:
-        thread.start()
-    started = moment = time.perf_counter()
-    while (moment := moment + rng.expovariate(rate)) < started + seconds:
-        time.sleep(max(0.0, moment - time.perf_counter()))
-        due.put((moment, [rng.choice(texts)]))
-    for _ in threads:
-        due.put(None)
-    for thread in threads:
-        thread.join()
-    return Outcome(time.perf_counter() - started, answers)
+    def ask(texts: Texts, due: float) -> Answer:
+        answer: Answer = mine.connection.predict(texts, due)
+        return answer
+
+    with ThreadPoolExecutor(connections, initializer=connect) as pool:
+        asked: list[Future[Answer]] = []
+        started = moment = time.perf_counter()
+        while (moment := moment + rng.expovariate(rate)) < started + seconds:
+            time.sleep(max(0.0, moment - time.perf_counter()))
+            asked.append(pool.submit(ask, [rng.choice(texts)], moment))
+    wall_s = time.perf_counter() - started
+    for connection in opened:
+        connection.close()
+    return Outcome(wall_s, [each.result() for each in asked])
 
 
 class _Connection:
@@ -102,10 +105,7 @@ class _Connection:
         self._http = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=wait_s + 30)
         self._headers = {"Content-Type": "application/json", "Prefer": f"wait={wait_s}"}
 
-    def __enter__(self) -> _Connection:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self._http.close()
 
     def predict(self, texts: Texts, due: float) -> Answer:

@@ -17,6 +17,8 @@ import matplotlib
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
+from benchmarks import tables
+from benchmarks.bulk import Bulk
 from benchmarks.latency import Point
 from benchmarks.served import Served
 
@@ -42,6 +44,8 @@ CEILINGS = {
     "fp32_max_score_difference": 1e-4,
     "idle_latency_overhead_ms": 10,
     "retraces_after_ready": 0,
+    "interactive_p95_beside_bulk_over_idle": 3,
+    "batches_after_cancel": 2,
 }
 
 
@@ -72,7 +76,7 @@ def load() -> dict[str, Any]:
     return loaded
 
 
-def rows(items: Sequence[Served | Point]) -> list[dict[str, Any]]:
+def rows(items: Sequence[Served | Point | Bulk]) -> list[dict[str, Any]]:
     """Dataclasses as results.json holds them."""
     return [asdict(item) for item in items]
 
@@ -82,8 +86,8 @@ def write_page() -> None:
     results = load()
     head, _, rest = PAGE.read_text(encoding="utf-8").partition("<!-- figures -->")
     tail = rest.partition("<!-- end -->")[2]
-    table = "\n".join(_figure_lines(results["figures"]))
-    PAGE.write_text(f"{head}<!-- figures -->\n\n{table}\n\n<!-- end -->{tail}", encoding="utf-8")
+    found = "\n".join(_figure_lines(results["figures"])) + "\n\n" + tables.of(results["parts"])
+    PAGE.write_text(f"{head}<!-- figures -->\n\n{found}\n\n<!-- end -->{tail}", encoding="utf-8")
 
 
 def plot_latency(points: Sequence[Point], name: str) -> None:

@@ -1,0 +1,71 @@
+"""`python -m benchmarks.operations ARTIFACT PRECISION`: where a batch's time goes, by TensorFlow operation.
+
+Prints a table: each kind's share of the time of saturated batches of mixed lengths, out of TensorFlow's own profiler.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
+
+from benchmarks import texts
+from benchmarks.engine import batches
+from worker.model import load
+from worker.tensorflow_env import tf
+
+if TYPE_CHECKING:
+    from worker.precision import Choice
+
+COUNT = 1024
+LEAST_SHARE = 0.005
+"""Kinds below it are summed up."""
+
+
+def seconds_by_kind(folder: Path) -> Counter[str]:
+    """Time of each kind of operation in a profile that TensorFlow wrote there."""
+    space = XSpace()
+    (file,) = folder.rglob("*.xplane.pb")
+    space.ParseFromString(file.read_bytes())
+    found: Counter[str] = Counter()
+    for plane in space.planes:
+        if plane.name == "/host:CPU":
+            for line in plane.lines:
+                for event in line.events:
+                    _, separator, kind = plane.event_metadata[event.metadata_id].name.rpartition(":")
+                    if separator and kind.isidentifier():
+                        found[kind] += event.duration_ps / 1e12  # type: ignore[assignment]  # a Counter may hold floats
+    return found
+
+
+def main() -> None:
+    model = load(Path(sys.argv[1]), cast("Choice", sys.argv[2]))
+    ids = [encoded.ids for encoded in model.tokenizer.encode(texts.mixed(COUNT))]
+
+    def run() -> float:
+        started = time.perf_counter()
+        for offered, planned in batches([len(text) for text in ids], model.shapes):
+            model.run([ids[text] for text in offered], planned)
+        return time.perf_counter() - started
+
+    run()
+    with tempfile.TemporaryDirectory() as folder:
+        tf.profiler.experimental.start(folder)
+        wall_s = run()
+        tf.profiler.experimental.stop()
+        found = seconds_by_kind(Path(folder))
+    print("| operation | share of the time |\n| --- | ---: |")
+    shown = {kind: each / wall_s for kind, each in found.most_common() if each / wall_s >= LEAST_SHARE}
+    for kind, share in shown.items():
+        print(f"| {kind} | {share:.1%} |")
+    print(f"| other operations | {found.total() / wall_s - sum(shown.values()):.1%} |")
+    print(f"| between operations, and planning | {1 - found.total() / wall_s:.1%} |")
+
+
+if __name__ == "__main__":
+    main()

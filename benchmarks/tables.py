@@ -1,0 +1,85 @@
+"""The tables of docs/benchmarks.md, out of what results.json holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+Row = Mapping[str, Any]
+
+
+def of(parts: Mapping[str, Any]) -> str:
+    """One section for each part that was measured."""
+    sections = [
+        f"### {title}\n\n{_measured_on(parts[name]['machine'])}\n\n{table(parts[name]['details'])}"
+        for name, (title, table) in SECTIONS.items()
+        if name in parts
+    ]
+    return "\n\n".join(sections)
+
+
+def _model(rows: Sequence[Row]) -> str:
+    return _table(
+        ("size", "tokens a text", "arm", "texts/s", "tokens/s", "over plain", "over its own at 128", "real tokens",
+         "of the peak"),
+        (
+            (row["size"], row["lengths"], row["arm"], _3(row["texts_per_s"]), _3(row["tokens_per_s"]),
+             _3(row["over_plain"]), _3(row["over_uniform"]), f"{row['real_over_computed']:.0%}",
+             "" if row["flops_over_peak"] is None else f"{row['flops_over_peak']:.0%}")
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
+def _served(rows: Sequence[Row]) -> str:
+    return _table(
+        ("texts a request", "connections", "served over bare", "bare, texts/s", "served, texts/s",
+         *rows[0]["cpu_seconds"]),
+        (
+            (row["asking"]["texts_per_request"], row["asking"]["connections"], _3(row["served_over_bare"]),
+             _3(row["bare_texts_per_s"]), _3(row["served_texts_per_s"]), *map(_3, row["cpu_seconds"].values()))
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
+def _latency(rows: Sequence[Row]) -> str:
+    return _table(
+        ("offered, of capacity", "offered/s", "answered in time/s", "p50, ms", "p95, ms", "p99, ms", "429s",
+         "their p95, ms", "errors"),
+        (
+            (f"{row['share']:.0%}", _3(row["offered"]), _3(row["good"]),
+             *(_3(1000 * row[name]) for name in ("p50_s", "p95_s", "p99_s")),
+             row["refused"], _3(1000 * row["refused_p95_s"]), row["errors"])
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
+def _bulk(rows: Sequence[Row]) -> str:
+    return _table(("what", "measured"), ((name, _3(value)) for name, value in rows[0].items()))
+
+
+SECTIONS = {
+    "model": ("Model: the engine against plain bert-for-tf2", _model),
+    "served_minilm": ("Served over bare, MiniLM; CPU seconds of each process a second", _served),
+    "served_base": ("Served over bare, BERT-base", _served),
+    "latency": ("Latency of single texts under open-loop load, MiniLM", _latency),
+    "bulk": ("A job of 20,000 texts beside short questions, MiniLM", _bulk),
+    "null": ("The path alone: a model that costs next to nothing", _served),
+}
+
+
+def _measured_on(machine: Mapping[str, Any]) -> str:
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    return f"{machine['date']}, {machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, {packages}."
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [head, ["---:"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def _3(value: float) -> str:
+    """Three significant digits, without an exponent."""
+    return f"{float(f'{value:.3g}'):,.10g}"
