@@ -114,7 +114,7 @@ class Run:
         state.seconds += seconds
         texts = int(np.count_nonzero(batch.weights))
         for watcher in self._watchers:
-            watcher.step(Step(number, steps, loss, rate, texts, seconds))
+            watcher.step(Step(number, steps, loss, rate, texts, batch.ids.shape[1], seconds))
 
     def _end_epoch(self) -> None:
         state, validation = self.state, self._parts.validation

@@ -25,6 +25,8 @@ class Step:
     loss: float
     learning_rate: float
     texts: int
+    length: int
+    """Tokens that the batch was padded to."""
     seconds: float
 
 
@@ -63,7 +65,7 @@ class Lines:
 
     def step(self, step: Step) -> None:
         self._pace.add(step)
-        if time.monotonic() - self._shown >= self.EVERY_S:
+        if self._pace.known and time.monotonic() - self._shown >= self.EVERY_S:
             self._shown = time.monotonic()
             left = timedelta(seconds=round(self._pace.seconds_per_step * (step.steps - step.number - 1)))
             pace = f"loss {self._pace.loss:.3f}, {self._pace.texts_per_second:.0f} texts/s, at most {left} left"
@@ -74,31 +76,41 @@ class Lines:
 
 
 class Pace:
-    """Loss and speed of the last steps, smoothed."""
+    """Loss and speed of the last steps, smoothed. The first step of each length compiles: it does not count as time."""
 
     SMOOTHING = 0.95
 
     def __init__(self) -> None:
-        self._weight = self._loss = self._texts = self._seconds = 0.0
+        self._compiled: set[int] = set()
+        self._steps = self._loss = self._timed = self._texts = self._seconds = 0.0
 
     def add(self, step: Step) -> None:
         keep = self.SMOOTHING
-        self._weight = keep * self._weight + 1
+        self._steps = keep * self._steps + 1
         self._loss = keep * self._loss + step.loss
+        if step.length not in self._compiled:
+            self._compiled.add(step.length)
+            return
+        self._timed = keep * self._timed + 1
         self._texts = keep * self._texts + step.texts
         self._seconds = keep * self._seconds + step.seconds
 
     @property
+    def known(self) -> bool:
+        """Whether a step could be timed yet."""
+        return self._timed > 0
+
+    @property
     def loss(self) -> float:
-        return self._loss / self._weight
+        return self._loss / self._steps
 
     @property
     def texts_per_second(self) -> float:
-        return self._texts / self._seconds
+        return self._texts / self._seconds if self.known else 0.0
 
     @property
     def seconds_per_step(self) -> float:
-        return self._seconds / self._weight
+        return self._seconds / self._timed if self.known else 0.0
 
 
 def _line(epoch: Epoch) -> str:
