@@ -21,7 +21,7 @@ class HyperParameters(Strict):
     """Defaults suit short texts and the bundled MiniLM; for a BERT-base lower `learning_rate` to 2e-5 … 5e-5."""
 
     max_length: int = Field(default=128, ge=3, le=512, description="tokens of a text at most")
-    epochs: int = Field(default=FEWEST_EPOCHS, ge=1, description="passes over the training part")
+    epochs: int = Field(default=FEWEST_EPOCHS, ge=1, description="passes over the training part; more if texts are few")
     batch_size: int = Field(default=32, ge=1, description="texts of a step, over all devices")
     learning_rate: float = Field(default=1e-4, gt=0, description="peak, reached after the warm-up")
     warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
@@ -30,7 +30,9 @@ class HyperParameters(Strict):
     dropout: float = Field(default=0.1, ge=0, lt=1, description="of states and attention weights")
     class_weights: bool = Field(default=False, description="weigh each class by the inverse of its frequency")
     patience: int = Field(default=2, ge=1, description="epochs without a lower validation loss before it stops")
-    precision: Precision = Field(default="float32", description="of matrix products in training")
+    precision: Precision = Field(
+        default="float32", description="of matrix products; bfloat16 where the device is good at it"
+    )
     buckets: int = Field(default=4, ge=1, le=16, description="static lengths that batches are padded to")
     validation: float = Field(default=0.1, gt=0, lt=0.5, description="share of the texts that chooses the epoch")
     test: float = Field(default=0.1, gt=0, lt=0.5, description="share of the texts that is scored at the end")

@@ -31,6 +31,6 @@ def with_options(model: type[BaseModel], argument: str) -> Callable[[Callable[..
 
 def _parameter(name: str, field: Any) -> inspect.Parameter:
     kind = field.annotation if field.annotation in (int, float, bool) else str
-    option = typer.Option(help=f"{field.description} [{field.default}]", show_default=False)
+    option = typer.Option(help=f"{field.description}  [default: {field.default}]", show_default=False)
     annotation = Annotated[kind | None, option]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

@@ -15,7 +15,7 @@ from contract.errors import NoModel
 from training.settings import TrainingSettings
 from training.store import Store
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 # No markup: what is printed holds texts, labels and paths of the user's, in which [b] is no tag.
 console = Console(highlight=False, markup=False)
 errors = Console(highlight=False, markup=False, stderr=True)

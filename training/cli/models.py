@@ -25,7 +25,7 @@ SHOWN = ("accuracy", "macro_f1", "calibration_error")
 def list_versions() -> None:
     """Every model and version on the volume; a star marks what is served."""
     reader = ModelStore(TrainingSettings.load().models_dir)
-    grid = Grid("", "model", "version", "base model", *SHOWN, box=None)
+    grid = Grid("", "model", "version", "base model", *(key.replace("_", " ") for key in SHOWN), box=None)
     grid.columns[2].no_wrap = True
     for name in reader.names():
         current = named(name).current
