@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -38,11 +39,18 @@ def measure(artifact: Path) -> dict[str, float]:
 
 
 def held_out(artifact: Path, count: int = TEXTS, seed: int = 0) -> list[str]:
-    """The artifact's held-out texts, then random pairs of them, each pair joined to one text."""
+    """The artifact's held-out texts, then excerpts of them, each of at least half of a text's words."""
     lines = (artifact / "report" / "held_out.jsonl").read_text(encoding="utf-8").splitlines()
     texts = [str(json.loads(line)["text"]) for line in lines]
-    pairs = np.random.default_rng(seed).integers(len(texts), size=(max(0, count - len(texts)), 2))
-    return [*texts, *(f"{texts[first]} {texts[second]}" for first, second in pairs)][:count]
+    rng = np.random.default_rng(seed)
+    sources = islice(cycle(texts), max(0, count - len(texts)))
+    return [*texts, *(_excerpt(source.split(), rng) for source in sources)][:count]
+
+
+def _excerpt(words: Sequence[str], rng: np.random.Generator) -> str:
+    length = int(rng.integers((len(words) + 1) // 2, len(words) + 1))
+    start = int(rng.integers(len(words) - length + 1))
+    return " ".join(words[start : start + length])
 
 
 def _probabilities(artifact: Path, arm: str, texts: Sequence[str]) -> Probabilities:
