@@ -46,7 +46,20 @@ def page(trained: Trained, state: State, data: DataReport) -> str:
         baseline=f"{metrics['baseline_accuracy']:.1%}",
         test_texts=len(trained.held.texts),
         temperature=trained.held.temperature,
-        scores=_table(("score", "value"), metrics.items()),
+        scores=_table(
+            ("", "this model", "baseline"),
+            [
+                ("accuracy", metrics["accuracy"], metrics["baseline_accuracy"]),
+                ("macro F1", metrics["macro_f1"], metrics["baseline_macro_f1"]),
+            ],
+        ),
+        calibration=_table(
+            ("", "before scaling", "after scaling"),
+            [
+                ("expected calibration error", metrics["calibration_error_raw"], metrics["calibration_error"]),
+                ("log loss", metrics["log_loss_raw"], metrics["log_loss"]),
+            ],
+        ),
         epochs=_table(
             ("epoch", "training loss", "validation loss", "validation accuracy"),
             [(e.epoch + 1, e.train_loss, e.validation_loss, e.validation_accuracy) for e in state.history],
@@ -54,8 +67,8 @@ def page(trained: Trained, state: State, data: DataReport) -> str:
         classes=_classes(trained),
         mistakes=_mistakes(trained),
         data=_data(data, made.data_sha256),
-        parameters=_table(("hyper-parameter", "value"), made.hyperparameters.items()),
-        packages=_table(("package", "version"), made.packages.items()),
+        parameters=_table(("hyper-parameter", "value"), _as_text(made.hyperparameters)),
+        packages=_table(("package", "version"), _as_text(made.packages)),
     )
 
 
@@ -87,7 +100,11 @@ def _data(data: DataReport, fingerprint: str) -> str:
         f"cut off at {data.max_length} tokens": data.truncated,
         "sha256 of the rows": fingerprint,
     }
-    return _table(("data", ""), facts.items())
+    return _table(("data", ""), _as_text(facts))
+
+
+def _as_text(facts: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    return [(name, str(value)) for name, value in facts.items()]
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
@@ -99,5 +116,5 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
 def _cell(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"<td>{escape(str(value))}</td>"
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    text = f"{value:.4f}" if isinstance(value, float) else str(value)
     return f'<td class="number">{text}</td>'

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def _trained(folder: Path) -> Trained:
         labels=LABELS,
         max_length=32,
         held=HELD,
-        metrics={**scores(HELD), "baseline_accuracy": 0.25},
+        metrics={**scores(HELD), "baseline_accuracy": 0.25, "baseline_macro_f1": 0.2},
         provenance=Provenance(
             created=datetime(2026, 11, 22, 10, 15, tzinfo=UTC),
             base_model="minilm",
@@ -78,6 +79,16 @@ def test_the_page_says_what_was_measured(trained: Trained) -> None:
     for said in ("75.0% accuracy", "25.0%", "on 4 held-out texts", "0:01:01", "2026-11-22 10:15 UTC", "d" * 64, "1.5"):
         assert said in html
     assert "dropped: empty text" in html
+
+
+def test_the_page_puts_scores_beside_the_baselines_and_calibration_before_beside_after(trained: Trained) -> None:
+    html = re.sub(r"\s*<[^>]+>\s*", " ", page(trained, STATE, DATA))
+
+    metrics = trained.metrics
+    before, after = metrics["calibration_error_raw"], metrics["calibration_error"]
+    assert re.search(r"accuracy\s+0\.7500\s+0\.2500", html)
+    assert re.search(rf"expected calibration error\s+{before:.4f}\s+{after:.4f}", html)
+    assert before != after
 
 
 def test_texts_and_labels_cannot_smuggle_html_into_the_page(trained: Trained) -> None:
