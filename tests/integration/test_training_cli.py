@@ -183,6 +183,21 @@ def test_a_hyperparameter_out_of_range_is_named(tmp_path: Path) -> None:
     assert "float8" in result.output
 
 
+@pytest.mark.usefixtures("models")
+def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.train.train", interrupted)
+    rows = "".join(f"text {number},{'xy'[number % 2]}\n" for number in range(40))
+    (tmp_path / "data.csv").write_text(f"post,tags\n{rows}")
+
+    result = CliRunner().invoke(app, ["train", "--data", str(tmp_path / "data.csv")])
+
+    assert result.exit_code == 130
+    assert "the same command goes on" in result.output
+
+
 @pytest.mark.parametrize(
     ("texts", "given", "epochs"),
     [(1000, {}, 12), (20_000, {}, 3), (2_500, {}, 5), (1000, {"epochs": 2}, 2), (1000, {"batch_size": 16}, 6)],

@@ -10,7 +10,19 @@ import typer
 from pydantic import ValidationError
 
 from contract.artifact import Manifest, read_manifest
-from training.cli.app import BaseName, DataFile, Force, LabelColumn, Margin, ModelName, TextColumn, app, console, named
+from training.cli.app import (
+    BaseName,
+    DataFile,
+    Force,
+    LabelColumn,
+    Margin,
+    ModelName,
+    TextColumn,
+    app,
+    console,
+    errors,
+    named,
+)
 from training.device import best_precision
 from training.hyperparameters import HyperParameters
 from training.options import with_options
@@ -60,7 +72,11 @@ def train(
         return
     from training.train import train as run
 
-    manifest = run(recipe, model.store, model.settings, console)
+    try:
+        manifest = run(recipe, model.store, model.settings, console)
+    except KeyboardInterrupt:
+        errors.print("interrupted; the same command goes on from the last checkpoint")
+        raise typer.Exit(130) from None
     _show(manifest, model.store.folder / manifest.version)
     if not force:
         model.store.refuse_if_worse(manifest, margin)
