@@ -1,11 +1,9 @@
 """Which texts go next: policy without a device, a process or a clock of its own.
 
 There is no timer. The device asks when it is free and takes what waits: with little load a text goes alone and at once,
-with much load batches fill by themselves. Of what waits, these go first:
-
-1. texts that have waited longer than the age bound, oldest first, so that no lane starves;
-2. the interactive lane, oldest first;
-3. the bulk lane, oldest first.
+with much load batches fill by themselves. The interactive lane goes first, and in each lane the oldest text. Once a
+text of the bulk lane has waited longer than the age bound, that lane gets every second batch: so neither starves, and a
+short question waits for one bulk batch at most.
 
 All texts of a batch belong to the model version and the lane of the first of them: a short question would pay for the
 bulk texts that fill up its batch. While short questions come in, batches of the bulk lane are brief, because the next
@@ -17,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
@@ -71,6 +69,7 @@ class Batcher:
         self._clock = clock
         self._lanes: dict[Lane, deque[TextWork]] = {lane: deque() for lane in Lane}
         self._last_interactive = float("-inf")
+        self._last_lane = Lane.BULK
 
     def __len__(self) -> int:
         return sum(len(lane) for lane in self._lanes.values())
@@ -95,6 +94,7 @@ class Batcher:
         if not offered:
             return None
         first = offered[0].chunk
+        self._last_lane = first.lane
         brief = first.lane is Lane.BULK and self._clock() - self._last_interactive < BRIEF_FOR_S
         batch = Batch(offered, plan(first.model, [text.length for text in offered], brief))
         self._remove(batch.texts)
@@ -110,21 +110,16 @@ class Batcher:
         return removed
 
     def _candidates(self) -> list[TextWork]:
-        ordered = self._by_urgency()
-        first = next(ordered, None)
-        if first is None:
-            return []
-        company = first.chunk.company
-        same = (text for text in ordered if text.chunk.company == company)
-        return [first, *islice(same, WINDOW - 1)]
+        waiting = self._lanes[self._next_lane()]
+        same = (text for text in waiting if text.chunk.company == waiting[0].chunk.company)
+        return list(islice(same, WINDOW))
 
-    def _by_urgency(self) -> Iterator[TextWork]:
-        born_before = self._clock() - self._max_age_s
-        overdue = {lane: _count_older(texts, born_before) for lane, texts in self._lanes.items()}
-        late = [text for lane, texts in self._lanes.items() for text in islice(texts, overdue[lane])]
-        yield from sorted(late, key=lambda text: text.arrived)
-        for lane in (Lane.INTERACTIVE, Lane.BULK):
-            yield from islice(self._lanes[lane], overdue[lane], None)
+    def _next_lane(self) -> Lane:
+        interactive, bulk = self._lanes[Lane.INTERACTIVE], self._lanes[Lane.BULK]
+        if not (interactive and bulk):
+            return Lane.INTERACTIVE if interactive else Lane.BULK
+        overdue = self._clock() - bulk[0].arrived >= self._max_age_s
+        return Lane.BULK if overdue and self._last_lane is Lane.INTERACTIVE else Lane.INTERACTIVE
 
     def _remove(self, chosen: Sequence[TextWork]) -> None:
         gone = set(chosen)
@@ -137,12 +132,3 @@ class Batcher:
                 else:
                     kept.append(text)
             texts.extendleft(reversed(kept))
-
-
-def _count_older(texts: deque[TextWork], born_before: float) -> int:
-    count = 0
-    for text in texts:
-        if text.arrived > born_before:
-            break
-        count += 1
-    return count

@@ -17,7 +17,9 @@ class WorkerSettings(SharedSettings):
         default="auto", description="number format of the matrix products; auto measures those that answer rightly"
     )
     batch_tokens: int = Field(default=0, ge=0, description="tokens of a batch at most; 0 for what suits the device")
-    max_age_s: float = Field(default=2.0, gt=0, description="a text that has waited longer goes first, in any lane")
+    max_age_s: float = Field(
+        default=2.0, gt=0, description="a bulk text that has waited longer gets every second batch"
+    )
     interactive_tokens: int = Field(default=16_384, ge=1, description="interactive tokens a worker holds at most")
     bulk_tokens: int = Field(default=4_096, ge=1, description="bulk tokens a worker holds at most")
     messages: int = Field(default=64, ge=1, description="messages a worker holds at most")

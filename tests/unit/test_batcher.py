@@ -61,15 +61,11 @@ def works(arrived: Arrival, number: int, now: float) -> list[TextWork]:
     return text_works(work, [[7] * (length - 2) for length in arrived.lengths], now)
 
 
-def most_urgent_first(waiting: Sequence[TextWork], now: float) -> list[TextWork]:
-    """Overdue texts by age, then the interactive lane, then the bulk lane, each by age."""
-
-    def urgency(text: TextWork) -> tuple[int, float]:
-        if now - text.arrived >= MAX_AGE_S:
-            return 0, text.arrived
-        return (1 if text.chunk.lane is Lane.INTERACTIVE else 2), text.arrived
-
-    return sorted(waiting, key=urgency)
+def most_urgent_first(waiting: Sequence[TextWork], last: Lane, now: float) -> list[TextWork]:
+    """By age in each lane; the interactive lane first, but for every second batch while a bulk text is overdue."""
+    overdue = any(now - text.arrived >= MAX_AGE_S for text in waiting if text.chunk.lane is Lane.BULK)
+    first = Lane.BULK if overdue and last is Lane.INTERACTIVE else Lane.INTERACTIVE
+    return sorted(waiting, key=lambda text: (text.chunk.lane is not first, text.arrived))
 
 
 def company(text: TextWork) -> tuple[str, Lane, str]:
@@ -86,7 +82,7 @@ def test_every_text_goes_once_and_in_the_order_of_urgency(story: list[Arrival], 
     def take() -> Batch[Plan] | None:
         batch = batcher.take(plan)
         if batch is not None:
-            ordered = most_urgent_first(waiting, clock.now)
+            ordered = most_urgent_first(waiting, taken[-1].chunk.lane if taken else Lane.BULK, clock.now)
             expected = [text for text in ordered if company(text) == company(ordered[0])][:WINDOW]
             assert [text.arrived for text in batch.offered] == [text.arrived for text in expected]
             assert {id(text) for text in batch.offered} == {id(text) for text in expected}
@@ -141,6 +137,21 @@ def test_a_bulk_text_goes_in_bounded_time_under_an_unending_interactive_load() -
         clock.now += batch_s
     assert len(waits) >= 150
     assert max(waits) <= MAX_AGE_S + 5 * batch_s
+
+
+def test_a_short_question_waits_for_one_bulk_batch_at_most_however_old_the_bulk_texts_are() -> None:
+    clock = Clock()
+    batcher = Batcher(MAX_AGE_S, clock)
+    batcher.add(works(Arrival(0, Lane.BULK, (32,) * 300, 0, False), 0, clock.now))
+    clock.now += 10 * MAX_AGE_S
+    for question in range(1, 20):
+        batcher.add(works(Arrival(0, Lane.INTERACTIVE, (8,), 0, False), question, clock.now))
+        lanes = []
+        while Lane.INTERACTIVE not in lanes:
+            batch = batcher.take(plan)
+            assert batch is not None
+            lanes.append(batch.texts[0].chunk.lane)
+        assert len(lanes) <= 2
 
 
 def test_a_lone_text_goes_at_once() -> None:
