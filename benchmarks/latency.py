@@ -5,16 +5,17 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from benchmarks.arm import Arm
-from benchmarks.load import Outcome, batches, closed_loop, open_loop
+from benchmarks.load import Connection, Outcome, batches, closed_loop, open_loop
 from benchmarks.service import Service
 
 SECONDS = 20.0
 SHARES = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0)
 CONNECTIONS = 2000
-IDLE_REQUESTS = 60
+IDLE_REQUESTS = 200
 GOOD_WITHIN_S = 10.0
 """An answer counts as good if it comes within the service's default wait."""
 
@@ -41,9 +42,10 @@ class Point:
 def idle_overhead_ms(service: Service, bare: Arm, texts: Sequence[str]) -> float:
     """Median of one text at an idle service, minus the median of the same text through the bare engine, in ms."""
     served, alone = [], []
-    for text in texts[:IDLE_REQUESTS]:
-        alone.append(bare.seconds([text]))
-        served.append(closed_loop(service.url, [[text]], 1).latencies_s()[0])
+    with closing(Connection(service.url)) as connection:
+        for text in texts[:IDLE_REQUESTS]:
+            alone.append(bare.seconds([text]))
+            served.append(connection.predict([text], time.perf_counter()).latency_s)
     return 1000 * (statistics.median(served) - statistics.median(alone))
 
 

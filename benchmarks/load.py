@@ -58,7 +58,7 @@ def closed_loop(url: str, requests: Sequence[Texts], connections: int, wait_s: i
     answers: list[Answer] = []
 
     def client() -> None:
-        with closing(_Connection(url, wait_s)) as connection:
+        with closing(Connection(url, wait_s)) as connection:
             while (texts := _next(waiting, lock)) is not None:
                 answers.append(connection.predict(texts, time.perf_counter()))
 
@@ -75,10 +75,10 @@ def open_loop(url: str, texts: Texts, rate: float, seconds: float, connections: 
     """
     rng = random.Random(seed)
     mine = threading.local()
-    opened: list[_Connection] = []
+    opened: list[Connection] = []
 
     def connect() -> None:
-        mine.connection = _Connection(url, wait_s=30)
+        mine.connection = Connection(url, wait_s=30)
         opened.append(mine.connection)
 
     def ask(texts: Texts, due: float) -> Answer:
@@ -97,10 +97,10 @@ def open_loop(url: str, texts: Texts, rate: float, seconds: float, connections: 
     return Outcome(wall_s, [each.result() for each in asked])
 
 
-class _Connection:
+class Connection:
     """One kept-alive connection."""
 
-    def __init__(self, url: str, wait_s: int) -> None:
+    def __init__(self, url: str, wait_s: int = 60) -> None:
         parts = urlsplit(url)
         self._http = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=wait_s + 30)
         self._headers = {"Content-Type": "application/json", "Prefer": f"wait={wait_s}"}
