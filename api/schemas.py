@@ -128,6 +128,22 @@ class Queue(Document):
 class Job(Document):
     """A job as it stands."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": "agraghjif5r26stp65nsosajqrlre",
+                "status": "succeeded",
+                "model": {"name": "default", "version": "20261122t114937-ea19d4"},
+                "progress": {"texts": 1, "done": 1, "errors": 0},
+                "created": "2026-11-22T11:56:12.249Z",
+                "deadline": "2026-11-22T12:56:12.249Z",
+                "timing": {"queued_s": 0.003, "running_s": 0.013, "total_s": 0.016},
+                "results": "/jobs/agraghjif5r26stp65nsosajqrlre/results",
+                "predictions": [{"label": "git", "score": 0.915564, "tokens": 9, "truncated": False}],
+            }
+        }
+    )
+
     id: JobId
     status: State
     model: JobModel

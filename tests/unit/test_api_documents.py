@@ -15,6 +15,7 @@ from flask import Flask
 import api
 from api import problems
 from api.openapi import openapi
+from api.schemas import Job
 from api.settings import ApiSettings
 from api.views.health import health_views
 from api.views.jobs import job_views
@@ -68,6 +69,10 @@ def references(node: Any) -> Iterator[str]:
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert set(references(document)) <= known
+
+
+def test_the_example_of_a_job_is_one(document: dict[str, Any]) -> None:
+    Job.model_validate(document["components"]["schemas"]["Job"]["example"])
 
 
 def test_the_limits_of_the_settings_are_in_the_document() -> None:
