@@ -82,6 +82,7 @@ typecheck: $(INSTALLED) ## strict types
 	$(BIN)/mypy $(PACKAGES) client/retort_client
 
 bench: $(INSTALLED) ## measure the engine, the service and its latency (PARTS="model served" for some of it)
+	$(BIN)/python -m training train --data examples/questions.csv --if-missing
 	$(BIN)/python -m benchmarks $(PARTS)
 
 chaos: $(INSTALLED) ## break the service in every way and audit every job (PARTS=workers for some of it)
