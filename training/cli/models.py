@@ -18,14 +18,14 @@ from training.settings import TrainingSettings
 from training.store import MARGIN
 
 Version = Annotated[str, typer.Argument(help="a version's name, as `list` shows it")]
-SHOWN = ("accuracy", "macro_f1", "calibration_error")
+SHOWN = {"accuracy": "accuracy", "macro_f1": "macro F1", "calibration_error": "ECE"}
 
 
 @app.command("list")
 def list_versions() -> None:
-    """Every model and version on the volume; a star marks what is served."""
+    """Every model and version on the volume; a star marks what is served. ECE: expected calibration error."""
     reader = ModelStore(TrainingSettings.load().models_dir)
-    grid = Grid("", "model", "version", "base model", *(key.replace("_", " ") for key in SHOWN), box=None)
+    grid = Grid("", "model", "version", "base model", *SHOWN.values(), box=None)
     grid.columns[2].no_wrap = True
     for name in reader.names():
         current = named(name).current
@@ -91,9 +91,9 @@ def compare(first: Version, second: Version, name: ModelName = None, texts: int 
     """Two versions side by side: metrics, and held-out texts of both that get another label."""
     folder = named(name).store.folder
     comparison = compare_versions(folder / first, folder / second)
-    grid = Grid("score", first, second, "change")
+    grid = Grid("score", first, second, "change", box=None)
     for score in comparison.scores:
-        grid.add_row(score.name, f"{score.first:.4f}", f"{score.second:.4f}", f"{score.second - score.first:+.4f}")
+        grid.add_row(score.name, f"{score.first:.4g}", f"{score.second:.4g}", f"{score.second - score.first:+.4g}")
     console.print(grid)
     console.print(f"{len(comparison.changes)} of {comparison.common} common held-out texts get another label")
     grid = Grid("text", "label", first, second)
