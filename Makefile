@@ -22,7 +22,7 @@ PACKAGES = $(patsubst %/,%,$(dir $(wildcard */__init__.py)))
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo status logs down train download_base_bert download_data build_dev build_api start_api test lint typecheck bench chaos format lock
+.PHONY: help install demo status logs down train download_base_bert download_data build_dev build_api start_api test test_containers lint typecheck bench chaos format lock
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -72,6 +72,9 @@ start_api: ## API, worker and Redis on API_PORT=8000, in the background
 
 test: $(INSTALLED) ## unit, integration and end-to-end tests
 	$(BIN)/python -m pytest tests/unit tests/integration tests/e2e
+
+test_containers: $(INSTALLED) ## the images and docker-compose.yml in a real container engine; some fifteen minutes
+	$(BIN)/python -m pytest --durations=0 tests/containers
 
 lint: $(INSTALLED) ## style of the code and of the Dockerfiles
 	$(BIN)/ruff check
