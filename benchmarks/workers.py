@@ -1,0 +1,98 @@
+"""One CPU worker against two: `python -m benchmarks.workers` prints a table; see docs/scaling.md.
+
+One on one core, two on a core each, and one on both. The services live side by side and take turns. Redis, the API and
+the load generator have no cores of their own, so on two cores they take theirs from the workers.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from benchmarks import artifacts, texts
+from benchmarks.latency import percentile
+from benchmarks.load import batches, closed_loop, open_loop
+from benchmarks.service import Service
+
+Fleet = tuple[int, int]
+"""Workers, and cores of each."""
+FLEETS: tuple[Fleet, ...] = ((1, 1), (2, 1), (1, 2))
+ROUNDS = 5
+BATCH, BATCH_CONNECTIONS = 16, 16
+BULK_TEXTS = 5_000
+RATE, SECONDS, CONNECTIONS = 5.0, 10.0, 64
+
+
+@dataclass
+class Measured:
+    """What one fleet did, over all rounds."""
+
+    texts_per_s: list[float] = field(default_factory=list)
+    idle_s: list[float] = field(default_factory=list)
+    """Latencies of single texts, five a second, with nothing else to do."""
+    beside_s: list[float] = field(default_factory=list)
+    """The same beside a bulk job."""
+
+
+def measure(models: Path) -> dict[Fleet, Measured]:
+    """Rounds of throughput and of latencies, every fleet by turns."""
+    artifacts.write(models, "minilm")
+    mixed = texts.mixed(2048)
+    measured = {fleet: Measured() for fleet in FLEETS}
+    with ExitStack() as stack:
+        services = {
+            (workers, cores): stack.enter_context(Service(models, "minilm", workers=workers, cpu_threads=cores))
+            for workers, cores in FLEETS
+        }
+        for (workers, _), service in services.items():
+            _await_all(service, workers)
+            closed_loop(service.url, batches(mixed[:256], BATCH), BATCH_CONNECTIONS)
+        for _ in range(ROUNDS):
+            for fleet, service in services.items():
+                _round(service, mixed, measured[fleet])
+    return measured
+
+
+def _await_all(service: Service, workers: int) -> None:
+    while not all(service.metric("retort_ready", worker) for worker in range(workers)):
+        time.sleep(0.1)
+
+
+def _round(service: Service, mixed: Sequence[str], found: Measured) -> None:
+    found.texts_per_s.append(closed_loop(service.url, batches(mixed[:1024], BATCH), BATCH_CONNECTIONS).texts_per_s())
+    found.idle_s += open_loop(service.url, mixed, RATE, SECONDS, CONNECTIONS).latencies_s()
+    bulk = (list(mixed) * (BULK_TEXTS // len(mixed) + 1))[:BULK_TEXTS]
+    accepted = httpx.post(f"{service.url}/predict", json={"texts": bulk}, headers={"Prefer": "respond-async"})
+    job = f"{service.url}{accepted.raise_for_status().headers['Location']}"
+    found.beside_s += open_loop(service.url, mixed, RATE, SECONDS, CONNECTIONS).latencies_s()
+    progress = httpx.get(job).json()["progress"]
+    if progress["done"] == progress["texts"]:
+        raise RuntimeError(f"the bulk job of {BULK_TEXTS} texts ended before the latencies beside it were measured")
+    httpx.delete(job).raise_for_status()
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="retort-models-") as folder:
+        measured = measure(Path(folder))
+    print("| workers | cores of each | texts/s | over the first | idle: p50, p95 | beside a bulk job: p50, p95 |")
+    print("| ---: | ---: | ---: | ---: | ---: | ---: |")
+    for (workers, cores), found in measured.items():
+        ratios = [mine / one for mine, one in zip(found.texts_per_s, measured[FLEETS[0]].texts_per_s, strict=True)]
+        idle, beside = (_milliseconds(sorted(latencies)) for latencies in (found.idle_s, found.beside_s))
+        rate, ratio = statistics.median(found.texts_per_s), statistics.median(ratios)
+        print(f"| {workers} | {cores} | {rate:.0f} | {ratio:.2f} | {idle} | {beside} |")
+
+
+def _milliseconds(ordered: Sequence[float]) -> str:
+    return f"{1000 * percentile(ordered, 0.5):.0f}, {1000 * percentile(ordered, 0.95):.0f} ms"
+
+
+if __name__ == "__main__":
+    main()
