@@ -1,7 +1,7 @@
-"""One CPU worker against two: `python -m benchmarks.workers` prints a table; see docs/scaling.md.
+"""One CPU worker against two, each on one core: `python -m benchmarks.workers` prints a table; see docs/scaling.md.
 
-One on one core, two on a core each, and one on both. The services live side by side and take turns. Redis, the API and
-the load generator have no cores of their own, so on two cores they take theirs from the workers.
+Both services live side by side and take turns. Redis, the API and the load generator have no cores of their own, so on
+two cores they take theirs from the workers.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ from benchmarks.latency import percentile
 from benchmarks.load import batches, closed_loop, open_loop
 from benchmarks.service import Service
 
-Fleet = tuple[int, int]
-"""Workers, and cores of each."""
-FLEETS: tuple[Fleet, ...] = ((1, 1), (2, 1), (1, 2))
+FLEETS = (1, 2)
 ROUNDS = 5
 BATCH, BATCH_CONNECTIONS = 16, 16
 BULK_TEXTS = 5_000
@@ -41,22 +39,21 @@ class Measured:
     """The same beside a bulk job."""
 
 
-def measure(models: Path) -> dict[Fleet, Measured]:
+def measure(models: Path) -> dict[int, Measured]:
     """Rounds of throughput and of latencies, every fleet by turns."""
     artifacts.write(models, "minilm")
     mixed = texts.mixed(2048)
-    measured = {fleet: Measured() for fleet in FLEETS}
+    measured = {size: Measured() for size in FLEETS}
     with ExitStack() as stack:
         services = {
-            (workers, cores): stack.enter_context(Service(models, "minilm", workers=workers, cpu_threads=cores))
-            for workers, cores in FLEETS
+            size: stack.enter_context(Service(models, "minilm", workers=size, cpu_threads=1)) for size in FLEETS
         }
-        for (workers, _), service in services.items():
-            _await_all(service, workers)
+        for size, service in services.items():
+            _await_all(service, size)
             closed_loop(service.url, batches(mixed[:256], BATCH), BATCH_CONNECTIONS)
         for _ in range(ROUNDS):
-            for fleet, service in services.items():
-                _round(service, mixed, measured[fleet])
+            for size, service in services.items():
+                _round(service, mixed, measured[size])
     return measured
 
 
@@ -81,13 +78,13 @@ def _round(service: Service, mixed: Sequence[str], found: Measured) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="retort-models-") as folder:
         measured = measure(Path(folder))
-    print("| workers | cores of each | texts/s | over the first | idle: p50, p95 | beside a bulk job: p50, p95 |")
-    print("| ---: | ---: | ---: | ---: | ---: | ---: |")
-    for (workers, cores), found in measured.items():
-        ratios = [mine / one for mine, one in zip(found.texts_per_s, measured[FLEETS[0]].texts_per_s, strict=True)]
+    print("| workers | texts/s | over one worker | idle: p50, p95 | beside a bulk job: p50, p95 |")
+    print("| ---: | ---: | ---: | ---: | ---: |")
+    for size, found in measured.items():
+        ratios = [mine / one for mine, one in zip(found.texts_per_s, measured[1].texts_per_s, strict=True)]
         idle, beside = (_milliseconds(sorted(latencies)) for latencies in (found.idle_s, found.beside_s))
-        rate, ratio = statistics.median(found.texts_per_s), statistics.median(ratios)
-        print(f"| {workers} | {cores} | {rate:.0f} | {ratio:.2f} | {idle} | {beside} |")
+        rate = statistics.median(found.texts_per_s)
+        print(f"| {size} | {rate:.0f} | {statistics.median(ratios):.2f} | {idle} | {beside} |")
 
 
 def _milliseconds(ordered: Sequence[float]) -> str:
