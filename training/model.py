@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -80,13 +81,17 @@ def initial_classifier(architecture: Architecture, labels: int, seed: int) -> Te
 def predictor(model: Classifier, lengths: Sequence[int], batch_size: int = 64) -> Callable[[Examples], Any]:
     """A function from examples to their float32[texts, labels] logits, in their order; traced once per length."""
 
-    run = tf.function(model.logits)
+    traced = tf.function(model.logits)
+
+    @functools.cache
+    def run(length: int) -> Any:
+        return traced.get_concrete_function(tf.TensorSpec((batch_size, length), tf.int32))
 
     def predict(examples: Examples) -> NDArray[np.float32]:
         answers = np.empty((len(examples), model.variables["classifier.bias"].shape[0]), np.float32)
         for planned in plan_in_order(examples.lengths, lengths, batch_size):
             ids = fill(examples, planned, batch_size).ids
-            answers[planned.texts] = run(tf.constant(ids)).numpy()[: len(planned.texts)]
+            answers[planned.texts] = run(planned.length)(tf.constant(ids)).numpy()[: len(planned.texts)]
         return answers
 
     return predict
