@@ -14,7 +14,7 @@ from contract.job import Snapshot
 from contract.jobs import Jobs
 
 MOST_TOGETHER = 256
-LOOK_EVERY_S = 1.0
+LOOK_EVERY_S = 5.0
 """Who waits also looks by itself, for a publication is lost with the connection that should have brought it."""
 
 
