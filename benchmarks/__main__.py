@@ -18,7 +18,7 @@ from benchmarks.service import Service
 from tests.tiny_artifact import write_tiny_artifact
 
 WAYS: dict[artifacts.Size, tuple[Asking, ...]] = {
-    "minilm": (Asking(16, 16, 4096), Asking(1, 64, 2048), Asking(64, 8, 4096)),
+    "minilm": (Asking(16, 16, 4096), Asking(1, 64, 1024), Asking(64, 8, 2048)),
     "base": (Asking(16, 16, 512),),
 }
 NULL = (Asking(1, 64, 2000), Asking(16, 16, 4000), Asking(64, 8, 8000))
