@@ -117,7 +117,7 @@ def _figure_lines(figures: dict[str, float]) -> list[str]:
 
 
 def _shown(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.3g}"
+    return "not measured" if value is None else f"{value:.4g}"
 
 
 def _cpu_name() -> str:
