@@ -9,12 +9,13 @@ Row = Mapping[str, Any]
 
 
 def of(parts: Mapping[str, Any]) -> str:
-    """One section for each part that was measured."""
-    sections = [
-        f"### {title}\n\n{_measured_on(parts[name]['machine'])}\n\n{table(parts[name]['details'])}"
-        for name, (title, table) in SECTIONS.items()
-        if name in parts
-    ]
+    """One section for each part that was measured, and what it was measured on where that changes."""
+    sections, last = [], ""
+    for name, (title, table) in SECTIONS.items():
+        if name in parts:
+            machine = _measured_on(parts[name]["machine"])
+            sections += [f"### {title}", *([machine] if machine != last else []), table(parts[name]["details"])]
+            last = machine
     return "\n\n".join(sections)
 
 
