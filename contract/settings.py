@@ -36,8 +36,8 @@ class SharedSettings(BaseSettings):
     dead_letter_ttl_s: int = Field(default=604_800, ge=1, description="how long a job with dead letters is kept")
     max_attempts: int = Field(default=3, ge=1, description="failed attempts that make a chunk a dead letter")
     chunk_texts: int = Field(default=64, ge=1, le=4096, description="texts of a chunk at most")
-    heartbeat_s: float = Field(default=2.0, gt=0, description="seconds between two heartbeats of a worker")
-    heartbeat_ttl_s: float = Field(default=7.0, gt=0, description="a worker silent for longer is taken for dead")
+    heartbeat_s: float = Field(default=1.0, gt=0, description="seconds between two heartbeats of a worker")
+    heartbeat_ttl_s: float = Field(default=5.0, gt=0, description="a worker silent for longer is taken for dead")
 
     @classmethod
     def load(cls) -> Self:

@@ -25,7 +25,7 @@ class WorkerSettings(SharedSettings):
     messages: int = Field(default=64, ge=1, description="messages a worker holds at most")
     watchdog_s: float = Field(default=5.0, gt=0, description="a batch that runs longer counts as a hung device")
     reload_s: float = Field(default=1.0, gt=0, description="seconds between two looks at CURRENT")
-    sweep_s: float = Field(default=2.0, gt=0, description="seconds between two sweeps for lost chunks")
+    sweep_s: float = Field(default=1.0, gt=0, description="seconds between two sweeps for lost chunks")
     metrics_port: int = Field(default=0, ge=0, le=65535, description="port of the worker's /metrics; 0 for none")
     metrics_bind: str = Field(default="127.0.0.1", description="address of the worker's /metrics")
     device: Literal["auto", "cpu", "gpu"] = Field(default="auto", description="auto takes a free GPU, else the CPU")
