@@ -34,7 +34,7 @@ class SharedSettings(BaseSettings):
 
     result_ttl_s: int = Field(default=3600, ge=1, description="how long an ended job can be read")
     dead_letter_ttl_s: int = Field(default=604_800, ge=1, description="how long a job with dead letters is kept")
-    max_attempts: int = Field(default=3, ge=1, description="failed attempts that make a chunk a dead letter")
+    max_attempts: int = Field(default=5, ge=1, description="failed attempts that make a chunk a dead letter")
     chunk_texts: int = Field(default=64, ge=1, le=4096, description="texts of a chunk at most")
     heartbeat_s: float = Field(default=1.0, gt=0, description="seconds between two heartbeats of a worker")
     heartbeat_ttl_s: float = Field(default=5.0, gt=0, description="a worker silent for longer is taken for dead")
