@@ -29,7 +29,7 @@ def service(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory)
     write_tiny_artifact(folder)
     made = Service(
         redis_server.url, folder, folder, claims_dir=folder, precision="float32", device="cpu", cpu_threads=1,
-        heartbeat_s=0.3, heartbeat_ttl_s=2, sweep_s=0.5, watchdog_s=1,
+        heartbeat_s=0.3, heartbeat_ttl_s=2, sweep_s=0.5, watchdog_s=1, max_attempts=3,
     )  # fmt: skip
     made.client.flushall()
     yield made
