@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from flask import Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, from_json
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from api.problems import Fault, Problem, invalid
 
@@ -41,6 +41,8 @@ def _received(request: Request) -> bytes:
         body = request.get_data(cache=False)
         # Flask reads a chunked body up to the limit and stops; only the next read shows that there is more.
         request.stream.read(1)
+    except ClientDisconnected as error:
+        raise Problem("bad-request", "the rest of the body did not come") from error
     except HTTPException:
         raise
     except Exception as error:  # each server has errors of its own for this

@@ -20,8 +20,7 @@ from gunicorn.http.errors import (  # type: ignore[import-untyped]
 )
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
-SILENCE_S = 90
-"""A client that neither sends nor takes anything for so long, in the middle of a request or an answer, is gone."""
+from api.settings import ApiSettings
 
 _KINDS = {
     LimitRequestLine: "uri-too-long",
@@ -36,6 +35,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._idle: set[Idle] = set()
+        self._silence_s = ApiSettings.load().api_silence_s
 
     def timeout_ctx(self) -> Idle:
         """The time between two requests of a connection."""
@@ -43,7 +43,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def handle_request(self, listener_name: Any, req: Any, sock: socket.socket, addr: Any) -> Any:
         """Waiting for a job touches no socket, so that this bounds nothing but silence."""
-        sock.settimeout(SILENCE_S)
+        sock.settimeout(self._silence_s)
         return super().handle_request(listener_name, req, sock, addr)
 
     def handle_exit(self, sig: int, frame: Any) -> None:

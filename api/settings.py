@@ -17,6 +17,7 @@ class ApiSettings(SharedSettings):
     api_bind: str = Field(default="127.0.0.1:8000", description="address and port to listen on")
     api_workers: int = Field(default=1, ge=1, description="processes of the API")
     api_connections: int = Field(default=2000, ge=1, description="clients that one process serves at once")
+    api_silence_s: float = Field(default=90, gt=0, description="a client silent for so long inside a request is gone")
     api_keys_file: Path | None = Field(default=None, description="API keys, as TOML; without it nobody needs a key")
     log_texts: bool = Field(default=False, description="write the texts of each request to the request log")
 

@@ -217,6 +217,22 @@ def test_a_result_stream_that_breaks_off_is_seen_to_be_incomplete(service: Servi
         assert client.get("/health/live").status_code == 200
 
 
+def test_a_client_that_falls_silent_is_given_up(settings: ApiSettings, worker: AnsweringWorker, tmp_path: Path) -> None:
+    worker.go.set()
+    with (
+        serve(settings.redis_url, tmp_path / "log", api_silence_s=0.5) as service,
+        httpx.Client(base_url=service.url, timeout=60) as client,
+    ):
+        with sent(service, post("a")[:-5]) as silent:
+            assert read(silent).json()["detail"] == "the rest of the body did not come"
+        job = client.post("/predict?wait=60", json={"texts": ["a"] * 50_000, "scores": True}).json()["id"]
+        with sent(service, f"GET /jobs/{job}/results HTTP/1.1\r\nAccept: application/x-ndjson\r\n\r\n".encode()):
+            while in_flight(client) < 2:  # it takes nothing of its answer, which is more than the buffers hold
+                time.sleep(0.02)
+            while in_flight(client) > 1:
+                time.sleep(0.02)
+
+
 def test_the_processes_of_one_service_count_together(store: redis.Redis, settings: ApiSettings, tmp_path: Path) -> None:
     assert store.ping()
     with serve(settings.redis_url, tmp_path / "log", api_workers=2) as service:
