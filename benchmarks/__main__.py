@@ -89,12 +89,13 @@ PARTS: dict[str, Callable[[Path], None]] = {
 def main(parts: list[str]) -> None:
     if unknown := set(parts) - PARTS.keys():
         sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    shown = ""
     for part in parts or PARTS:
         print(f"measuring: {part}", flush=True)
         with tempfile.TemporaryDirectory(prefix="retort-models-") as folder:
             PARTS[part](Path(folder))
-        report.write_page()
-    print(report.PAGE.read_text(encoding="utf-8").partition("<!-- figures -->")[2].partition("<!-- end -->")[0])
+        shown = report.write_page()
+    print(shown)
 
 
 if __name__ == "__main__":

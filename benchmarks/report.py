@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -20,13 +14,11 @@ import matplotlib.pyplot as plt
 from benchmarks import tables
 from benchmarks.bulk import Bulk
 from benchmarks.latency import Point
+from benchmarks.record import ROOT, Record, machine
 from benchmarks.served import Served
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results.json"
-PAGE = ROOT / "docs" / "benchmarks.md"
+RECORD = Record(ROOT / "benchmarks" / "results.json", ROOT / "docs" / "benchmarks.md")
 PLOTS = ROOT / "docs" / "benchmarks"
-PACKAGES = ("tensorflow-cpu", "bert-for-tf2", "tokenizers", "celery", "kombu", "redis", "flask", "gunicorn", "gevent")
 FLOORS = {
     "engine_over_plain_bf16": 12,
     "engine_over_plain_fp32": 6,
@@ -49,31 +41,12 @@ CEILINGS = {
 }
 
 
-def machine() -> dict[str, Any]:
-    """What the figures were measured on, and with."""
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0)),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
-    }
-
-
 def save(part: str, figures: dict[str, float], details: Any) -> None:
     """Merge one part's figures and details into results.json, with the machine that they come from."""
-    results = load()
+    results = RECORD.load()
     results["figures"] |= figures
     results["parts"][part] = {"machine": machine(), "details": details}
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-
-
-def load() -> dict[str, Any]:
-    if not RESULTS.exists():
-        return {"schema": 1, "figures": {}, "parts": {}}
-    loaded: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
-    return loaded
+    RECORD.store(results)
 
 
 def rows(items: Sequence[Served | Point | Bulk]) -> list[dict[str, Any]]:
@@ -81,13 +54,12 @@ def rows(items: Sequence[Served | Point | Bulk]) -> list[dict[str, Any]]:
     return [asdict(item) for item in items]
 
 
-def write_page() -> None:
-    """Fill docs/benchmarks.md between its markers from results.json."""
-    results = load()
-    head, _, rest = PAGE.read_text(encoding="utf-8").partition("<!-- figures -->")
-    tail = rest.partition("<!-- end -->")[2]
+def write_page() -> str:
+    """Fill docs/benchmarks.md between its markers from results.json, and return the tables."""
+    results = RECORD.load()
     found = "\n".join(_figure_lines(results["figures"])) + "\n\n" + tables.of(results["parts"])
-    PAGE.write_text(f"{head}<!-- figures -->\n\n{found}\n\n<!-- end -->{tail}", encoding="utf-8")
+    RECORD.show(found)
+    return found
 
 
 def plot_latency(points: Sequence[Point], name: str) -> None:
@@ -118,10 +90,3 @@ def _figure_lines(figures: dict[str, float]) -> list[str]:
 
 def _shown(value: float | None) -> str:
     return "not measured" if value is None else f"{value:.4g}"
-
-
-def _cpu_name() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()

@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from benchmarks.report import machine
+from benchmarks.record import ROOT, Record, machine
 
-ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "benchmarks" / "chaos.json"
-PAGE = ROOT / "docs" / "reliability.md"
+RECORD = Record(ROOT / "benchmarks" / "chaos.json", ROOT / "docs" / "reliability.md")
 COUNTED = ("jobs_accepted", "jobs_lost", "jobs_wrong", "jobs_stuck")
 """Summed over the parts."""
 
 
 def save(part: str, seed: int, figures: Mapping[str, float], rows: Sequence[Any], notes: Mapping[str, Any]) -> None:
     """Replace one part in chaos.json; the figures of the whole are those of all parts together."""
-    results = load()
+    results = RECORD.load()
     results["parts"][part] = {
         "machine": machine(), "seed": seed, "figures": dict(figures), "faults": list(rows), "notes": dict(notes)
     }  # fmt: skip
     results["figures"] = _together([each["figures"] for each in results["parts"].values()])
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-
-
-def load() -> dict[str, Any]:
-    if not RESULTS.exists():
-        return {"schema": 1, "figures": {}, "parts": {}}
-    loaded: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
-    return loaded
+    RECORD.store(results)
 
 
 def write_page() -> str:
     """Fill docs/reliability.md between its markers, and return the tables."""
-    results = load()
+    results = RECORD.load()
     tables = _figures(results["figures"]) + "\n\n" + _faults(results["parts"])
-    head, _, rest = PAGE.read_text(encoding="utf-8").partition("<!-- figures -->")
-    tail = rest.partition("<!-- end -->")[2]
-    PAGE.write_text(f"{head}<!-- figures -->\n\n{tables}\n\n<!-- end -->{tail}", encoding="utf-8")
+    RECORD.show(tables)
     return tables
 
 

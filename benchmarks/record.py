@@ -1,0 +1,57 @@
+"""Measured figures: a JSON file of them by part, and the page of docs/ that shows them."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("tensorflow-cpu", "bert-for-tf2", "tokenizers", "celery", "kombu", "redis", "flask", "gunicorn", "gevent")
+
+
+@dataclass(frozen=True)
+class Record:
+    results: Path
+    page: Path
+    """Markdown, with the markers `<!-- figures -->` and `<!-- end -->`."""
+
+    def load(self) -> dict[str, Any]:
+        """`figures` by name, and `parts` by name: the machine and whatever else a part keeps."""
+        if not self.results.exists():
+            return {"schema": 1, "figures": {}, "parts": {}}
+        loaded: dict[str, Any] = json.loads(self.results.read_text(encoding="utf-8"))
+        return loaded
+
+    def store(self, results: dict[str, Any]) -> None:
+        self.results.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+    def show(self, tables: str) -> None:
+        """Put the tables between the page's markers."""
+        head, _, rest = self.page.read_text(encoding="utf-8").partition("<!-- figures -->")
+        tail = rest.partition("<!-- end -->")[2]
+        self.page.write_text(f"{head}<!-- figures -->\n\n{tables}\n\n<!-- end -->{tail}", encoding="utf-8")
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on, and with."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "cpu": _cpu_name(),
+        "cores": len(os.sched_getaffinity(0)),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def _cpu_name() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()
