@@ -1,14 +1,21 @@
-"""The way in: jobs that arrive together are admitted in one round trip, and their tickets share messages."""
+"""The way in: jobs that arrive together are admitted in one round trip, and their tickets share messages.
+
+One that arrives alone takes its messages along: its record and its place in the queue are one step, and one flush of
+Redis's file.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import redis
 
 from api.coalesce import Coalescer
 from api.sender import Parcel, Sender
 from contract.job import NewJob
 from contract.jobs import Admission, Admitted, Bounds, Jobs
-from contract.message import Lane
+from contract.message import Lane, Ticket
 from contract.settings import SharedSettings
 
 MOST_TOGETHER = {Lane.INTERACTIVE: 256, Lane.BULK: 1}
@@ -17,10 +24,10 @@ MOST_TOGETHER = {Lane.INTERACTIVE: 256, Lane.BULK: 1}
 class Intake:
     """One thread a lane, so that a short question never waits while a big job is stored and sent."""
 
-    def __init__(self, jobs: Jobs, settings: SharedSettings) -> None:
+    def __init__(self, client: redis.Redis, jobs: Jobs, settings: SharedSettings) -> None:
         self._jobs = jobs
         self._chunk_texts = settings.chunk_texts
-        self._senders = {lane: Sender(settings) for lane in Lane}
+        self._senders = {lane: Sender(client, settings) for lane in Lane}
         self._lanes = {lane: self._lane(lane) for lane in Lane}
 
     def admit(self, job: NewJob, bounds: Bounds) -> Admission:
@@ -31,20 +38,25 @@ class Intake:
         """Admit what has come in, then stop."""
         for coalescer in self._lanes.values():
             coalescer.close()
-        for sender in self._senders.values():
-            sender.close()
 
     def _lane(self, lane: Lane) -> Coalescer[tuple[NewJob, Bounds], Admission]:
+        sender = self._senders[lane]
+
         def admit(asked: Sequence[tuple[NewJob, Bounds]]) -> list[Admission]:
+            if len(asked) == 1:
+                [(job, bounds)] = asked
+                return [self._jobs.submit_and_send(job, bounds, sender.packed(self._parcels(job)))]
             admissions = self._jobs.submit(asked)
-            self._senders[lane].send(self._parcels([job for job, _ in asked], admissions))
+            admitted = (job for (job, _), answer in zip(asked, admissions, strict=True) if _is_new(answer))
+            sender.send(chain.from_iterable(map(self._parcels, admitted)))
             return admissions
 
         return Coalescer(f"intake-{lane}", admit, MOST_TOGETHER[lane])
 
-    def _parcels(self, jobs: Sequence[NewJob], admissions: Sequence[Admission]) -> Iterator[Parcel]:
-        for job, admission in zip(jobs, admissions, strict=True):
-            if isinstance(admission, Admitted) and admission.tickets:
-                sizes = map(len, job.chunks(self._chunk_texts))
-                for ticket, texts in zip(admission.tickets, sizes, strict=True):
-                    yield Parcel(job.model, job.lane, ticket, texts)
+    def _parcels(self, job: NewJob) -> Iterator[Parcel]:
+        for chunk, texts in enumerate(job.chunks(self._chunk_texts)):
+            yield Parcel(job.model, job.lane, Ticket(job.id, chunk), len(texts))
+
+
+def _is_new(admission: Admission) -> bool:
+    return isinstance(admission, Admitted) and len(admission.tickets) > 0

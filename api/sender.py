@@ -1,18 +1,23 @@
-"""Tickets to Celery: as few messages as the limit on texts allows, over one connection that stays open."""
+"""Tickets to Celery: as few messages as the limit on texts allows."""
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import redis
 from celery import Celery
 from celery.utils import uuid
-from kombu.exceptions import OperationalError
+from kombu.connection import Connection
 from kombu.messaging import Producer
+from kombu.transport import virtual
 
 from contract.celery_config import celery_config
+from contract.errors import StoreUnavailable
 from contract.message import TASK, Lane, Ticket, pack, queue_name
+from contract.redis_client import store_errors
 from contract.settings import SharedSettings
 
 log = logging.getLogger(__name__)
@@ -45,43 +50,48 @@ def messages(parcels: Iterable[Parcel], most_texts: int) -> Iterator[tuple[str, 
 
 
 class Sender:
-    """Sends tickets from one thread. What can't be sent stays in the job record, and the reconciler sends it later."""
+    """For one thread. What it can't send stays in the job record, and the reconciler sends it later."""
 
-    def __init__(self, settings: SharedSettings) -> None:
+    def __init__(self, client: redis.Redis, settings: SharedSettings) -> None:
+        self._client = client
         self._celery = Celery("retort", config_source=celery_config(settings), set_as_current=False)
+        self._desk = _Desk(Connection(transport=virtual.Transport).transport)  # type: ignore[no-untyped-call]
+        self._producer = Producer(self._desk, auto_declare=False)  # type: ignore[no-untyped-call]
         self._most_texts = settings.chunk_texts
-        self._producer: Producer | None = None
+
+    def packed(self, parcels: Iterable[Parcel]) -> list[tuple[str, str]]:
+        """The messages that bring every ticket: queues, and what is to be pushed to them."""
+        return [(queue, self._pack(queue, tickets)) for queue, tickets in messages(parcels, self._most_texts)]
 
     def send(self, parcels: Iterable[Parcel]) -> None:
         """Send every ticket; a failure is logged, never raised."""
-        for queue, tickets in messages(parcels, self._most_texts):
-            try:
-                self._send(queue, pack(tickets))
-            except (OperationalError, OSError) as error:
-                log.warning("tickets are left to the reconciler", extra={"queue": queue, "error": str(error)})
-                return
-
-    def _send(self, queue: str, message: dict[str, Any]) -> None:
         try:
-            self._send_once(queue, message)
-        except (OperationalError, OSError):
-            # A connection that stayed open may have died while it was idle; a fresh one decides.
-            self.close()
-            self._send_once(queue, message)
+            with store_errors():
+                pipeline = self._client.pipeline(transaction=False)
+                for queue, message in self.packed(parcels):
+                    pipeline.lpush(queue, message)
+                pipeline.execute()
+        except StoreUnavailable as error:
+            log.warning("tickets are left to the reconciler", extra={"error": str(error)})
 
-    def _send_once(self, queue: str, message: dict[str, Any]) -> None:
-        if self._producer is None:
-            self._producer = Producer(self._celery.connection_for_write(), auto_declare=False)  # type: ignore[no-untyped-call]
-        # What `send_task` does besides (routes, representations for events that nobody reads) takes longer than this.
+    def _pack(self, queue: str, tickets: Sequence[Ticket]) -> str:
+        # `send_task` does the same and more: routes, and representations for events that nobody reads.
         task = self._celery.amqp.as_task_v2(
-            uuid(), TASK, args=[message], kwargs={}, argsrepr="", kwargsrepr="", ignore_result=True
+            uuid(), TASK, args=[pack(tickets)], kwargs={}, argsrepr="", kwargsrepr="", ignore_result=True
         )
         self._producer.publish(  # type: ignore[no-untyped-call]
             task.body, exchange="", routing_key=queue, serializer="json", headers=task.headers, **task.properties
         )
+        return self._desk.message
 
-    def close(self) -> None:
-        """Drop the connection; the next message opens another."""
-        if self._producer is not None:
-            self._producer.connection.release()
-            self._producer = None
+
+class _Desk(virtual.Channel):
+    """A channel that sends nothing: it holds what kombu's channel to Redis would push to the queue.
+
+    So a message can go to Redis by any connection, and in the same step as the job record.
+    """
+
+    message: str
+
+    def _put(self, queue: str, message: dict[str, Any], **_: object) -> None:  # noqa: ARG002
+        self.message = json.dumps(message)

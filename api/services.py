@@ -43,7 +43,7 @@ class Services:
             settings=settings,
             store=client,
             jobs=jobs,
-            intake=Intake(jobs, settings),
+            intake=Intake(client, jobs, settings),
             waiters=waiters,
             follower=Follower(jobs, waiters),
             fleet=fleet,

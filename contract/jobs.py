@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, cast
 
 import redis
@@ -72,13 +73,24 @@ class Jobs:
         return ids.issue(self._key or self._load_key(), now_ms)
 
     def submit(self, jobs: Sequence[tuple[NewJob, Bounds]]) -> list[Admission]:
-        """Admit each job or refuse it, all in one round trip. Nothing of a refused job is stored."""
+        """Admit each job or refuse it, all in one round trip. Nothing of a refused job is stored.
+
+        The tickets of those admitted are the caller's to send.
+        """
         answers = self._submit.call_many([self._submission(job, bounds) for job, bounds in jobs])
         return [self._admission(job, answer) for (job, _), answer in zip(jobs, answers, strict=True)]
 
-    def _submission(self, job: NewJob, bounds: Bounds) -> tuple[list[str], list[Any]]:
+    def submit_and_send(self, job: NewJob, bounds: Bounds, messages: Sequence[tuple[str, str]]) -> Admission:
+        """The same for one job; if it is admitted, its messages are pushed to their queues in the same step."""
+        [answer] = self._submit.call_many([self._submission(job, bounds, messages)])
+        return self._admission(job, answer)
+
+    def _submission(
+        self, job: NewJob, bounds: Bounds, messages: Sequence[tuple[str, str]] = ()
+    ) -> tuple[list[str], list[Any]]:
         arguments: list[Any] = [job.id, job.model, job.lane, job.options.model_dump_json(), job.caller]
         arguments += [job.deadline_ms, job.digest, self._idempotency_ttl_ms, bounds.texts, bounds.bytes, job.trace]
+        arguments += [len(messages), *chain.from_iterable(messages)]
         for texts in job.chunks(self._settings.chunk_texts):
             stored = dump_texts(texts)
             arguments += [stored, len(texts), len(stored.encode())]

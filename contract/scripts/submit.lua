@@ -1,12 +1,13 @@
 -- Admission and the whole job record in one step.
 -- KEYS: idempotency key, if there is one
 -- ARGV: id, model, lane, options, caller, deadline in ms from now, body digest, idempotency ttl ms,
---       most texts, most bytes of the lane's backlog, traceparent ('' for none),
---       then per chunk: texts as JSON, their number, their bytes
+--       most texts, most bytes of the lane's backlog, traceparent ('' for none), number of messages,
+--       then per message: its queue, itself; then per chunk: texts as JSON, their number, their bytes
 -- Returns: accepted | same, id | conflict, id | full, texts, bytes of the backlog | no-memory
 local MEMORY_FOR_NEW_JOBS = 0.9
-local id, model, lane, options, caller, deadline_in, digest, idempotency_ttl, most_texts, most_bytes, trace =
-  unpack(ARGV, 1, 11)
+local id, model, lane, options, caller, deadline_in, digest, idempotency_ttl, most_texts, most_bytes, trace,
+  messages = unpack(ARGV, 1, 12)
+local first = 13 + 2 * messages
 
 -- The client sends again what it got no answer to.
 if redis.call('EXISTS', record(id)) == 1 then return {'accepted'} end
@@ -18,10 +19,10 @@ if KEYS[1] then
   end
 end
 
-local chunks, texts, bytes = (#ARGV - 11) / 3, 0, 0
+local chunks, texts, bytes = (#ARGV - first + 1) / 3, 0, 0
 for n = 0, chunks - 1 do
-  texts = texts + ARGV[13 + 3 * n]
-  bytes = bytes + ARGV[14 + 3 * n]
+  texts = texts + ARGV[first + 3 * n + 1]
+  bytes = bytes + ARGV[first + 3 * n + 2]
 end
 
 -- The last of Redis's memory is for what was admitted before: its messages, its results.
@@ -48,8 +49,9 @@ redis.call('HSET', key, 'schema', 1, 'state', 'queued', 'model', model, 'lane', 
   'ahead', waiting_texts, 'drained', waiting[3] or 0)
 if trace ~= '' then redis.call('HSET', key, 'trace', trace) end
 for n = 0, chunks - 1 do
-  put_chunk(id, {n = n, state = 'queued', attempts = 0, worker = '', texts = ARGV[13 + 3 * n], bytes = ARGV[14 + 3 * n]})
-  redis.call('HSET', key, 't:' .. n, ARGV[12 + 3 * n])
+  local text, number, size = unpack(ARGV, first + 3 * n, first + 3 * n + 2)
+  put_chunk(id, {n = n, state = 'queued', attempts = 0, worker = '', texts = number, bytes = size})
+  redis.call('HSET', key, 't:' .. n, text)
   redis.call('ZADD', queued(model), now, ticket(id, n))
 end
 redis.call('ZADD', 'retort:deadlines', now + deadline_in, id)
@@ -57,6 +59,9 @@ add_backlog(model, lane, texts, bytes)
 if KEYS[1] then
   redis.call('HSET', KEYS[1], 'id', id, 'digest', digest)
   redis.call('PEXPIRE', KEYS[1], idempotency_ttl)
+end
+for n = 0, messages - 1 do
+  redis.call('LPUSH', ARGV[13 + 2 * n], ARGV[14 + 2 * n])
 end
 count('accepted')
 return {'accepted'}
