@@ -37,7 +37,8 @@ def _together(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 def _figures(figures: Mapping[str, float]) -> str:
     lines = ["| figure | measured |", "| --- | ---: |"]
-    return "\n".join(lines + [f"| `{name}` | {value:,.4g} |" for name, value in sorted(figures.items())])
+    shown = {name: f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" for name, value in figures.items()}
+    return "\n".join(lines + [f"| `{name}` | {value} |" for name, value in sorted(shown.items())])
 
 
 def _faults(parts: Mapping[str, Any]) -> str:
