@@ -73,7 +73,7 @@ start_api: ## API, worker and Redis on API_PORT=8000, in the background
 test: $(INSTALLED) ## unit, integration and end-to-end tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/integration tests/e2e
 
-test_containers: $(INSTALLED) ## the images and docker-compose.yml in a real container engine; some fifteen minutes
+test_containers: $(INSTALLED) ## the images and docker-compose.yml in a real container engine; some ten minutes
 	$(BIN)/python -m pytest --durations=0 tests/containers
 
 lint: $(INSTALLED) ## style of the code and of the Dockerfiles
