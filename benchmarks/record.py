@@ -17,7 +17,10 @@ PACKAGES = ("tensorflow-cpu", "bert-for-tf2", "tokenizers", "celery", "kombu", "
 
 @dataclass(frozen=True)
 class Record:
+    """Where the figures of one program are kept and shown."""
+
     results: Path
+    """JSON."""
     page: Path
     """Markdown, with the markers `<!-- figures -->` and `<!-- end -->`."""
 
