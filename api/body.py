@@ -59,9 +59,10 @@ def _parsed(body: bytes, most_texts: int) -> Any:
     try:
         return from_json(body, cache_strings="keys")
     except ValueError as error:
-        # Python's own parser takes lone surrogates, so that validation can point at them.
-        with suppress(ValueError, RecursionError):
-            return json.loads(body.decode())
+        # Python's own parser takes lone surrogates, so that validation can point at them; some go deeper, too.
+        if "recursion" not in str(error):
+            with suppress(ValueError, RecursionError):
+                return json.loads(body.decode())
         raise Problem("invalid-json", str(error), faults=[Fault("pointer", "", str(error))]) from None
 
 
