@@ -15,7 +15,7 @@ def main() -> None:
         ApiSettings.load()
     except BadSettings as error:
         sys.exit(f"bad settings\n{error}")
-    command = [sys.executable, "-m", "gunicorn", "--config", "python:api.gunicorn_conf", "api.app:create_app()"]
+    command = [sys.executable, "-m", "gunicorn", "--config", "python:api.server.gunicorn_conf", "api.app:create_app()"]
     os.execv(sys.executable, command)  # noqa: S606  no shell is wanted
 
 

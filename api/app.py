@@ -7,10 +7,12 @@ import logging
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from api import access, logs, metrics, problems, request_log, tracing
-from api.problems import Problem
-from api.services import Services
+from api.context import Services
+from api.http import auth, problems, request_log, tracing
+from api.http.problems import Problem
+from api.server import logs
 from api.settings import ApiSettings
+from api.views import request_metrics
 from api.views.docs import doc_views, swagger_ui
 from api.views.health import health_views
 from api.views.jobs import job_views
@@ -34,8 +36,8 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     tracing.install(app, settings.traces_url)
     request_log.install(app)
-    metrics.install(app)
-    access.install(app, settings, services.store)
+    request_metrics.install(app)
+    auth.install(app, settings, services.store)
     app.after_request(_keep_private)
     _answer_errors_with_problems(app)
     for views in VIEWS:

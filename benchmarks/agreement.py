@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from benchmarks.plain import Plain
-    from worker.model import Model
-    from worker.precision import Choice
+    from worker.engine.model import Model
+    from worker.engine.precision import Choice
 
 Probabilities = NDArray[np.float32]
 
@@ -66,7 +66,7 @@ def _load(artifact: Path, arm: str) -> Plain | Model:
         from benchmarks.plain import Plain
 
         return Plain(artifact)
-    from worker.model import load
+    from worker.engine.model import load
 
     return load(artifact, cast("Choice", arm))
 

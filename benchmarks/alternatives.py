@@ -18,13 +18,13 @@ import numpy as np
 from benchmarks import texts
 from benchmarks.engine import batches
 from contract.artifact import VOCABULARY, WEIGHTS, read_manifest
-from worker import packing
-from worker.encoder import Encoder, Tensor, linear
-from worker.packing import Grid, Place, Plan, Shape
-from worker.precision import Precision
-from worker.tensorflow_env import tf
-from worker.tokenization import Ids, TextTokenizer
-from worker.weights import read_weights
+from worker.engine import packing
+from worker.engine.encoder import Encoder, Tensor, linear
+from worker.engine.packing import Grid, Place, Plan, Shape
+from worker.engine.precision import Precision
+from worker.engine.tensorflow_env import tf
+from worker.engine.tokenization import Ids, TextTokenizer
+from worker.engine.weights import read_weights
 
 ROUNDS = 5
 COUNT = 512

@@ -28,8 +28,8 @@ from contract.artifact import (
 from contract.model_store import CURRENT
 from contract.tensors import ENCODER_PREFIX, classifier_shapes
 from tests.reference_bert import probabilities
-from training import minilm
-from worker.tokenization import TextTokenizer
+from training.pretrained import minilm
+from worker.engine.tokenization import TextTokenizer
 
 Size = Literal["minilm", "base"]
 VERSION = "20260101t000000-benchmark"

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from benchmarks.arm import serve
-from worker.packing import Plan, Shape, plan
+from worker.engine.packing import Plan, Shape, plan
 
 if TYPE_CHECKING:
-    from worker.precision import Choice
+    from worker.engine.precision import Choice
 
 WINDOW = 512
 """Texts that each plan chooses from, as in the worker's batcher."""
@@ -32,7 +32,7 @@ def batches(lengths: Sequence[int], shapes: Sequence[Shape]) -> Iterator[tuple[l
 
 
 def main() -> None:
-    from worker.model import load
+    from worker.engine.model import load
 
     model = load(Path(sys.argv[1]), cast("Choice", sys.argv[2]))
 

@@ -21,7 +21,7 @@ from benchmarks.engine import batches
 from contract.artifact import Architecture, read_manifest
 from contract.model_store import ModelStore
 from contract.settings import SharedSettings
-from worker import packing
+from worker.engine import packing
 
 ROUNDS = 5
 PRECISIONS = ("float32", "bfloat16")

@@ -16,11 +16,11 @@ from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
 
 from benchmarks import texts
 from benchmarks.engine import batches
-from worker.model import load
-from worker.tensorflow_env import tf
+from worker.engine.model import load
+from worker.engine.tensorflow_env import tf
 
 if TYPE_CHECKING:
-    from worker.precision import Choice
+    from worker.engine.precision import Choice
 
 COUNT = 1024
 LEAST_SHARE = 0.005

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from benchmarks.arm import serve
-from worker.tensorflow_env import tf
+from worker.engine.tensorflow_env import tf
 
 SIZE = 2048
 PRODUCTS = 8

@@ -16,8 +16,8 @@ from safetensors.numpy import load_file
 from benchmarks.arm import serve
 from contract.artifact import VOCABULARY, WEIGHTS, read_manifest
 from training.bert_compat import tf
-from training.model import Classifier
-from worker.tokenization import Ids, TextTokenizer
+from training.fit.model import Classifier
+from worker.engine.tokenization import Ids, TextTokenizer
 
 BATCH = 32
 

@@ -19,17 +19,17 @@ from typing import Any
 
 import numpy as np
 
-from training import minilm
-from training.base_model import BaseModel
-from training.batches import Examples
 from training.bert_compat import bert, bert_layer, keras, params_flow
-from training.checkpoint import Epoch
-from training.data import read_table
-from training.device import cpu_precision
-from training.fit import Parts, Run
+from training.data.batches import Examples
+from training.data.table import read_table
+from training.fit.checkpoint import Epoch
+from training.fit.device import cpu_precision
+from training.fit.loop import Parts, Run
+from training.fit.progress import Step
 from training.hyperparameters import HyperParameters
-from training.tokenization import TextTokenizer
-from training.watch import Step
+from training.pretrained import minilm
+from training.pretrained.base_model import BaseModel
+from training.pretrained.tokenization import TextTokenizer
 
 TEXTS = 640
 BATCH = 32

@@ -7,9 +7,9 @@ from typing import cast
 
 import redis
 
-from contract.chunks import Resend, resends
-from contract.job import load_texts
-from contract.jobs import Jobs
+from contract.chunk_store import Resend, resends
+from contract.job_record import load_texts
+from contract.job_store import Jobs
 from contract.message import Lane, Ticket
 from contract.redis_client import Script, store_errors
 from contract.settings import SharedSettings

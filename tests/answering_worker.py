@@ -14,9 +14,9 @@ from typing import Any
 
 import redis
 
-from contract.chunks import Chunks
+from contract.chunk_store import Chunks
 from contract.fleet import Fleet, WorkerState, WorkerStatus
-from contract.job import Commit, Lease
+from contract.job_record import Commit, Lease
 from contract.message import Lane, queue_name, unpack
 from contract.prediction import Answer, ChunkResult, Failed, Options, Prediction, Scored, TextError
 from contract.redis_client import connect

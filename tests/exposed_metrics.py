@@ -13,16 +13,16 @@ from prometheus_client import PROCESS_COLLECTOR, Counter, Gauge, Histogram
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-import api.metrics
+import api.views.request_metrics
 import worker.metrics
-from api.fleet_watch import Rate
-from api.service_state import ServiceState
+from api.jobs.fleet_cache import Rate
+from api.views.service_state import ServiceState
 from contract.fleet import WorkerState, WorkerStatus
-from contract.job import Backlog
+from contract.job_record import Backlog
 from contract.model_store import ModelStore
 from tests.stand_ins import as_any
-from worker.device import Claim, Gpu
-from worker.device_use import DeviceUse
+from worker.engine.device import Claim, Gpu
+from worker.engine.device_use import DeviceUse
 
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
 Families = dict[str, tuple[str, frozenset[str]]]
@@ -31,7 +31,7 @@ Families = dict[str, tuple[str, frozenset[str]]]
 
 def families() -> Families:
     """What /metrics of the API and of a worker on a GPU declare."""
-    declared = {**_declared(api.metrics), **_declared(worker.metrics)}
+    declared = {**_declared(api.views.request_metrics), **_declared(worker.metrics)}
     with tempfile.TemporaryDirectory() as folder:
         return declared | _of_samples(_service_state(Path(folder))) | _of_samples(_device())
 

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NoReturn
 
-import worker.model
+import worker.engine.model
 from worker.__main__ import main
-from worker.model import Model, Probabilities
-from worker.packing import Plan
-from worker.tokenization import Ids
+from worker.engine.model import Model, Probabilities
+from worker.engine.packing import Plan
+from worker.engine.tokenization import Ids
 
 KILLER, SLEEPER = "kill kill kill", "sleep sleep sleep"
 
@@ -38,7 +38,7 @@ def supervise() -> NoReturn:
     """Until SIGTERM."""
     while True:
         if (child := os.fork()) == 0:
-            worker.model.Model = MortalModel  # type: ignore[misc]
+            worker.engine.model.Model = MortalModel  # type: ignore[misc]
             sys.argv = ["worker"]
             sys.exit(main())
         signal.signal(signal.SIGTERM, partial(_end, child))

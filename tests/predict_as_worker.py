@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from training import held_out
-from worker.model import load
+from training.artifact import held_out
+from worker.engine.model import load
 
 
 def main(folder: Path) -> None:

@@ -15,10 +15,10 @@ from typing import Any
 from celery import Celery
 
 from contract.celery_config import celery_config
-from contract.chunks import Chunks
+from contract.chunk_store import Chunks
 from contract.fleet import Fleet, WorkerState, WorkerStatus
-from contract.job import JobStatus, NewJob
-from contract.jobs import Admitted, Bounds, Jobs
+from contract.job_record import JobStatus, NewJob
+from contract.job_store import Admitted, Bounds, Jobs
 from contract.message import TASK, Lane, Ticket, pack, queue_name
 from contract.prediction import Options
 from contract.redis_client import connect

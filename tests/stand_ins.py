@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.job import Lease
+from contract.job_record import Lease
 from contract.message import Lane, Ticket
 from contract.prediction import Options
-from worker import packing
-from worker.packing import Plan
-from worker.work import ChunkWork, TextWork
+from worker.engine import packing
+from worker.engine.packing import Plan
+from worker.pipeline.work import ChunkWork, TextWork
 
 if TYPE_CHECKING:
-    from worker.model import Model
+    from worker.engine.model import Model
 
 LABELS = ("low", "high")
 MAX_LENGTH = 64

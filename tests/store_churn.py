@@ -9,7 +9,7 @@ from pathlib import Path
 
 from contract.errors import BadArtifact, NoModel
 from tests.tiny_artifact import write_tiny_artifact
-from training.store import Store
+from training.artifact.store import Store
 
 
 def churn(models: Path, seed: int, began: Event) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from training import hugging_face
-from training.batches import Examples
 from training.bert_compat import tf
-from training.fit import Parts, Run
+from training.data.batches import Examples
+from training.fit.loop import Parts, Run
 from training.hyperparameters import HyperParameters
+from training.pretrained import hugging_face
 
 PARAMETERS = HyperParameters(epochs=1, batch_size=7, learning_rate=1e-3, dropout=0.0, max_length=16, buckets=1)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from contract.errors import BadSettings
-from worker import device, logs
+from worker import logs
+from worker.engine import device
 from worker.settings import WorkerSettings
 
 

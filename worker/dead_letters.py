@@ -15,7 +15,7 @@ from contract.errors import RetortError
 from contract.message import Ticket
 from contract.redis_client import connect
 from contract.settings import SharedSettings
-from worker.celery_app import send
+from worker.queueing.celery_app import send
 
 TEXT_SHOWN = 200
 

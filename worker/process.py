@@ -17,31 +17,33 @@ from celery import signals
 from kombu.exceptions import OperationalError
 from prometheus_client import REGISTRY, start_http_server
 
-from contract.chunks import Chunks, Resend
+from contract.chunk_store import Chunks, Resend
 from contract.errors import StoreUnavailable
 from contract.fleet import Fleet, WorkerState, WorkerStatus
-from contract.jobs import Jobs
+from contract.job_store import Jobs
 from contract.message import Lane
 from contract.model_store import ModelStore
 from contract.redis_client import connect
-from worker import celery_app, device, tracing
-from worker.batcher import Batcher
-from worker.cancellations import Cancellations
-from worker.committer import Committer
-from worker.device import Claim
-from worker.device_use import DeviceUse
-from worker.heartbeat import Heartbeat, Pulse
-from worker.inference import Inference
-from worker.keeper import Keeper
-from worker.lanes import Bar, gates
+from worker.engine import device
+from worker.engine.device import Claim
+from worker.engine.device_use import DeviceUse
+from worker.engine.model import Model, load
+from worker.engine.tensorflow_env import tf
 from worker.metrics import OLDEST_WAITING, READY, REFUSES_CURRENT, RETRACES
-from worker.model import Model, load
-from worker.reconciler import Reconciler
+from worker.pipeline import tracing
+from worker.pipeline.batcher import Batcher
+from worker.pipeline.committer import Committer
+from worker.pipeline.handler import Station
+from worker.pipeline.inference import Inference
+from worker.pipeline.model_manager import Keeper
+from worker.pipeline.throughput import Throughput
+from worker.pipeline.work import ChunkWork
+from worker.queueing import celery_app
+from worker.queueing.cancellations import Cancellations
+from worker.queueing.flow_control import Bar, gates
+from worker.queueing.heartbeat import Heartbeat, Pulse
+from worker.queueing.reconciler import Reconciler
 from worker.settings import WorkerSettings
-from worker.station import Station
-from worker.tensorflow_env import tf
-from worker.throughput import Throughput
-from worker.work import ChunkWork
 
 log = logging.getLogger(__name__)
 GPU_LOOK_S = 5.0

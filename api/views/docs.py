@@ -10,9 +10,9 @@ from flask_swagger_ui import get_swaggerui_blueprint  # type: ignore[import-unty
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response as AnyResponse
 
-from api.openapi import openapi
-from api.problems import KINDS
-from api.services import Services
+from api.context import Services
+from api.http.problems import KINDS
+from api.openapi.document import openapi
 
 
 def doc_views(services: Services) -> Blueprint:

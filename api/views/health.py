@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from api.responses import document
-from api.schemas import Live, Ready, Worker
-from api.services import Services
+from api.context import Services
+from api.http.responses import document
+from api.openapi.schemas import Live, Ready, Worker
 from contract.errors import NoModel, StoreUnavailable
 
 

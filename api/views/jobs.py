@@ -8,15 +8,16 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, request
 
-from api import job_answer, result_stream
-from api.follow import has_ended
-from api.parameters import whole_number
-from api.preferences import patience
-from api.problems import Problem
-from api.results import refuse_cancelled
-from api.services import Services
+from api.context import Services
+from api.http.prefer import patience
+from api.http.problems import Problem
+from api.http.query import whole_number
+from api.jobs import result_stream
+from api.jobs.reader import has_ended
+from api.jobs.results import refuse_cancelled
+from api.views import job_answer
 from contract.errors import UnknownJob
-from contract.job import JobStatus, Snapshot
+from contract.job_record import JobStatus, Snapshot
 
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
 

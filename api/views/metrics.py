@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from api.metrics import exposition
-from api.services import Services
+from api.context import Services
+from api.views.request_metrics import exposition
 
 
 def metrics_views(services: Services) -> Blueprint:

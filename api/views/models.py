@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from api.model_documents import ModelDocuments
-from api.responses import document
-from api.schemas import ModelList
-from api.services import Services
+from api.context import Services
+from api.http.responses import document
+from api.openapi.schemas import ModelList
+from api.views.model_documents import ModelDocuments
 
 
 def model_views(services: Services) -> Blueprint:

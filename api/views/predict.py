@@ -8,15 +8,16 @@ import time
 
 from flask import Blueprint, Response, g, request
 
-from api import body, job_answer
-from api.follow import has_ended
-from api.preferences import Patience, patience
-from api.problems import Fault, invalid
-from api.schemas import PredictRequest, predict_request
-from api.services import Services
+from api.context import Services
+from api.http import body
+from api.http.prefer import Patience, patience
+from api.http.problems import Fault, invalid
+from api.jobs.reader import has_ended
+from api.openapi.schemas import PredictRequest, predict_request
+from api.views import job_answer
 from contract.errors import BacklogFull, IdempotencyConflict, StoreUnavailable
-from contract.job import NewJob, Snapshot, dump_texts
-from contract.jobs import Admitted, Conflict, Refused
+from contract.job_record import NewJob, Snapshot, dump_texts
+from contract.job_store import Admitted, Conflict, Refused
 from contract.message import Lane
 
 

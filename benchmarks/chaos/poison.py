@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from benchmarks import artifacts
 from benchmarks.texts import mixed
-from contract.job import Lease
+from contract.job_record import Lease
 from contract.message import Lane, Ticket
 from contract.prediction import Options
-from worker.batcher import Batcher
-from worker.inference import Inference
-from worker.model import Model, Probabilities, load
-from worker.packing import Plan
-from worker.work import ChunkWork, TextWork
+from worker.engine.model import Model, Probabilities, load
+from worker.engine.packing import Plan
+from worker.pipeline.batcher import Batcher
+from worker.pipeline.inference import Inference
+from worker.pipeline.work import ChunkWork, TextWork
 
 TEXTS, CHUNK, EVERY, ROUNDS = 1000, 50, 100, 5
 Ids = NDArray[np.int32]

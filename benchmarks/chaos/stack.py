@@ -17,7 +17,7 @@ import psutil
 
 from benchmarks.service import Service
 from contract.fleet import Fleet, WorkerState, WorkerStatus
-from contract.jobs import Jobs
+from contract.job_store import Jobs
 from contract.redis_client import connect
 from contract.settings import SharedSettings
 

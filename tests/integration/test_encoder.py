@@ -14,10 +14,10 @@ from contract.artifact import Architecture
 from contract.tensors import ENCODER_PREFIX
 from tests.reference_bert import probabilities
 from tests.tiny_artifact import random_weights, tiny_architecture
-from training import minilm
-from worker.encoder import Encoder
-from worker.packing import Shape, lay_out, pack
-from worker.precision import Precision
+from training.pretrained import minilm
+from worker.engine.encoder import Encoder
+from worker.engine.packing import Shape, lay_out, pack
+from worker.engine.precision import Precision
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "golden/minilm_reference.json").read_bytes())
 ARCHITECTURES: dict[str, dict[str, Any]] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from contract.dead_letters import DeadLetters
-from contract.job import State
+from contract.job_record import State
 from contract.message import Ticket
 from tests.mortal_worker import KILLER, SLEEPER
 from tests.redis_server import RedisServer

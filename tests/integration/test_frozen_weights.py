@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 TWO_MODELS = """
 import gc, os, sys
 from pathlib import Path
-from worker.model import check_golden, load
+from worker.engine.model import check_golden, load
 
 assert os.environ["TF_ONEDNN_ASSUME_FROZEN_WEIGHTS"] == "1"
 old, new = (load(Path(folder), "float32") for folder in sys.argv[1:])

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import redis
 
-from contract.chunks import Chunks, Resend, Skipped
+from contract.chunk_store import Chunks, Resend, Skipped
 from contract.dead_letters import DeadLetters
 from contract.errors import GoneJob, UnknownJob
 from contract.fleet import Fleet, WorkerState, WorkerStatus
-from contract.job import Backlog, Commit, Lease, NewJob, Snapshot, State, StoredChunk
-from contract.jobs import Admitted, Bounds, Conflict, Jobs, Refused
+from contract.job_record import Backlog, Commit, Lease, NewJob, Snapshot, State, StoredChunk
+from contract.job_store import Admitted, Bounds, Conflict, Jobs, Refused
 from contract.message import Lane, Ticket
 from contract.prediction import Options
 from contract.settings import SharedSettings

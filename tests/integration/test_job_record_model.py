@@ -26,12 +26,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from contract.chunks import Chunks, Resend, Skipped
+from contract.chunk_store import Chunks, Resend, Skipped
 from contract.dead_letters import DeadLetters
 from contract.errors import GoneJob
 from contract.fleet import Fleet
-from contract.job import Backlog, Commit, Lease, NewJob, State, dump_texts
-from contract.jobs import Admitted, Bounds, Jobs
+from contract.job_record import Backlog, Commit, Lease, NewJob, State, dump_texts
+from contract.job_store import Admitted, Bounds, Jobs
 from contract.message import Lane, Ticket
 from contract.settings import SharedSettings
 from tests.redis_server import RedisServer

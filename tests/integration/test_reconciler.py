@@ -9,15 +9,15 @@ import redis
 from celery import Celery
 
 from contract.celery_config import celery_config
-from contract.chunks import Chunks, Resend
+from contract.chunk_store import Chunks, Resend
 from contract.fleet import Fleet, WorkerState, WorkerStatus
-from contract.job import NewJob, State
-from contract.jobs import Admitted, Bounds, Jobs
+from contract.job_record import NewJob, State
+from contract.job_store import Admitted, Bounds, Jobs
 from contract.message import Lane, Ticket, queue_name
 from contract.settings import SharedSettings
 from tests.service import until
-from worker import celery_app, reconciler
-from worker.reconciler import Reconciler
+from worker.queueing import celery_app, reconciler
+from worker.queueing.reconciler import Reconciler
 
 ROOMY = Bounds(10_000, 10_000_000)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import redis
 
-from contract.chunks import Chunks
+from contract.chunk_store import Chunks
 from contract.errors import StoreUnavailable
 from contract.fleet import Fleet, WorkerState, WorkerStatus
-from contract.job import Commit, Lease, NewJob, State
-from contract.jobs import Admitted, Bounds, Jobs
+from contract.job_record import Commit, Lease, NewJob, State
+from contract.job_store import Admitted, Bounds, Jobs
 from contract.message import Lane, Ticket
 from contract.redis_client import Script
 from contract.settings import SharedSettings

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from contract.artifact import TokenizerOptions
 from contract.errors import BadArtifact
 from tests.tiny_artifact import VOCABULARY_TOKENS
-from training import minilm
 from training.bert_compat import bert_layer  # noqa: F401 bert-for-tf2 can't be imported without what this prepares
-from worker.tokenization import TextTokenizer, read_vocabulary
+from training.pretrained import minilm
+from worker.engine.tokenization import TextTokenizer, read_vocabulary
 
 from bert.tokenization.bert_tokenization import FullTokenizer  # isort: skip
 

@@ -16,21 +16,21 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-import api.tracing
-import worker.tracing
+import api.http.tracing
+import worker.pipeline.tracing
 from api.app import create_app
 from api.settings import ApiSettings
-from contract.chunks import Chunks
+from contract.chunk_store import Chunks
 from contract.message import Lane, Ticket, queue_name, unpack
 from tests.answering_worker import argument
 from tests.redis_server import RedisServer
 from tests.stand_ins import EchoModel, as_any, ids_of
-from worker.batcher import Batcher
-from worker.committer import Committer
-from worker.inference import Inference
-from worker.lanes import Gates
-from worker.station import Station
-from worker.tokenization import Encoded
+from worker.engine.tokenization import Encoded
+from worker.pipeline.batcher import Batcher
+from worker.pipeline.committer import Committer
+from worker.pipeline.handler import Station
+from worker.pipeline.inference import Inference
+from worker.queueing.flow_control import Gates
 
 ROOT = Path(__file__).parents[2]
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -56,7 +56,7 @@ class TracedWorker:
         model.tokenizer, model.manifest.max_length = Letters(), 64
         self.committer = Committer(self.chunks, lambda *_: None)
         self.inference = Inference(Batcher(2.0), lambda _: True, self.committer.add, lambda _: False)
-        record = worker.tracing.recorder_with(SimpleSpanProcessor(spans), "traced")
+        record = worker.pipeline.tracing.recorder_with(SimpleSpanProcessor(spans), "traced")
         keeper = SimpleNamespace(model=model)
         self._station = Station(self.chunks, keeper, self.inference, self.committer, Gates(), record)
 
@@ -85,7 +85,7 @@ def spans() -> InMemorySpanExporter:
 def app(store: redis.Redis, settings: ApiSettings, spans: InMemorySpanExporter) -> Iterator[Flask]:
     assert store.dbsize() == 0
     made = create_app(settings)
-    api.tracing.trace_with(made, SimpleSpanProcessor(spans))
+    api.http.tracing.trace_with(made, SimpleSpanProcessor(spans))
     yield made
     made.extensions["retort"].close()
 
@@ -199,10 +199,10 @@ def test_no_trace_is_stored_when_tracing_is_off(
 
 def test_no_tracer_is_loaded_when_tracing_is_off() -> None:
     script = """
-import sys, worker.tracing, worker.station
+import sys, worker.pipeline.tracing, worker.pipeline.handler
 from api.app import create_app
 create_app()
-worker.tracing.recorder(None, "w")
+worker.pipeline.tracing.recorder(None, "w")
 tracers = ("opentelemetry.sdk.trace", "opentelemetry.exporter", "opentelemetry.instrumentation")
 print([name for name in sys.modules if name.startswith(tracers)], flush=True)
 import os; os._exit(0)

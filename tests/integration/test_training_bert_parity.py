@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from contract.artifact import Architecture
 from tests import reference_bert, tiny_artifact
-from training import minilm
-from training.base_model import BaseModel
 from training.bert_compat import tf
-from training.model import Classifier, initial_classifier
-from training.tokenization import TextTokenizer
+from training.fit.model import Classifier, initial_classifier
+from training.pretrained import minilm
+from training.pretrained.base_model import BaseModel
+from training.pretrained.tokenization import TextTokenizer
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden/minilm_reference.json").read_bytes())
 TEXTS = [each["text"] for each in GOLDEN["texts"]]

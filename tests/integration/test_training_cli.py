@@ -187,7 +187,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, monkeypatch: pytes
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("training.train.train", interrupted)
+    monkeypatch.setattr("training.run.train", interrupted)
     rows = "".join(f"text {number},{'xy'[number % 2]}\n" for number in range(40))
     (tmp_path / "data.csv").write_text(f"post,tags\n{rows}")
 

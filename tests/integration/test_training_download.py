@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from training import download
-from training.download import download_base, download_questions, unpack
 from training.errors import BadDownload
-from training.fetch import fetch
+from training.pretrained import catalog
+from training.pretrained.catalog import download_base, download_questions, unpack
+from training.pretrained.http_download import fetch
 
 CONTENT = bytes(range(256)) * 4000
 OTHER_SHA256 = "0" * 64
@@ -181,8 +181,8 @@ def test_a_base_model_is_fetched_and_unpacked_once(server: Server, tmp_path: Pat
 
 
 def test_a_base_model_with_other_files_than_the_pinned_ones_is_refused(server: Server, tmp_path: Path) -> None:
-    name = download.DEFAULT_MODEL
-    files = [f"{name}/{file}" for file in download.PINNED[name]]
+    name = catalog.DEFAULT_MODEL
+    files = [f"{name}/{file}" for file in catalog.PINNED[name]]
     server.content = _zip(dict.fromkeys(files, b"not Google's"))
 
     with pytest.raises(BadDownload, match=r"bert_config\.json: sha256 is"):

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from tests.base_models import write_hugging_face
-from training import hugging_face
-from training.base_model import BaseModel
-from training.batches import Examples
-from training.checkpoint import Epoch, State
+from training.data.batches import Examples
 from training.errors import Diverged
-from training.fit import Parts, Run, class_weights, load_weights
+from training.fit.checkpoint import Epoch, State
+from training.fit.loop import Parts, Run, class_weights, load_weights
+from training.fit.progress import Step
 from training.hyperparameters import HyperParameters
-from training.watch import Step
+from training.pretrained import hugging_face
+from training.pretrained.base_model import BaseModel
 
 PARAMETERS = HyperParameters(epochs=3, batch_size=8, learning_rate=3e-3, dropout=0.1, max_length=32, buckets=1)
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from tests.base_models import encoder_tensors, write_google_checkpoint, write_hugging_face
-from training.base_model import BaseModel
-from training.base_models import load_base_model
 from training.bert_compat import tf
 from training.errors import BadBaseModel
-from training.model import Classifier, initial_classifier
+from training.fit.model import Classifier, initial_classifier
+from training.pretrained.base_model import BaseModel
+from training.pretrained.base_models import load_base_model
 
 
 def _logits(base: BaseModel) -> np.ndarray:

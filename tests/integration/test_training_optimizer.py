@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.bert_compat import keras, tf
-from training.optimizer import EPSILON, AdamW, clip, learning_rate
+from training.fit.optimizer import EPSILON, AdamW, clip, learning_rate
 
 GENERATOR = np.random.default_rng(1)
 DENSE, BIAS, TABLE = GENERATOR.normal(size=(4, 3)), GENERATOR.normal(size=3), GENERATOR.normal(size=(6, 2))

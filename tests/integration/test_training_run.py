@@ -18,8 +18,9 @@ from contract.errors import NoModel
 from contract.model_store import ModelStore
 from tests.base_models import write_hugging_face
 from tests.tiny_artifact import WORDS
-from training import checkpoint, held_out
-from training.fit import CHECKPOINT
+from training.artifact import held_out
+from training.fit import checkpoint
+from training.fit.loop import CHECKPOINT
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -16,7 +16,7 @@ from contract.errors import BadArtifact
 from contract.model_store import ModelStore
 from tests.store_churn import churn
 from tests.tiny_artifact import write_tiny_artifact
-from training.store import Store
+from training.artifact.store import Store
 
 KILLS = int(os.environ.get("STORE_KILLS", "20"))
 WRITERS = 2

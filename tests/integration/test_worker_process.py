@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from contract.fleet import WorkerState
-from contract.job import State
+from contract.job_record import State
 from contract.message import Lane, Ticket, queue_name
 from tests.redis_server import RedisServer
 from tests.service import Process, Service, until

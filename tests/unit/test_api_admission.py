@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from api.admission import LONGEST_RETRY_S, UNKNOWN_RETRY_S, bounds, retry_after_s
-from api.fleet_watch import Rate
-from contract.job import Backlog
-from contract.jobs import Bounds
+from api.jobs.admission import LONGEST_RETRY_S, UNKNOWN_RETRY_S, bounds, retry_after_s
+from api.jobs.fleet_cache import Rate
+from contract.job_record import Backlog
+from contract.job_store import Bounds
 
 ROOM = 10**9
 

@@ -6,7 +6,7 @@ from threading import Event
 
 import pytest
 
-from api.coalesce import Coalescer
+from api.jobs.coalesce import Coalescer
 
 
 class Doubler:

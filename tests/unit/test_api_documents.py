@@ -13,9 +13,9 @@ import pytest
 from flask import Flask
 
 import api
-from api import problems
-from api.openapi import openapi
-from api.schemas import Job
+from api.http import problems
+from api.openapi.document import openapi
+from api.openapi.schemas import Job
 from api.settings import ApiSettings
 from api.views.health import health_views
 from api.views.jobs import job_views

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from api import keys
-from api.keys import Keys, digest
+from api.http.api_keys import Keys, digest
 from contract.errors import BadSettings
 
 

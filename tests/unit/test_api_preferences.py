@@ -4,8 +4,8 @@ import pytest
 from flask import Request
 from werkzeug.test import EnvironBuilder
 
-from api.preferences import Patience, patience
-from api.problems import Problem
+from api.http.prefer import Patience, patience
+from api.http.problems import Problem
 from api.settings import ApiSettings
 
 SETTINGS = ApiSettings(default_wait_s=10, max_wait_s=60)

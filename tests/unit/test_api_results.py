@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from api.result_stream import as_csv, ndjson
-from api.results import Row, as_json, available, refuse_cancelled, rows, span
+from api.jobs.result_stream import as_csv, ndjson
+from api.jobs.results import Row, as_json, available, refuse_cancelled, rows, span
 from contract.errors import GoneJob
-from contract.job import JobStatus, Snapshot, State, StoredChunk
+from contract.job_record import JobStatus, Snapshot, State, StoredChunk
 from contract.message import Lane
 from contract.prediction import ChunkResult, Failed, Options, Prediction, TextError
 

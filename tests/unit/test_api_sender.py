@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.sender import Parcel, messages
+from api.jobs.sender import Parcel, messages
 from contract.message import Lane, Ticket, queue_name
 
 parcels = st.lists(

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from contract.message import Lane
 from tests.stand_ins import MAX_LENGTH, EchoModel, chunk_work, text_works
-from worker import packing
-from worker.batcher import BRIEF_FOR_S, WINDOW, Batch, Batcher
-from worker.packing import Plan, Shape
-from worker.work import TextWork
+from worker.engine import packing
+from worker.engine.packing import Plan, Shape
+from worker.pipeline.batcher import BRIEF_FOR_S, WINDOW, Batch, Batcher
+from worker.pipeline.work import TextWork
 
 MAX_AGE_S = 2.0
 SHAPES = packing.shapes(MAX_LENGTH, 256)

@@ -9,17 +9,17 @@ from threading import Event
 import pytest
 
 from contract.errors import StoreUnavailable
-from contract.job import Commit
+from contract.job_record import Commit
 from tests.stand_ins import EchoModel, as_any, chunk_work
-from worker import committer
-from worker.committer import Committer
-from worker.work import ChunkWork
+from worker.pipeline import committer
+from worker.pipeline.committer import Committer
+from worker.pipeline.work import ChunkWork
 
 PATIENCE_S = 10.0
 
 
 class Store:
-    """Takes commits like contract.chunks.Chunks; the first of each ticket is the first."""
+    """Takes commits like contract.chunk_store.Chunks; the first of each ticket is the first."""
 
     def __init__(self) -> None:
         self.groups: list[list[Commit]] = []

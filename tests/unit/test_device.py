@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import BadSettings
-from worker.device import Claim, Gpu, a_gpu_is_free, claim, cpu_threads
+from worker.engine.device import Claim, Gpu, a_gpu_is_free, claim, cpu_threads
 
 GPUS = [Gpu(f"GPU-{number}", "fake") for number in range(4)]
 spawn = multiprocessing.get_context("spawn")

@@ -9,8 +9,8 @@ import pynvml
 import pytest
 from prometheus_client import CollectorRegistry
 
-from worker.device import Claim, Gpu
-from worker.device_use import DeviceUse
+from worker.engine.device import Claim, Gpu
+from worker.engine.device_use import DeviceUse
 
 GPU = Gpu("GPU-1", "a card")
 

@@ -17,7 +17,7 @@ from contract.artifact import Manifest
 from contract.fleet import WorkerStatus
 from contract.message import Ticket
 from contract.prediction import ChunkResult, Options
-from worker.answers import chunk_result, prediction, text_error
+from worker.pipeline.answers import chunk_result, prediction, text_error
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 JOB = "agrafvn6oxpzjapeylfsmrpmbv4oo"

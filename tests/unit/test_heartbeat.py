@@ -10,7 +10,7 @@ import pytest
 
 from contract.errors import StoreUnavailable
 from tests.stand_ins import as_any
-from worker.heartbeat import EXIT_AFTER_HUB_S, EXIT_AFTER_WATCHDOGS, EXIT_CODE, Heartbeat, Pulse
+from worker.queueing.heartbeat import EXIT_AFTER_HUB_S, EXIT_AFTER_WATCHDOGS, EXIT_CODE, Heartbeat, Pulse
 
 TTL_S, WATCHDOG_S = 7.0, 5.0
 

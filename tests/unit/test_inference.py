@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from contract.message import Lane
 from tests.stand_ins import POISON, EchoModel, chunk_work, echo, ids_of, text_works
-from worker.batcher import Batcher
-from worker.inference import LEAST_TOKENS, Inference
-from worker.packing import Plan
-from worker.work import ChunkWork
+from worker.engine.packing import Plan
+from worker.pipeline.batcher import Batcher
+from worker.pipeline.inference import LEAST_TOKENS, Inference
+from worker.pipeline.work import ChunkWork
 
 PATIENCE_S = 10.0
 bodies = st.lists(st.integers(3, 600), max_size=40)

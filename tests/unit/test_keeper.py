@@ -13,7 +13,7 @@ from contract.fleet import WorkerState
 from contract.model_store import CURRENT, ModelStore
 from tests.stand_ins import as_any
 from tests.tiny_artifact import point_current_to, write_tiny_artifact
-from worker.keeper import RETRY_S, Keeper
+from worker.pipeline.model_manager import RETRY_S, Keeper
 
 V1, V2, V3 = "20260101t000000-000001", "20260102t000000-000002", "20260103t000000-000003"
 

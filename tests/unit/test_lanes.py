@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from contract.message import Lane, queue_name
-from worker import lanes
-from worker.lanes import BULK_FIRST_EVERY, Bar, Gates, LaneOrder
+from worker.queueing import flow_control
+from worker.queueing.flow_control import BULK_FIRST_EVERY, Bar, Gates, LaneOrder
 
 QUEUES = [queue_name("m", lane) for lane in Lane]
 
@@ -17,7 +17,7 @@ def gates(monkeypatch: pytest.MonkeyPatch) -> Gates:
     made = Gates()
     made.configure({Lane.INTERACTIVE: 100, Lane.BULK: 10}, on_open=lambda: None)
     made.lift(Bar.NO_MODEL)
-    monkeypatch.setattr(lanes, "gates", made)
+    monkeypatch.setattr(flow_control, "gates", made)
     return made
 
 

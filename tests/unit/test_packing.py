@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.artifact import Architecture
-from worker.packing import Plan, Shape, batch_tokens, lay_out, pack, plan, shapes
+from worker.engine.packing import Plan, Shape, batch_tokens, lay_out, pack, plan, shapes
 
 MAX_LENGTH = 256
 SHAPES = shapes(MAX_LENGTH, 1024)

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from contract.celery_config import celery_config
 from contract.errors import StoreUnavailable
-from contract.jobs import Jobs
+from contract.job_store import Jobs
 from contract.redis_client import connect
 from contract.settings import SharedSettings
 from local.ports import free_port

@@ -9,19 +9,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from contract.chunks import Skipped
+from contract.chunk_store import Skipped
 from contract.errors import StoreUnavailable
-from contract.job import Commit, Lease
+from contract.job_record import Commit, Lease
 from contract.message import Lane, Ticket
 from contract.prediction import Options
 from tests.stand_ins import EchoModel, as_any, echo, ids_of
-from worker import station as station_module
-from worker.batcher import Batcher
-from worker.committer import Committer
-from worker.inference import Inference
-from worker.lanes import Bar, Gates
-from worker.station import Station
-from worker.tokenization import Encoded
+from worker.engine.tokenization import Encoded
+from worker.pipeline import handler as station_module
+from worker.pipeline.batcher import Batcher
+from worker.pipeline.committer import Committer
+from worker.pipeline.handler import Station
+from worker.pipeline.inference import Inference
+from worker.queueing.flow_control import Bar, Gates
 
 PATIENCE_S = 10.0
 MAX_TOKENS = 20

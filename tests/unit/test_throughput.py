@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.throughput import LEAST_BUSY_S, WEIGHT, Rate, Throughput
+from worker.pipeline.throughput import LEAST_BUSY_S, WEIGHT, Rate, Throughput
 
 
 class Device:

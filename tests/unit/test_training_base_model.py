@@ -10,12 +10,12 @@ import pytest
 from contract.artifact import TokenizerOptions
 from tests.base_models import encoder_tensors, write_hugging_face
 from tests.tiny_artifact import tiny_architecture
-from training import hugging_face
-from training.base_model import tokenizer_for
-from training.base_models import load_base_model
 from training.errors import BadBaseModel
-from training.names import hugging_face_name
-from training.tokenization import TextTokenizer
+from training.pretrained import hugging_face
+from training.pretrained.base_model import tokenizer_for
+from training.pretrained.base_models import load_base_model
+from training.pretrained.names import hugging_face_name
+from training.pretrained.tokenization import TextTokenizer
 
 
 def test_a_hugging_face_folder_is_read_whole(tmp_path: Path) -> None:

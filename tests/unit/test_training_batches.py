@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.batches import Examples, bucket_lengths, fill, plan_epoch, plan_in_order
+from training.data.batches import Examples, bucket_lengths, fill, plan_epoch, plan_in_order
 
 lengths = st.lists(st.integers(2, 100), min_size=1, max_size=60).map(lambda each: np.array(each, np.int64))
 

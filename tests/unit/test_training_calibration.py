@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from training.calibration import (
+from training.evaluation.calibration import (
     Bin,
     expected_calibration_error,
     fit_temperature,

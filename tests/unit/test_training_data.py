@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from training.data import Table, normalized, read_table
+from training.data.table import Table, normalized, read_table
 from training.errors import BadData
 
 ROWS = {"post": ["How to, sort?", 'He said "no"', "NA", "日本語\nzwei Zeilen"], "tags": ["python", "c#", "r", "1"]}

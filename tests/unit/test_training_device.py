@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from training import device
+from training.fit import device
 
 
 @pytest.mark.parametrize(

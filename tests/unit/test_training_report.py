@@ -9,16 +9,16 @@ import pytest
 
 from contract.artifact import Provenance, TokenizerOptions, verify
 from tests.tiny_artifact import tiny_architecture, write_tiny_artifact
-from training import held_out
-from training.checkpoint import Epoch, State
+from training.artifact import held_out
+from training.artifact.compare import Change, compare
+from training.artifact.export import Trained, version_name, write_artifact
+from training.artifact.held_out import Answer
+from training.artifact.report import page, write_report
 from training.cli.app import console
-from training.compare import Change, compare
-from training.data import Table
-from training.data_report import DataReport, report_on, show, show_classes
-from training.evaluate import Held, label_scores, scores
-from training.export import Trained, version_name, write_artifact
-from training.held_out import Answer
-from training.report import page, write_report
+from training.data.data_report import DataReport, report_on, show, show_classes
+from training.data.table import Table
+from training.evaluation.evaluate import Held, label_scores, scores
+from training.fit.checkpoint import Epoch, State
 
 TEXTS = ["<b>bold</b> & brave", "sort a list", "select rows", "throw"]
 LABELS = ("c<++>", "python", "sql")

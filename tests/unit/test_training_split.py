@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.corpus import gather
-from training.data import Table, normalized
+from training.data.corpus import gather
+from training.data.split import Split, split
+from training.data.table import Table, normalized
 from training.errors import BadData
 from training.hyperparameters import HyperParameters
-from training.split import Split, split
 
 texts = st.lists(st.sampled_from([f"text {n}" for n in range(20)] + ["Text 1", " text  1"]), min_size=1, max_size=60)
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from contract.artifact import TokenizerOptions
 from tests.tiny_artifact import VOCABULARY_TOKENS
-from training import tokenization as trainers
-from worker import tokenization as workers
+from training.pretrained import tokenization as trainers
+from worker.engine import tokenization as workers
 
 OPTIONS = [
     TokenizerOptions(lowercase=True, strip_accents=True),

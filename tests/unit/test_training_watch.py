@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from training.checkpoint import Epoch
-from training.watch import Lines, Pace, Step, progress
+from training.fit.checkpoint import Epoch
+from training.fit.progress import Lines, Pace, Step, progress
 
 
 def _step(number: int, *, loss: float = 1.0, length: int = 16, seconds: float = 0.5) -> Step:

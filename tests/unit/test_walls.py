@@ -67,5 +67,5 @@ def test_the_api_loads_neither_tensorflow_nor_a_worker() -> None:
 def test_the_contract_loads_no_framework() -> None:
     loaded = modules_after_importing("contract")
 
-    assert "contract.jobs" in loaded
+    assert "contract.job_store" in loaded
     assert loaded.isdisjoint({"tensorflow", "flask", "celery", "kombu", "api", "worker", "training"})

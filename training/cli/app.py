@@ -12,8 +12,8 @@ from rich.console import Console
 
 from contract.artifact import NAME_PATTERN
 from contract.errors import NoModel
+from training.artifact.store import Store
 from training.settings import TrainingSettings
-from training.store import Store
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 # No markup: what is printed holds texts, labels and paths of the user's, in which [b] is no tag.

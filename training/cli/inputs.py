@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from training.cli.app import BaseName, DataFile, LabelColumn, TextColumn, app, console
-from training.download import DEFAULT_MODEL, download_base, download_questions
 from training.hyperparameters import HyperParameters
+from training.pretrained.catalog import DEFAULT_MODEL, download_base, download_questions
 from training.settings import TrainingSettings
 
 
@@ -37,10 +37,10 @@ def data_report(
     max_length: int = HyperParameters().max_length,
 ) -> None:
     """What there is to know about labelled texts before training on them."""
-    from training.base_models import load_base_model
-    from training.data import read_table
-    from training.data_report import report_on, show, show_classes
-    from training.tokenization import TextTokenizer
+    from training.data.data_report import report_on, show, show_classes
+    from training.data.table import read_table
+    from training.pretrained.base_models import load_base_model
+    from training.pretrained.tokenization import TextTokenizer
 
     table = read_table(data, text_column, label_column)
     model = load_base_model(base, TrainingSettings.load().base_models_dir)

@@ -12,10 +12,10 @@ from rich.table import Table as Grid
 from contract.artifact import read_manifest, verify
 from contract.errors import BadArtifact
 from contract.model_store import ModelStore
+from training.artifact.compare import compare as compare_versions
+from training.artifact.store import MARGIN
 from training.cli.app import Force, Margin, ModelName, app, console, errors, named
-from training.compare import compare as compare_versions
 from training.settings import TrainingSettings
-from training.store import MARGIN
 
 Version = Annotated[str, typer.Argument(help="a version's name, as `list` shows it")]
 SHOWN = {"accuracy": "accuracy", "macro_f1": "macro F1", "calibration_error": "ECE"}

@@ -10,6 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from contract.artifact import Manifest, read_manifest
+from training.artifact.store import MARGIN
 from training.cli.app import (
     BaseName,
     DataFile,
@@ -23,13 +24,12 @@ from training.cli.app import (
     errors,
     named,
 )
-from training.device import best_precision
+from training.cli.options import with_options
+from training.fit.device import best_precision
 from training.hyperparameters import HyperParameters
-from training.options import with_options
-from training.store import MARGIN
 
 if TYPE_CHECKING:
-    from training.recipe import Recipe
+    from training.data.recipe import Recipe
 
 
 @app.command()
@@ -70,7 +70,7 @@ def train(
     if if_changed and model.current and recipe.made(read_manifest(model.store.folder / model.current)):
         console.print(f"{model.store.name} {model.current} was made just so: nothing to do")
         return
-    from training.train import train as run
+    from training.run import train as run
 
     try:
         manifest = run(recipe, model.store, model.settings, console)
@@ -92,9 +92,9 @@ def _recipe(
     columns: dict[str, Any],
     given: dict[str, Any],
 ) -> Recipe:
-    from training.corpus import gather
-    from training.data import read_table
-    from training.recipe import Recipe
+    from training.data.corpus import gather
+    from training.data.recipe import Recipe
+    from training.data.table import read_table
 
     table = read_table(data, **columns)
     validation, test = (read_table(file, **columns) if file else None for file in own)

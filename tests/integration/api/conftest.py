@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.app import create_app
-from api.services import Services
+from api.context import Services
 from api.settings import ApiSettings
 from tests.answering_worker import AnsweringWorker
 from tests.redis_server import RedisServer

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.keys import digest
+from api.http.api_keys import digest
 from tests.integration.api.conftest import MakeApp
 
 KEYS = f"""

@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api.app import create_app
-from api.schemas import ProblemDocument
+from api.openapi.schemas import ProblemDocument
 from api.settings import ApiSettings
 from contract.redis_client import connect
 from tests.integration.api.conftest import services

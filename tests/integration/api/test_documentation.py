@@ -7,7 +7,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from api.problems import KINDS
+from api.http.problems import KINDS
 
 
 def test_the_interactive_page_and_all_it_loads_come_from_the_service(client: FlaskClient) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import redis
 from flask.testing import FlaskClient
 
-from api.schemas import Live, ModelDocument, ModelList, Ready
+from api.openapi.schemas import Live, ModelDocument, ModelList, Ready
 from contract.fleet import Fleet, WorkerState, WorkerStatus
 from contract.settings import SharedSettings
 from tests.answering_worker import VERSION, AnsweringWorker

@@ -7,9 +7,9 @@ import redis
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.schemas import Job
-from contract.chunks import Chunks
-from contract.job import Commit
+from api.openapi.schemas import Job
+from contract.chunk_store import Chunks
+from contract.job_record import Commit
 from contract.message import Ticket
 from contract.settings import SharedSettings
 from tests.answering_worker import AnsweringWorker

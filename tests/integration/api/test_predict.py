@@ -12,8 +12,8 @@ import redis
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.schemas import Job
-from contract.job import State
+from api.openapi.schemas import Job
+from contract.job_record import State
 from contract.prediction import Options
 from tests.answering_worker import VERSION, AnsweringWorker, answer_document
 from tests.integration.api.conftest import MakeApp, services

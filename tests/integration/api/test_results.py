@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.schemas import Results
+from api.openapi.schemas import Results
 from contract.errors import GoneJob
 from tests.answering_worker import AnsweringWorker, answer_document
 from tests.integration.api.conftest import MakeApp, services

@@ -11,12 +11,12 @@ import pytest
 import redis
 from celery import Celery
 
-from api.intake import Intake
-from api.sender import Parcel, Sender
+from api.jobs.sender import Parcel, Sender
+from api.jobs.submitter import Intake
 from api.settings import ApiSettings
 from contract.celery_config import celery_config
-from contract.job import NewJob
-from contract.jobs import Admitted, Bounds, Jobs, Refused
+from contract.job_record import NewJob
+from contract.job_store import Admitted, Bounds, Jobs, Refused
 from contract.message import TASK, Lane, Ticket, pack, queue_name, unpack
 from contract.prediction import Options
 from contract.redis_client import connect

@@ -10,7 +10,7 @@ import redis
 from flask import Flask
 from flask.testing import FlaskClient
 
-from contract.jobs import WAKE_CHANNEL
+from contract.job_store import WAKE_CHANNEL
 from tests.answering_worker import AnsweringWorker, answer_document
 from tests.integration.api.conftest import MakeApp, services
 

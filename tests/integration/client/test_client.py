@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from api import keys
 from api.app import create_app
+from api.http import api_keys
 from api.settings import ApiSettings
 from contract.message import Lane
 from local.ports import free_port
@@ -240,7 +240,7 @@ def test_models_are_listed(client: Client) -> None:
 
 def test_the_key_is_sent_and_its_rate_kept(serve: Serve, tmp_path: Path) -> None:
     file = tmp_path / "keys.toml"
-    file.write_text(f'[[keys]]\nname = "a"\nsha256 = "{keys.digest("secret")}"\nrate_per_s = 2\n')
+    file.write_text(f'[[keys]]\nname = "a"\nsha256 = "{api_keys.digest("secret")}"\nrate_per_s = 2\n')
     server = serve(api_keys_file=file)
     with Client(server.url) as stranger, pytest.raises(Unauthorized):
         stranger.models()

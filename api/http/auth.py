@@ -1,0 +1,59 @@
+"""Who calls: checks the API key of every request that needs one, and its rate."""
+
+from __future__ import annotations
+
+import time
+
+import redis
+from flask import Flask, Request, g, request
+
+from api.http.api_keys import Key, Keys
+from api.http.problems import Problem
+from api.settings import ApiSettings
+from contract.redis_client import store_errors
+
+OPEN = frozenset({"health", "metrics", "docs", "swagger_ui"})
+"""Blueprints that need no key: what probes, scrapers and readers of the documentation ask for."""
+
+
+def install(app: Flask, settings: ApiSettings, client: redis.Redis) -> None:
+    """Put the caller's name in `g.caller` and its limit on texts in `g.max_texts`. Without a key file all may call."""
+    keys = Keys(settings.api_keys_file) if settings.api_keys_file else None
+
+    @app.before_request
+    def identify() -> None:
+        g.caller, g.max_texts = "", None
+        if keys is None or request.blueprint is None or request.blueprint in OPEN:
+            return
+        key = keys.find(_given(request))
+        if key is None:
+            raise Problem(
+                "unauthorized",
+                "send your key as Authorization: Bearer KEY, or as X-API-Key: KEY",
+                headers={"WWW-Authenticate": 'Bearer realm="retort"'},
+            )
+        g.caller, g.max_texts = key.name, key.max_texts
+        _keep_rate(client, key)
+
+
+def _given(asked: Request) -> str:
+    scheme, _, key = asked.headers.get("Authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else asked.headers.get("X-API-Key", "")
+
+
+def _keep_rate(client: redis.Redis, key: Key) -> None:
+    """Counts the requests of this second in Redis, so that the rate holds over all processes together."""
+    if key.rate_per_s is None:
+        return
+    counter = f"retort:rate:{key.name}:{int(time.time())}"
+    with store_errors():
+        pipeline = client.pipeline(transaction=False)
+        pipeline.incr(counter)
+        pipeline.expire(counter, 5)
+        made, _ = pipeline.execute()
+    if made > key.rate_per_s:
+        raise Problem(
+            "rate-limited",
+            f"key {key.name!r} may make {key.rate_per_s} requests a second",
+            headers={"Retry-After": "1"},
+        )

@@ -1,0 +1,115 @@
+"""Reading a request's JSON body, and saying exactly where it is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from flask import Request
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, from_json
+from werkzeug.exceptions import ClientDisconnected, HTTPException
+
+from api.http.problems import Fault, Problem, invalid
+
+MOST_FAULTS = 20
+MOST_PARTS = 1000
+SMALL_BYTES = 100_000
+"""A body of this size does no harm, whatever is in it."""
+LONGEST_NAME = 100
+Document = TypeVar("Document", bound=BaseModel)
+
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+"""A string, or the unfinished one at the end; possessive, so that no body makes it slow."""
+
+
+def read(request: Request, model: type[Document], most_texts: int) -> Document:
+    """The validated body. Raises Problem: 413, 415, 400 with the place in the text, 422 with pointers."""
+    _check_type(request)
+    document = _parsed(_received(request), most_texts)
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise _refusal(error) from None
+
+
+def _received(request: Request) -> bytes:
+    """The whole body. Raises Problem when it is cut off or broken, RequestEntityTooLarge over the limit."""
+    try:
+        body = request.get_data(cache=False)
+        # Flask reads a chunked body up to the limit and stops; only the next read shows that there is more.
+        request.stream.read(1)
+    except ClientDisconnected as error:
+        raise Problem("bad-request", "the rest of the body did not come") from error
+    except HTTPException:
+        raise
+    except Exception as error:  # each server has errors of its own for this
+        raise Problem("bad-request", f"the body can't be read: {error}") from error
+    if request.content_length is not None and len(body) < request.content_length:
+        raise Problem("bad-request", f"the body ends after {len(body)} of {request.content_length} bytes")
+    return body
+
+
+def _parsed(body: bytes, most_texts: int) -> Any:
+    """The JSON document. Raises Problem, which names line and column."""
+    if len(body) > SMALL_BYTES:
+        _check_shape(body, most_texts)
+    try:
+        return from_json(body, cache_strings="keys")
+    except ValueError as error:
+        # Python's own parser takes lone surrogates, so that validation can point at them; some go deeper, too.
+        if "recursion" not in str(error):
+            with suppress(ValueError, RecursionError):
+                return json.loads(body.decode())
+        raise Problem("invalid-json", str(error), faults=[Fault("pointer", "", str(error))]) from None
+
+
+def _check_shape(body: bytes, most_texts: int) -> None:
+    """Refuse millions of lists, members or strings before they take the memory and the time to parse them."""
+    most_strings = most_texts + MOST_PARTS
+    structure, strings = _STRING.subn(b"", body, count=most_strings)
+    if strings == most_strings or sum(map(structure.count, (b"[", b"{", b":"))) > MOST_PARTS:
+        raise invalid(Fault("pointer", "", f"expected is one object with one list of at most {most_texts} strings"))
+
+
+def _check_type(request: Request) -> None:
+    if request.mimetype != "application/json":
+        raise Problem(
+            "unsupported-media-type",
+            f"the body is {request.mimetype or 'of no stated type'}; send it with Content-Type: application/json",
+            headers={"Accept": "application/json"},
+        )
+    charset = request.mimetype_params.get("charset", "utf-8")
+    if charset.lower() not in ("utf-8", "utf8", "us-ascii", "ascii"):
+        raise Problem("unsupported-media-type", f"charset {charset!r}: JSON is sent in UTF-8 (RFC 8259)")
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        raise Problem(
+            "unsupported-media-type",
+            f"Content-Encoding {encoding!r}: send the body as it is",
+            headers={"Accept-Encoding": "identity"},
+        )
+
+
+def _refusal(error: ValidationError) -> Problem:
+    return invalid(*map(_fault, error.errors(include_input=False, include_url=False)[:MOST_FAULTS]))
+
+
+def _fault(error: ErrorDetails) -> Fault:
+    pointer = "".join(f"/{_token(part)}" for part in error["loc"])
+    return Fault("pointer", pointer, _HELP.get(error["type"], error["msg"]))
+
+
+def _token(part: int | str) -> str:
+    """As RFC 6901 escapes it; names that only mischief makes so long are cut off."""
+    text = str(part).replace("~", "~0").replace("/", "~1")
+    return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"
+
+
+_HELP = {
+    "list_type": "an array of strings, also for a single text",
+    "extra_forbidden": "no such member",
+    "string_unicode": "contains a lone surrogate, which is no character",
+}

@@ -1,0 +1,63 @@
+"""How long a client is willing to wait: `Prefer` (RFC 7240) and its short form for curl, `?wait=`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from flask import Request
+from werkzeug.http import parse_list_header
+
+from api.http.problems import Fault, invalid
+from api.settings import ApiSettings
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds to wait for a job's end, and the preferences that it came from."""
+
+    wait_s: float
+    applied: tuple[str, ...] = ()
+    at_once: bool = False
+    """The client wants its job's address and no answer yet (respond-async, and no wait)."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Preference-Applied": ", ".join(self.applied)} if self.applied else {}
+
+
+def patience(request: Request, settings: ApiSettings, otherwise_s: float) -> Patience:
+    """What the request asks for, at most the setting's maximum, or `otherwise_s`. Raises Problem for a bad `?wait=`."""
+    preferences = _preferences(request)
+    asynchronous = "respond-async" in preferences
+    applied = ("respond-async",) if asynchronous else ()
+    if (text := request.args.get("wait")) is not None:
+        return Patience(min(_seconds(text), settings.max_wait_s), applied)
+    if (text := preferences.get("wait", "")).isascii() and text.isdigit():
+        wait_s = min(int(text[:9]), int(settings.max_wait_s))
+        return Patience(wait_s, (*applied, f"wait={wait_s}"))
+    if asynchronous:
+        return Patience(0, applied, at_once=True)
+    return Patience(min(otherwise_s, settings.max_wait_s))
+
+
+def _preferences(request: Request) -> Mapping[str, str]:
+    """Names and values; the first of a name counts, and what is unknown or malformed is ignored, says the RFC."""
+
+    def pairs() -> Iterator[tuple[str, str]]:
+        for item in parse_list_header(", ".join(request.headers.getlist("Prefer"))):
+            name, _, value = item.partition(";")[0].partition("=")
+            yield name.strip().lower(), value.strip().strip('"')
+
+    return dict(reversed(list(pairs())))
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise invalid(Fault("parameter", "wait", "a number of seconds, 0 or more"))
+    return seconds

@@ -1,0 +1,1 @@
+"""Jobs as the API sees them: admitted, sent, waited for, read."""

@@ -1,0 +1,88 @@
+"""A job's results in the order of its texts, chunk by chunk, while it runs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Iterator, Sequence
+
+from api.jobs.events import Waiters
+from api.jobs.reader import LOOK_EVERY_S, Follower
+from api.jobs.results import Row, available, chunk_size, refuse_cancelled, rows, span
+from contract.job_record import Snapshot
+
+Page = tuple[int, list[Row]]
+"""The number of the first text, and the answers from it on."""
+
+
+def page(follower: Follower, job: Snapshot, start: int, limit: int) -> list[Row]:
+    """The answers from text `start` on that are there, without a gap, at most `limit`."""
+    size = chunk_size(job)
+    numbers = span(start, start + limit, size, job.status.chunks)
+    snapshot = follower.read(job.status.id, numbers)
+    refuse_cancelled(snapshot.status)
+    found = [row for chunk in available(snapshot) for row in rows(chunk, snapshot.status)]
+    skipped = start % size
+    return found[skipped : skipped + limit]
+
+
+def pages(
+    follower: Follower, waiters: Waiters, job: Snapshot, start: int, limit: int, end_s: float | None
+) -> Iterator[Page]:
+    """Pages from text `start` to the last, each as soon as it is there.
+
+    Ends early once `end_s` (on time.monotonic) has passed. Holds one page of at most `limit` answers at a time.
+    Raises GoneJob when the job is cancelled or deleted meanwhile.
+    """
+    with waiters.watch(job.status.id) as moved:
+        while start < job.status.texts:
+            moved.clear()
+            if found := page(follower, job, start, limit):
+                yield start, found
+                start += len(found)
+                continue
+            left = LOOK_EVERY_S if end_s is None else min(end_s - time.monotonic(), LOOK_EVERY_S)
+            if left <= 0:
+                return
+            moved.wait(left)
+
+
+def first_page(follower: Follower, waiters: Waiters, job: Snapshot, start: int, limit: int, wait_s: float) -> list[Row]:
+    """The next page, waiting up to `wait_s` seconds for its first answer; empty when there is none by then."""
+    for _, found in pages(follower, waiters, job, start, limit, time.monotonic() + wait_s):
+        return found
+    return []
+
+
+def ndjson(found: Iterator[Page]) -> Iterator[str]:
+    """A line per text: its number as `index`, then the members of its answer."""
+    for start, answers in found:
+        yield "".join(
+            f"{json.dumps({'index': start + n} | row, ensure_ascii=False)}\n" for n, row in enumerate(answers)
+        )
+
+
+COLUMNS = ("index", "label", "score", "tokens", "truncated", "error", "detail")
+
+
+def as_csv(found: Iterator[Page], extra: Sequence[str]) -> Iterator[str]:
+    """RFC 4180 with a header line; the columns `extra` (`top`, `scores`) hold JSON."""
+    yield _line([*COLUMNS, *extra])
+    for start, answers in found:
+        yield "".join(_line(_cells(start + n, row, extra)) for n, row in enumerate(answers))
+
+
+def _cells(index: int, row: Row, extra: Sequence[str]) -> list[object]:
+    error = row.get("error", {})
+    cells = [index, *(row.get(name, "") for name in COLUMNS[1:5]), error.get("code", ""), error.get("detail", "")]
+    if isinstance(cells[4], bool):
+        cells[4] = "true" if cells[4] else "false"
+    return cells + [json.dumps(row[name], ensure_ascii=False) if name in row else "" for name in extra]
+
+
+def _line(cells: Sequence[object]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow(cells)
+    return buffer.getvalue()

@@ -1,0 +1,62 @@
+"""The way in: jobs that arrive together are admitted in one round trip, and their tickets share messages.
+
+One that arrives alone takes its messages along: its record and its place in the queue are one step, and one flush of
+Redis's file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import redis
+
+from api.jobs.coalesce import Coalescer
+from api.jobs.sender import Parcel, Sender
+from contract.job_record import NewJob
+from contract.job_store import Admission, Admitted, Bounds, Jobs
+from contract.message import Lane, Ticket
+from contract.settings import SharedSettings
+
+MOST_TOGETHER = {Lane.INTERACTIVE: 256, Lane.BULK: 1}
+
+
+class Intake:
+    """One thread a lane, so that a short question never waits while a big job is stored and sent."""
+
+    def __init__(self, client: redis.Redis, jobs: Jobs, settings: SharedSettings) -> None:
+        self._jobs = jobs
+        self._chunk_texts = settings.chunk_texts
+        self._senders = {lane: Sender(client, settings) for lane in Lane}
+        self._lanes = {lane: self._lane(lane) for lane in Lane}
+
+    def admit(self, job: NewJob, bounds: Bounds) -> Admission:
+        """Store the job and send its tickets, or refuse it. Raises StoreUnavailable."""
+        return self._lanes[job.lane]((job, bounds))
+
+    def close(self) -> None:
+        """Admit what has come in, then stop."""
+        for coalescer in self._lanes.values():
+            coalescer.close()
+
+    def _lane(self, lane: Lane) -> Coalescer[tuple[NewJob, Bounds], Admission]:
+        sender = self._senders[lane]
+
+        def admit(asked: Sequence[tuple[NewJob, Bounds]]) -> list[Admission]:
+            if len(asked) == 1:
+                [(job, bounds)] = asked
+                return [self._jobs.submit_and_send(job, bounds, sender.packed(self._parcels(job)))]
+            admissions = self._jobs.submit(asked)
+            admitted = (job for (job, _), answer in zip(asked, admissions, strict=True) if _is_new(answer))
+            sender.send(chain.from_iterable(map(self._parcels, admitted)))
+            return admissions
+
+        return Coalescer(f"intake-{lane}", admit, MOST_TOGETHER[lane])
+
+    def _parcels(self, job: NewJob) -> Iterator[Parcel]:
+        for chunk, texts in enumerate(job.chunks(self._chunk_texts)):
+            yield Parcel(job.model, job.lane, Ticket(job.id, chunk), len(texts))
+
+
+def _is_new(admission: Admission) -> bool:
+    return isinstance(admission, Admitted) and len(admission.tickets) > 0

@@ -1,0 +1,231 @@
+"""Every operation of the API in words: what api/openapi/document.py turns into the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from api.openapi import schemas
+from api.settings import ApiSettings
+from contract.ids import ID_PATTERN
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A part of the address, of the query or of the headers."""
+
+    name: str
+    where: str
+    description: str
+    schema: Mapping[str, Any]
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "in": self.where,
+            "required": self.where == "path",
+            "description": self.description,
+            "schema": dict(self.schema),
+        }
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A good answer: a model or a schema per media type."""
+
+    status: int
+    description: str
+    content: Mapping[str, type[BaseModel] | Mapping[str, Any]] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A method at an address."""
+
+    method: str
+    path: str
+    name: str
+    tag: str
+    summary: str
+    description: str
+    answers: Sequence[Answer]
+    problems: Sequence[str] = ()
+    parameters: Sequence[Parameter] = ()
+    body: type[BaseModel] | None = None
+    examples: Mapping[str, Any] = field(default_factory=dict)
+    needs_key: bool = True
+
+
+JSON = "application/json"
+_JOB = Parameter("job_id", "path", "the job's id", {"type": "string", "pattern": ID_PATTERN})
+_RETRY = {"Retry-After": "seconds after which asking again makes sense; only while the job is queued or running"}
+_APPLIED = {"Preference-Applied": "the preferences that were followed"}
+_REPLAYED = {"Idempotency-Replayed": "`true` when an earlier request had made the job"}
+_ACCEPTED = {"Location": "address of the job"}
+_PREFER = Parameter(
+    "Prefer",
+    "header",
+    "`wait=N`: wait up to N seconds for the job's end; `respond-async`: don't wait (RFC 7240)",
+    {"type": "string", "examples": ["wait=5", "respond-async"]},
+)
+_RESULTS: Mapping[str, type[BaseModel] | Mapping[str, Any]] = {
+    JSON: schemas.Results,
+    "application/x-ndjson": {"type": "string", "description": "a line per text: `index` and its answer"},
+    "text/csv": {
+        "type": "string",
+        "description": "index, label, score, tokens, truncated, error, detail; top and scores as JSON when asked for",
+    },
+}
+_EXAMPLES = {
+    "texts": {"value": {"texts": ["Why does my code keep throwing me null pointer exception?"]}},
+    "options": {"value": {"texts": ["I wrote a loop that i cannot exit", "How do I merge two dicts?"], "top_k": 3}},
+}
+
+
+def _wait(settings: ApiSettings, otherwise: str) -> Parameter:
+    text = f"seconds to wait, {settings.max_wait_s:g} at most; {otherwise} when absent; goes before `Prefer`"
+    return Parameter("wait", "query", text, {"type": "number", "minimum": 0})
+
+
+def operations(settings: ApiSettings) -> list[Operation]:
+    """Every operation, with the limits of these settings."""
+    return [_predict(settings), *_jobs(settings), *_models(), *_health()]
+
+
+def _predict(settings: ApiSettings) -> Operation:
+    key = Parameter(
+        "Idempotency-Key",
+        "header",
+        f"the same key with the same request gives the same job, for {settings.idempotency_ttl_s} s",
+        {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+    )
+    return Operation(
+        method="post",
+        path="/predict",
+        name="predict",
+        tag="predict",
+        summary="Classify texts",
+        description=f"Waits for the answer, {settings.default_wait_s:g} s unless told otherwise, and answers 200 with "
+        "it. When that is not long enough, or the client does not want to wait, 202 says where the job is. A job "
+        f"of {settings.bulk_from_texts} texts or more goes through the bulk lane and never delays short ones. "
+        "A text that can't be predicted has an error in its place; all others have their answer.",
+        parameters=[_wait(settings, f"{settings.default_wait_s:g}"), _PREFER, key],
+        body=schemas.predict_request(settings),
+        examples=_EXAMPLES,
+        answers=[
+            Answer(200, "The job has ended; `status` says how", {JSON: schemas.Job}, _APPLIED | _REPLAYED),
+            Answer(202, "The job is accepted", {JSON: schemas.Job}, _ACCEPTED | _APPLIED | _REPLAYED | _RETRY),
+        ],
+        problems=[
+            "invalid-json", "gone-job", "too-large", "unsupported-media-type", "invalid-request",
+            "idempotency-conflict", "backlog-full", "store-unavailable",
+        ],
+    )  # fmt: skip
+
+
+def _jobs(settings: ApiSettings) -> list[Operation]:
+    absent = ["unknown-job", "gone-job", "store-unavailable"]
+    whole = {"type": "integer", "minimum": 0}
+    limit = {"type": "integer", "minimum": 1, "maximum": settings.page_texts}
+    return [
+        Operation(
+            method="get",
+            path="/jobs/{job_id}",
+            name="job",
+            tag="jobs",
+            summary="A job as it stands",
+            description="With `wait`, answers when the job ends, or as it stands after so many seconds.",
+            parameters=[_JOB, _wait(settings, "0"), _PREFER],
+            answers=[Answer(200, "The job", {JSON: schemas.Job}, _RETRY | _APPLIED)],
+            problems=[*absent, "invalid-request"],
+        ),
+        Operation(
+            method="delete",
+            path="/jobs/{job_id}",
+            name="remove_job",
+            tag="jobs",
+            summary="Cancel or delete a job",
+            description="A job that has not ended is cancelled: what has not run never will, and its texts and results "
+            "are deleted; it can still be seen as cancelled. A job that has ended is deleted.",
+            parameters=[_JOB],
+            answers=[Answer(204, "Done")],
+            problems=absent,
+        ),
+        Operation(
+            method="get",
+            path="/jobs/{job_id}/results",
+            name="results",
+            tag="jobs",
+            summary="Results, while the job runs",
+            description="As JSON a page; `next` leads to the following one, and `wait` waits for the page's first "
+            "answer. As NDJSON or CSV, by `Accept`, all that is left from `from` on, each line as soon as it is there, "
+            "until the last text, or until `wait` seconds have passed.",
+            parameters=[
+                _JOB,
+                Parameter("from", "query", "number of the first text, counted from 0", whole),
+                Parameter("limit", "query", "texts of a page at most", limit),
+                _wait(settings, "0 for a page, the job's whole life for a stream"),
+                _PREFER,
+            ],
+            answers=[Answer(200, "Results in the order of the texts", _RESULTS, _RETRY | _APPLIED)],
+            problems=[*absent, "not-acceptable", "invalid-request"],
+        ),
+    ]
+
+
+def _models() -> list[Operation]:
+    name = Parameter("name", "path", "the model's name", {"type": "string"})
+    return [
+        Operation(
+            method="get",
+            path="/models",
+            name="models",
+            tag="models",
+            summary="Models that are published or served",
+            description="Which there are, which version of each is current, and how many workers serve it.",
+            answers=[Answer(200, "The models", {JSON: schemas.ModelList})],
+        ),
+        Operation(
+            method="get",
+            path="/models/{name}",
+            name="model",
+            tag="models",
+            summary="A model with its versions",
+            description="Labels, metrics and origin of each version, and which workers serve it.",
+            parameters=[name],
+            answers=[Answer(200, "The model", {JSON: schemas.ModelDocument})],
+            problems=["not-found", "no-model"],
+        ),
+    ]
+
+
+def _health() -> list[Operation]:
+    return [
+        Operation(
+            method="get",
+            path="/health/live",
+            name="live",
+            tag="health",
+            summary="Whether the process answers",
+            description="Asks nobody else; for restarting a process that hangs.",
+            answers=[Answer(200, "It does", {JSON: schemas.Live})],
+            needs_key=False,
+        ),
+        Operation(
+            method="get",
+            path="/health/ready",
+            name="ready",
+            tag="health",
+            summary="Whether a text would be answered now",
+            description="Redis answers, and a worker is ready for the default model. Says why not.",
+            answers=[
+                Answer(200, "Ready", {JSON: schemas.Ready}),
+                Answer(503, "Not ready, and why", {JSON: schemas.Ready}),
+            ],
+            needs_key=False,
+        ),
+    ]

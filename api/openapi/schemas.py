@@ -1,0 +1,248 @@
+"""The documents of the API, as pydantic models: requests are validated with them, OpenAPI is generated from them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
+from pydantic_core import PydanticCustomError
+
+from api.settings import ApiSettings
+from contract.artifact import Name
+from contract.fleet import WorkerState
+from contract.ids import ID_PATTERN
+from contract.job_record import State
+from contract.prediction import Answer, Options
+
+TEXTS_FIELDS = ("texts", "X", "x")
+
+
+def _without_fraction(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_without_fraction)
+"""An integer as JSON Schema means it: 3.0 is one, "3" and true are not."""
+JobId = Annotated[str, Field(pattern=ID_PATTERN)]
+
+
+def absent(description: str | None = None) -> Any:
+    """A member that is left out where it does not apply, and is never null."""
+    return Field(default_factory=lambda: None, description=description)
+
+
+class Document(BaseModel):
+    """What the service answers: exactly these members."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class PredictRequest(BaseModel):
+    """Texts to classify. One of `texts`, `X` and `x` holds them; they mean the same."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"oneOf": [{"required": [name]} for name in TEXTS_FIELDS]},
+    )
+
+    texts: list[str] = Field(default_factory=list, min_length=1)
+    X: list[str] = Field(default_factory=list, min_length=1)
+    x: list[str] = Field(default_factory=list, min_length=1)
+    top_k: Annotated[int, Field(ge=1, le=1000), WHOLE] = Field(
+        default=1, description="labels per text, best first; more than one adds `top`"
+    )
+    scores: bool = Field(default=False, description="add `scores`, every label's score")
+    truncate: Literal["right", "left", "error"] = Field(
+        default="right", description="which end of a text longer than the model's maximum is cut off; or an error"
+    )
+    deadline_s: Annotated[int, Field(ge=1), WHOLE] | None = Field(
+        default=None, description="seconds from now; what is not predicted by then never will be"
+    )
+    model: Name | None = Field(default=None, description="the model to ask; the service's default one when absent")
+
+    @model_validator(mode="after")
+    def one_list(self) -> PredictRequest:
+        if len(self.model_fields_set.intersection(TEXTS_FIELDS)) != 1:
+            raise PydanticCustomError("one_of_texts", "give the texts in exactly one of `texts`, `X` and `x`")
+        return self
+
+    @property
+    def texts_field(self) -> str:
+        """Which of the three was given."""
+        return next(name for name in TEXTS_FIELDS if name in self.model_fields_set)
+
+    @property
+    def given_texts(self) -> list[str]:
+        return self.texts or self.X or self.x
+
+    @property
+    def options(self) -> Options:
+        return Options(top_k=self.top_k, scores=self.scores, truncate=self.truncate)
+
+
+def predict_request(settings: ApiSettings) -> type[PredictRequest]:
+    """`PredictRequest` with the limits of these settings."""
+    text = Annotated[str, Field(max_length=settings.max_text_chars)]
+    fields: dict[str, Any] = {
+        name: (list[text], Field(default_factory=list, min_length=1, max_length=settings.max_texts))
+        for name in TEXTS_FIELDS
+    }
+    deadline = Annotated[int, Field(ge=1, le=settings.max_deadline_s), WHOLE] | None
+    described = PredictRequest.model_fields["deadline_s"].description
+    fields["deadline_s"] = (deadline, Field(default=settings.default_deadline_s, description=described))
+    return create_model("PredictRequest", __base__=PredictRequest, __doc__=PredictRequest.__doc__, **fields)
+
+
+class JobModel(Document):
+    """Which model answers."""
+
+    name: Name
+    version: Name | None = Field(description="the version that answered last; null before the first answer")
+
+
+class Progress(Document):
+    """How far the job is, in texts."""
+
+    texts: int = Field(ge=1)
+    done: int = Field(ge=0, description="answered, with a prediction or an error")
+    errors: int = Field(ge=0, description="answered with an error")
+
+
+class Timing(Document):
+    """Seconds; null while it can't be said yet."""
+
+    queued_s: float | None = Field(description="from admission until a worker took the first text")
+    running_s: float | None = Field(description="from there to the end")
+    total_s: float | None = Field(description="from admission to the end")
+
+
+class Queue(Document):
+    """Where an open job stands in its lane."""
+
+    texts_ahead: int = Field(ge=0, description="texts that were admitted before it and still wait")
+    seconds_left: float | None = Field(ge=0, description="estimated until its end; null while no rate is measured")
+
+
+class Job(Document):
+    """A job as it stands."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": "agraghjif5r26stp65nsosajqrlre",
+                "status": "succeeded",
+                "model": {"name": "default", "version": "20261122t114937-ea19d4"},
+                "progress": {"texts": 1, "done": 1, "errors": 0},
+                "created": "2026-11-22T11:56:12.249Z",
+                "deadline": "2026-11-22T12:56:12.249Z",
+                "timing": {"queued_s": 0.003, "running_s": 0.013, "total_s": 0.016},
+                "results": "/jobs/agraghjif5r26stp65nsosajqrlre/results",
+                "predictions": [{"label": "git", "score": 0.915564, "tokens": 9, "truncated": False}],
+            }
+        }
+    )
+
+    id: JobId
+    status: State
+    model: JobModel
+    progress: Progress
+    created: datetime
+    deadline: datetime
+    timing: Timing
+    results: str = Field(description="address of the results, which can be read while the job runs")
+    queue: Queue = absent("only while the job is queued or running")
+    predictions: list[Answer] = absent("one per text, in their order; once the job has ended, unless it was cancelled")
+
+
+class Results(Document):
+    """A page of results: the answers from text `from` on, without a gap, as far as they are there."""
+
+    id: JobId
+    status: State
+    texts: int = Field(ge=1, description="texts of the whole job")
+    first: int = Field(ge=0, alias="from", description="number of the first text, counted from 0")
+    predictions: list[Answer]
+    next: str | None = Field(description="address of the next page; null after the last text")
+
+
+class VersionDocument(Document):
+    """A published version of a model."""
+
+    version: Name
+    current: bool = Field(description="whether this is the version to serve")
+    labels: list[str] = []
+    max_length: int | None = Field(default=None, description="tokens of a text at most")
+    metrics: dict[str, float] = Field(default={}, description="as measured by the training")
+    created: datetime | None = None
+    base_model: str | None = None
+    workers: list[str] = Field(description="live workers that serve it")
+    problem: str | None = Field(default=None, description="why its manifest can't be read")
+
+
+class ModelSummary(Document):
+    """A model in a few words."""
+
+    name: Name
+    default: bool = Field(description="whether requests that name no model go to it")
+    current: Name | None = Field(description="the version to serve; null when none is published")
+    versions: list[Name] = Field(description="oldest first")
+    workers: int = Field(ge=0, description="live workers that are ready for it")
+
+
+class ModelList(Document):
+    models: list[ModelSummary]
+
+
+class ModelDocument(Document):
+    """A model with all that its manifests say."""
+
+    name: Name
+    default: bool
+    current: Name | None
+    versions: list[VersionDocument] = Field(description="newest first")
+
+
+class Live(Document):
+    status: Literal["live"] = "live"
+
+
+class Worker(Document):
+    """What a worker said of itself with its last heartbeat."""
+
+    id: str
+    state: WorkerState
+    device: str
+    precision: str | None
+    model: Name
+    version: Name | None
+    refused: dict[str, str] = Field(description="versions that it will not serve, and why")
+
+
+class Ready(Document):
+    """Whether a text would be answered now."""
+
+    status: Literal["ready", "not ready"]
+    reasons: list[str] = Field(description="why not")
+    workers: list[Worker]
+
+
+class FaultDocument(Document):
+    """One thing that is wrong; says where in the body (`pointer`, RFC 6901), or which parameter or header."""
+
+    pointer: str = absent()
+    parameter: str = absent()
+    header: str = absent()
+    detail: str
+
+
+class ProblemDocument(Document):
+    """Problem details (RFC 9457)."""
+
+    type: str = Field(description="link to the page that explains problems of this type")
+    title: str
+    status: int
+    detail: str
+    request_id: str = Field(description="the service's log carries it too")
+    errors: list[FaultDocument] = absent("what exactly is wrong, where that can be said")

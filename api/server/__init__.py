@@ -1,0 +1,1 @@
+"""gunicorn and the process that it runs: settings, worker class, logs."""

@@ -1,0 +1,43 @@
+"""gunicorn's configuration: greenlets (gevent), so that a waiting client costs a few kilobytes and no thread."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from typing import Any
+
+from api.settings import ApiSettings
+
+_settings = ApiSettings.load()
+
+bind = [_settings.api_bind]
+workers = _settings.api_workers
+worker_class = "api.server.gunicorn_worker.Worker"
+worker_connections = _settings.api_connections
+# The worker patches the standard library before the application is imported; preloading would import it too early.
+preload_app = False
+# A worker that stops gets through the longest wait that a client can have asked for.
+graceful_timeout = int(_settings.max_wait_s) + 10
+timeout = 60
+keepalive = 75
+control_socket_disable = True
+proc_name = "retort-api"
+logger_class = "api.server.logs.GunicornLogger"
+loglevel = "warning"
+
+# The processes share their counters through files in this folder; prometheus_client reads the variable on import.
+_metrics_folder = tempfile.mkdtemp(prefix="retort-metrics-")
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics_folder
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """A process that is gone no longer counts in the gauges."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(_server: Any) -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(_metrics_folder, ignore_errors=True)

@@ -1,0 +1,65 @@
+"""Models as clients see them: what the volume holds and which workers serve it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from api.jobs.fleet_cache import FleetWatch
+from api.openapi.schemas import ModelDocument, ModelSummary, VersionDocument
+from contract.artifact import read_manifest
+from contract.errors import BadArtifact, NoModel
+from contract.model_store import ModelStore
+
+# A published version never changes.
+_manifest = lru_cache(maxsize=256)(read_manifest)
+
+
+class ModelDocuments:
+    """Reads the volume at every request: models come and go without a restart."""
+
+    def __init__(self, store: ModelStore, fleet: FleetWatch, default: str) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._default = default
+
+    def names(self) -> list[str]:
+        """Models that are published or served, sorted."""
+        return sorted({*self._store.names(), *(worker.model for worker in self._fleet.workers)})
+
+    def summary(self, name: str) -> ModelSummary:
+        return ModelSummary(
+            name=name,
+            default=name == self._default,
+            current=self._current(name),
+            versions=self._store.versions(name),
+            workers=len(self._fleet.ready(name)),
+        )
+
+    def detail(self, name: str) -> ModelDocument:
+        """Raises NoModel for a name that is neither published nor served."""
+        if name not in self.names():
+            raise NoModel(f"no model {name!r} is published or served here")
+        versions = [self._version(name, version) for version in reversed(self._store.versions(name))]
+        return ModelDocument(name=name, default=name == self._default, current=self._current(name), versions=versions)
+
+    def _current(self, name: str) -> str | None:
+        try:
+            return self._store.current(name)
+        except NoModel:
+            return None
+
+    def _version(self, name: str, version: str) -> VersionDocument:
+        workers = [worker.id for worker in self._fleet.workers if (worker.model, worker.version) == (name, version)]
+        found = VersionDocument(version=version, current=version == self._current(name), workers=workers)
+        try:
+            manifest = _manifest(self._store.path(name, version))
+        except BadArtifact as error:
+            return found.model_copy(update={"problem": str(error)})
+        told = {
+            "labels": list(manifest.labels),
+            "max_length": manifest.max_length,
+            "metrics": manifest.metrics,
+            "created": manifest.provenance.created,
+            "base_model": manifest.provenance.base_model,
+        }
+        return found.model_copy(update=told)

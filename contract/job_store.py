@@ -1,0 +1,244 @@
+"""The API's side of the job record: admit, read, remove."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, cast
+
+import redis
+
+from contract import ids
+from contract.errors import GoneJob, StoreUnavailable, UnknownJob
+from contract.job_record import Backlog, JobStatus, NewJob, Snapshot, State, StoredChunk, dump_texts
+from contract.message import Lane, Ticket
+from contract.prediction import Options
+from contract.redis_client import Script, store_errors
+from contract.settings import SharedSettings
+
+WAKE_CHANNEL = "retort:wake"
+ID_KEY = "retort:id-key"
+_STATUS = ("state", "model", "version", "lane", "options", "caller", "texts", "done", "errors", "chunks", "dead",
+           "created", "started", "finished", "deadline", "ahead", "drained")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much of a lane's backlog may be filled."""
+
+    texts: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """The job is in the record; `tickets` are to be sent, none when the same request was admitted before."""
+
+    id: str
+    tickets: tuple[Ticket, ...]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Nothing was stored: the lane's backlog is full."""
+
+    backlog: Backlog
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Nothing was stored: the idempotency key belongs to another request, whose job this is."""
+
+    id: str
+
+
+Admission = Admitted | Refused | Conflict | StoreUnavailable
+"""StoreUnavailable: nothing was stored, because the memory of Redis is nearly full."""
+
+
+class Jobs:
+    """Job records in Redis. Every method raises StoreUnavailable when Redis does not answer."""
+
+    def __init__(self, client: redis.Redis, settings: SharedSettings, idempotency_ttl_s: int = 86_400) -> None:
+        self._client = client
+        self._settings = settings
+        self._idempotency_ttl_ms = idempotency_ttl_s * 1000
+        self._result_ttl_ms = settings.result_ttl_s * 1000
+        self._submit, self._remove, self._expire = (Script(client, name) for name in ("submit", "remove", "expire"))
+        self._key: bytes | None = None
+
+    def new_id(self, now_ms: int) -> str:
+        return ids.issue(self._key or self._load_key(), now_ms)
+
+    def submit(self, jobs: Sequence[tuple[NewJob, Bounds]]) -> list[Admission]:
+        """Admit each job or refuse it, all in one round trip. Nothing of a refused job is stored.
+
+        The tickets of those admitted are the caller's to send.
+        """
+        answers = self._submit.call_many([self._submission(job, bounds) for job, bounds in jobs])
+        return [self._admission(job, answer) for (job, _), answer in zip(jobs, answers, strict=True)]
+
+    def submit_and_send(self, job: NewJob, bounds: Bounds, messages: Sequence[tuple[str, str]]) -> Admission:
+        """The same for one job; if it is admitted, its messages are pushed to their queues in the same step."""
+        [answer] = self._submit.call_many([self._submission(job, bounds, messages)])
+        return self._admission(job, answer)
+
+    def _submission(
+        self, job: NewJob, bounds: Bounds, messages: Sequence[tuple[str, str]] = ()
+    ) -> tuple[list[str], list[Any]]:
+        arguments: list[Any] = [job.id, job.model, job.lane, job.options.model_dump_json(), job.caller]
+        arguments += [job.deadline_ms, job.digest, self._idempotency_ttl_ms, bounds.texts, bounds.bytes, job.trace]
+        arguments += [len(messages), *chain.from_iterable(messages)]
+        for texts in job.chunks(self._settings.chunk_texts):
+            stored = dump_texts(texts)
+            arguments += [stored, len(texts), len(stored.encode())]
+        return _idempotency_records(job), arguments
+
+    def _admission(self, job: NewJob, answer: list[Any]) -> Admission:
+        match answer:
+            case ["accepted"]:
+                chunks = -(-len(job.texts) // self._settings.chunk_texts)
+                return Admitted(job.id, tuple(Ticket(job.id, chunk) for chunk in range(chunks)))
+            case ["same", job_id]:
+                return Admitted(job_id, ())
+            case ["conflict", job_id]:
+                return Conflict(job_id)
+            case ["full", texts, size]:
+                return Refused(Backlog(int(texts), int(size)))
+            case ["no-memory"]:
+                return StoreUnavailable("Redis: its memory is nearly full")
+            case _:
+                raise AssertionError(f"submit.lua answered {answer!r}")
+
+    def status(self, job_id: str) -> JobStatus:
+        """Where the job stands. Raises UnknownJob, or GoneJob when it was deleted or outlived its time to live."""
+        [found] = self.read([(job_id, ())])
+        if not isinstance(found, Snapshot):
+            raise found
+        return found.status
+
+    def read(self, asked: Sequence[tuple[str, Sequence[int]]]) -> list[Snapshot | UnknownJob | GoneJob]:
+        """Each job with the chunks asked for, all in one round trip; the error in the place of a job that is not there.
+
+        Numbers beyond the job's last chunk are left out.
+        """
+        with store_errors():
+            pipeline = self._client.pipeline(transaction=False)
+            for job_id, chunks in asked:
+                pipeline.hmget(f"retort:job:{job_id}", [*_STATUS, *(f"{kind}:{n}" for n in chunks for kind in "cre")])
+            records = pipeline.execute()
+        return [self._snapshot(*pair) for pair in zip(asked, records, strict=True)]
+
+    def _snapshot(self, asked: tuple[str, Sequence[int]], values: list[str | None]) -> Snapshot | UnknownJob | GoneJob:
+        job_id, chunks = asked
+        record = dict(zip(_STATUS, values, strict=False))
+        if record["state"] is None:
+            return self._absent(job_id)
+        fields = iter(values[len(_STATUS) :])
+        stored = zip(chunks, fields, fields, fields, strict=True)
+        return Snapshot(_status(job_id, record), tuple(StoredChunk.parse(n, c, r, e) for n, c, r, e in stored if c))
+
+    def results(self, job_id: str, chunks: Sequence[int]) -> list[str | None]:
+        """The stored `ChunkResult` of each chunk as JSON, None where it is not committed."""
+        return self._fields(job_id, [f"r:{chunk}" for chunk in chunks])
+
+    def chunk_faults(self, job_id: str, chunks: Sequence[int]) -> list[str | None]:
+        """Why each chunk is a dead letter, None where it is none."""
+        return self._fields(job_id, [f"e:{chunk}" for chunk in chunks])
+
+    def _fields(self, job_id: str, names: list[str]) -> list[str | None]:
+        if not names:
+            return []
+        with store_errors():
+            return cast("list[str | None]", self._client.hmget(f"retort:job:{job_id}", names))
+
+    def remove(self, job_id: str) -> str:
+        """Cancel an open job ("cancelled") or delete an ended one ("deleted"). Raises UnknownJob or GoneJob."""
+        outcome = str(self._remove(job_id, self._result_ttl_ms))
+        if outcome == "gone":
+            raise self._absent(job_id)
+        return outcome
+
+    def expire(self, job_id: str) -> bool:
+        """End the job as expired if its deadline has passed and it is open; whether this call did."""
+        return bool(self._expire(job_id, self._result_ttl_ms))
+
+    def backlog(self, model: str, lane: Lane) -> Backlog:
+        names = [f"{lane}_texts", f"{lane}_bytes", f"{lane}_drained"]
+        with store_errors():
+            return Backlog(*(int(value or 0) for value in self._client.hmget(f"retort:backlog:{model}", names)))
+
+    def oldest_queued_ms(self, model: str) -> int | None:
+        """When the chunk that waits longest for a worker was queued, on Redis's clock; None when none waits."""
+        with store_errors():
+            first = self._client.zrange(f"retort:queued:{model}", 0, 0, withscores=True)
+        return int(first[0][1]) if first else None
+
+    def open_jobs(self) -> int:
+        """Jobs that have not ended."""
+        with store_errors():
+            return int(self._client.zcard("retort:deadlines"))
+
+    def dead_letters(self) -> int:
+        """Chunks that were given up and wait for an operator."""
+        with store_errors():
+            kept_since = self.now_ms() - 1000 * self._settings.dead_letter_ttl_s
+            return int(self._client.zcount("retort:dead", kept_since, "+inf"))
+
+    def totals(self) -> dict[str, int]:
+        """Counters of this service since its Redis was empty: accepted, refused, succeeded, late_commits and so on."""
+        with store_errors():
+            return {str(name): int(value) for name, value in self._client.hgetall("retort:totals").items()}
+
+    def memory(self) -> tuple[int, int]:
+        """Bytes that Redis uses, and how many it may; 0 for no limit. New jobs are refused when 90% are used."""
+        with store_errors():
+            found = self._client.info("memory")
+        return int(found["used_memory"]), int(found["maxmemory"])
+
+    def now_ms(self) -> int:
+        """Redis's clock."""
+        with store_errors():
+            seconds, microseconds = self._client.time()
+        return int(seconds) * 1000 + int(microseconds) // 1000
+
+    def _absent(self, job_id: str) -> UnknownJob | GoneJob:
+        if ids.was_issued(self._key or self._load_key(), job_id) or ids.was_issued(self._load_key(), job_id):
+            return GoneJob(f"job {job_id} was deleted, or its time to live has passed")
+        return UnknownJob(f"no job {job_id!r} was ever accepted here")
+
+    def _load_key(self) -> bytes:
+        with store_errors():
+            self._client.set(ID_KEY, ids.new_key().hex(), nx=True)
+            self._key = bytes.fromhex(str(self._client.get(ID_KEY)))
+        return self._key
+
+
+def _idempotency_records(job: NewJob) -> list[str]:
+    # None at all instead of an empty name, which a user of Redis may not be allowed to touch.
+    if job.idempotency_key is None:
+        return []
+    scope = hashlib.sha256(f"{job.caller}\0{job.idempotency_key}".encode()).hexdigest()
+    return [f"retort:idempotency:{scope}"]
+
+
+def _status(job_id: str, record: dict[str, Any]) -> JobStatus:
+    def number(name: str) -> int | None:
+        return None if record[name] is None else int(record[name])
+
+    return JobStatus(
+        id=job_id,
+        state=State(record["state"]),
+        model=record["model"],
+        version=record["version"],
+        lane=Lane(record["lane"]),
+        options=Options.model_validate_json(record["options"]),
+        caller=record["caller"],
+        started_ms=number("started"),
+        finished_ms=number("finished"),
+        created_ms=int(record["created"]),
+        deadline_ms=int(record["deadline"]),
+        **{name: int(record[name]) for name in ("texts", "done", "errors", "chunks", "dead", "ahead", "drained")},
+    )

@@ -1,0 +1,1 @@
+"""What training leaves behind: versions in the store, their files, their report."""

@@ -1,0 +1,105 @@
+"""Writing an artifact folder: weights, vocabulary, report, and last the manifest that vouches for all of them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from contract.artifact import (
+    MANIFEST,
+    VOCABULARY,
+    WEIGHTS,
+    Architecture,
+    Golden,
+    Manifest,
+    Provenance,
+    TokenizerOptions,
+    sha256,
+)
+from training.evaluation.evaluate import Held
+from training.pretrained.base_model import Tensors
+
+GOLDEN_TEXTS = 8
+PACKAGES = (
+    "bert-for-tf2",
+    "tensorflow",
+    "tensorflow-cpu",
+    "tf-keras",
+    "numpy",
+    "tokenizers",
+    "safetensors",
+    "scikit-learn",
+)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model that is ready to be written down."""
+
+    name: str
+    architecture: Architecture
+    tokenizer: TokenizerOptions
+    vocabulary: Path
+    tensors: Tensors
+    """float32, by the names of Hugging Face's BertForSequenceClassification."""
+    labels: tuple[str, ...]
+    max_length: int
+    held: Held
+    metrics: Mapping[str, float]
+    provenance: Provenance
+
+
+def write_artifact(trained: Trained, folder: Path) -> Manifest:
+    """Complete the artifact in `folder`, where the report lies already, and return its manifest."""
+    save_file(dict(trained.tensors), folder / WEIGHTS)
+    (folder / VOCABULARY).write_bytes(trained.vocabulary.read_bytes())
+    files = {str(path.relative_to(folder)): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    manifest = Manifest(
+        name=trained.name,
+        version=version_name(trained.provenance.created, files[WEIGHTS]),
+        architecture=trained.architecture,
+        tokenizer=trained.tokenizer,
+        labels=trained.labels,
+        max_length=trained.max_length,
+        temperature=trained.held.temperature,
+        files=files,
+        metrics=dict(trained.metrics),
+        golden=golden_texts(trained.held),
+        provenance=trained.provenance,
+    )
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return manifest
+
+
+def version_name(created: datetime, weights_sha256: str) -> str:
+    """UTC time and the first digits of the weights' digest: names sort by time. `20261122t101500-3f2a9c`"""
+    return f"{created.astimezone(UTC):%Y%m%dt%H%M%S}-{weights_sha256[:6]}"
+
+
+def golden_texts(held: Held, count: int = GOLDEN_TEXTS) -> tuple[Golden, ...]:
+    """Held-out texts from the shortest to the longest, with the trainer's float32 probabilities."""
+    by_length = sorted(range(len(held.texts)), key=lambda index: len(held.texts[index]))
+    chosen = {by_length[int(place)] for place in np.linspace(0, len(by_length) - 1, count)}
+    probabilities = held.probabilities
+    return tuple(
+        Golden(text=held.texts[index], probabilities=tuple(map(float, probabilities[index])))
+        for index in sorted(chosen)
+    )
+
+
+def package_versions(names: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Versions of Python and of those packages that are installed."""
+    found = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

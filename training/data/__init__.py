@@ -1,0 +1,1 @@
+"""A table of texts and labels, and what becomes of it before training."""

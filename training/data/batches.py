@@ -1,0 +1,111 @@
+"""Length-bucketed batches: texts of similar length together, padded to one of a few static lengths.
+
+A batch of a few static shapes costs few traces and little padding. The plan of an epoch is a function of the seed and
+the epoch alone, so that an interrupted run continues with the very batches that it would have had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.pretrained.tokenization import Ids
+
+MULTIPLE = 8
+"""Bucket lengths are multiples of this: matrix kernels like them."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Encoded texts and their classes."""
+
+    ids: list[Ids]
+    labels: NDArray[np.int32]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.array([len(ids) for ids in self.ids], np.int64)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Which texts make a batch, and the length that they are padded to."""
+
+    length: int
+    texts: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`ids` int32[size, length], `labels` int32[size], `weights` float32[size]: 0 for rows that only fill the batch."""
+
+    ids: NDArray[np.int32]
+    labels: NDArray[np.int32]
+    weights: NDArray[np.float32]
+
+
+def bucket_lengths(lengths: NDArray[np.int64], count: int) -> list[int]:
+    """At most `count` multiples of 8 that hold every length with the fewest padded tokens in total."""
+    rounded = -(-lengths // MULTIPLE) * MULTIPLE
+    steps, texts = np.unique(rounded, return_counts=True)
+    shorter = np.concatenate([[0], np.cumsum(texts)])
+    # Dynamic programming: best[i] has the tokens and the buckets of the i shortest steps with the buckets so far.
+    best: list[tuple[float, list[int]]] = [(0.0, []), *[(np.inf, [])] * len(steps)]
+    for _ in range(min(count, len(steps))):
+        best = [best[0], *(_with_last_bucket(best, steps, shorter, end) for end in range(1, len(steps) + 1))]
+    return best[-1][1]
+
+
+def _with_last_bucket(
+    best: list[tuple[float, list[int]]], steps: NDArray[np.int64], shorter: NDArray[np.int64], end: int
+) -> tuple[float, list[int]]:
+    """The `end` shortest steps divided best when the last bucket takes those from some `start` on."""
+    length = int(steps[end - 1])
+    tokens, start = min((best[start][0] + length * float(shorter[end] - shorter[start]), start) for start in range(end))
+    return tokens, [*best[start][1], length]
+
+
+def plan_epoch(
+    lengths: NDArray[np.int64], buckets: Sequence[int], batch_size: int, seed: int, epoch: int
+) -> list[Planned]:
+    """The batches of an epoch: every text once, shuffled. Texts left over in one bucket go to the next longer one,
+    so that at most one batch is not full."""
+    generator = np.random.default_rng((seed, epoch))
+    planned = _plan(lengths, buckets, batch_size, generator.permutation(len(lengths)))
+    return [planned[index] for index in generator.permutation(len(planned))]
+
+
+def plan_in_order(lengths: NDArray[np.int64], buckets: Sequence[int], batch_size: int) -> list[Planned]:
+    """Every text once, shortest first: for prediction, where order does not matter."""
+    return _plan(lengths, buckets, batch_size, np.argsort(lengths, kind="stable"))
+
+
+def _plan(
+    lengths: NDArray[np.int64], buckets: Sequence[int], batch_size: int, order: NDArray[np.int64]
+) -> list[Planned]:
+    bucket_of = np.searchsorted(np.asarray(buckets), lengths[order])
+    left = np.empty(0, np.int64)
+    planned: list[Planned] = []
+    for number, length in enumerate(buckets):
+        waiting = np.concatenate([left, order[bucket_of == number]])
+        full = len(waiting) if length == buckets[-1] else len(waiting) - len(waiting) % batch_size
+        planned += [Planned(length, waiting[start : start + batch_size]) for start in range(0, full, batch_size)]
+        left = waiting[full:]
+    return planned
+
+
+def fill(examples: Examples, planned: Planned, batch_size: int) -> Batch:
+    """The arrays of a planned batch, always `batch_size` rows."""
+    ids = np.zeros((batch_size, planned.length), np.int32)
+    labels, weights = np.zeros(batch_size, np.int32), np.zeros(batch_size, np.float32)
+    for row, text in enumerate(planned.texts):
+        ids[row, : len(examples.ids[text])] = examples.ids[text]
+    labels[: len(planned.texts)] = examples.labels[planned.texts]
+    weights[: len(planned.texts)] = 1.0
+    return Batch(ids, labels, weights)

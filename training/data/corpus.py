@@ -1,0 +1,82 @@
+"""The texts of a run and the part that each belongs to: divided here, or by files of the user's own."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.data.split import Split, split
+from training.data.table import Table, normalized
+from training.errors import BadData
+from training.hyperparameters import HyperParameters
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Every usable row of every file."""
+
+    table: Table
+    parts: Split
+    sha256: str
+    """Fingerprint of the rows of every file."""
+
+    @property
+    def leaked(self) -> int:
+        """Texts for validation or test that are in the training part too; only files of one's own can have any."""
+        known = {normalized(self.table.texts[row]) for row in self.parts.train}
+        others = [*self.parts.validation, *self.parts.test]
+        return sum(normalized(self.table.texts[row]) in known for row in others)
+
+
+def gather(
+    train: Table, parameters: HyperParameters, validation: Table | None = None, test: Table | None = None
+) -> Corpus:
+    """Divide `train`, setting aside what no file of its own is given for.
+
+    Raises BadData when there are fewer than two labels, a part is empty, or a label occurs only outside training.
+    """
+    parts = split(
+        train.texts,
+        train.labels,
+        0.0 if validation else parameters.validation,
+        0.0 if test else parameters.test,
+        parameters.seed,
+    )
+    tables = {"train": train}
+    for part, own in (("validation", validation), ("test", test)):
+        if own:
+            start = sum(map(len, tables.values()))
+            parts = parts.with_rows(part, np.arange(start, start + len(own)))
+            tables[part] = own
+    corpus = Corpus(_joined([*tables.values()]), parts, _fingerprint(tables))
+    _refuse_unusable(corpus)
+    return corpus
+
+
+def _joined(tables: list[Table]) -> Table:
+    dropped: dict[str, int] = {}
+    for table in tables:
+        dropped |= {problem: dropped.get(problem, 0) + count for problem, count in table.dropped.items()}
+    texts = [text for table in tables for text in table.texts]
+    return Table(texts, [label for table in tables for label in table.labels], dropped)
+
+
+def _fingerprint(tables: dict[str, Table]) -> str:
+    """Of the rows and of the part that each file is for."""
+    if len(tables) == 1:
+        return tables["train"].sha256
+    return hashlib.sha256("\n".join(f"{part} {table.sha256}" for part, table in tables.items()).encode()).hexdigest()
+
+
+def _refuse_unusable(corpus: Corpus) -> None:
+    labels, parts = corpus.table.labels, corpus.parts
+    if len(corpus.table.classes) < 2:
+        raise BadData(f"only one label, {labels[0]!r}: there is nothing to tell apart")
+    for name, rows in (("validation", parts.validation), ("test", parts.test)):
+        if not len(rows):
+            raise BadData(f"{len(labels)} texts are too few: none is left for {name}")
+    learnt = {labels[row] for row in parts.train}
+    if unknown := sorted({labels[row] for row in [*parts.validation, *parts.test]} - learnt):
+        raise BadData(f"no training text has the label {', '.join(map(repr, unknown))}")

@@ -1,0 +1,80 @@
+"""What there is to know about labelled texts before a model is trained on them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table as Grid
+
+from training.data.table import Table, normalized
+
+PERCENTILES = (5, 25, 50, 75, 90, 95, 99, 100)
+
+
+@dataclass(frozen=True)
+class DataReport:
+    rows: int
+    """Usable rows."""
+    dropped: dict[str, int]
+    """Unusable rows, by what was wrong."""
+    classes: dict[str, int]
+    """Texts by label, the most frequent first."""
+    duplicates: int
+    """Rows whose text occurred before, in whatever case and spacing."""
+    conflicts: list[str]
+    """Texts that occur with different labels."""
+    lengths: dict[int, int]
+    """Tokens by percentile, [CLS] and [SEP] included."""
+    max_length: int
+    truncated: int
+    """Texts longer than `max_length` tokens, of which the end is not read."""
+
+    @property
+    def imbalance(self) -> float:
+        """How many times as frequent the most frequent label is as the rarest."""
+        return max(self.classes.values()) / min(self.classes.values())
+
+
+def report_on(table: Table, lengths: NDArray[np.int64], max_length: int) -> DataReport:
+    """`lengths` are the tokens of each whole text."""
+    labels_of: dict[str, set[str]] = defaultdict(set)
+    for text, label in zip(table.texts, table.labels, strict=True):
+        labels_of[normalized(text)].add(label)
+    return DataReport(
+        rows=len(table),
+        dropped=table.dropped,
+        classes=dict(Counter(table.labels).most_common()),
+        duplicates=len(table) - len(labels_of),
+        conflicts=sorted(text for text, labels in labels_of.items() if len(labels) > 1),
+        lengths={percent: int(np.percentile(lengths, percent, method="nearest")) for percent in PERCENTILES},
+        max_length=max_length,
+        truncated=int((lengths > max_length).sum()),
+    )
+
+
+def show(report: DataReport, console: Console) -> None:
+    """The report as a few lines; `show_classes` has the labels."""
+    console.print(f"{report.rows} texts, {len(report.classes)} labels")
+    for problem, count in report.dropped.items():
+        console.print(f"{count} rows dropped: {problem}", style="yellow")
+    console.print(f"duplicates: {report.duplicates}, texts with different labels: {len(report.conflicts)}")
+    for text in report.conflicts[:3]:
+        console.print(f"  {text[:100]!r}", style="yellow")
+    lengths = ", ".join(f"{percent}% ≤ {tokens}" for percent, tokens in report.lengths.items())
+    console.print(f"tokens: {lengths}", soft_wrap=True)
+    share = report.truncated / report.rows
+    console.print(f"cut off at {report.max_length} tokens: {report.truncated} texts ({share:.1%})")
+    rarest, count = min(report.classes.items(), key=lambda each: each[1])
+    console.print(f"rarest label: {rarest}, {count} texts; most frequent: {report.imbalance:.1f} times as many")
+
+
+def show_classes(report: DataReport, console: Console) -> None:
+    """A table of the labels with the number and share of their texts."""
+    grid = Grid("label", "texts", "share")
+    for label, count in report.classes.items():
+        grid.add_row(label, str(count), f"{count / report.rows:.1%}")
+    console.print(grid)

@@ -1,0 +1,42 @@
+"""The corpus as the model reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.data.batches import Examples
+from training.data.data_report import DataReport, report_on
+from training.data.recipe import Recipe
+from training.data.split import Rows, Split
+from training.pretrained.base_model import BaseModel
+from training.pretrained.tokenization import TextTokenizer
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Every text of a recipe's corpus with its class, and which part it belongs to."""
+
+    texts: list[str]
+    classes: tuple[str, ...]
+    examples: Examples
+    parts: Split
+    report: DataReport
+
+    def part(self, rows: Rows) -> Examples:
+        return Examples([self.examples.ids[row] for row in rows], self.examples.labels[rows])
+
+    def texts_of(self, rows: Rows) -> list[str]:
+        return [self.texts[row] for row in rows]
+
+
+def encode(recipe: Recipe, base: BaseModel) -> Encoded:
+    """Tokenize the recipe's texts once, with the base model's vocabulary."""
+    table = recipe.corpus.table
+    number = {label: index for index, label in enumerate(table.classes)}
+    max_length = recipe.parameters.max_length
+    ids, lengths = TextTokenizer(base.vocabulary, base.tokenizer).encode(table.texts, max_length)
+    examples = Examples(ids, np.array([number[label] for label in table.labels], np.int32))
+    report = report_on(table, lengths, max_length)
+    return Encoded(table.texts, tuple(table.classes), examples, recipe.corpus.parts, report)

@@ -1,0 +1,37 @@
+"""A recipe: everything that decides which model a run makes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract.artifact import Manifest
+from training.data.corpus import Corpus
+from training.hyperparameters import HyperParameters
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Base model, data and hyper-parameters of the model `name`."""
+
+    name: str
+    base: str
+    corpus: Corpus
+    parameters: HyperParameters
+
+    @property
+    def key(self) -> str:
+        """12 hexadecimal digits, the same exactly for recipes of the same model."""
+        parts = [self.base, self.corpus.sha256, self.parameters.model_dump_json()]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+
+    def made(self, manifest: Manifest) -> bool:
+        """Whether the version with this manifest came out of this recipe."""
+        found = manifest.provenance
+        return (found.base_model, found.data_sha256, found.hyperparameters) == (
+            Path(self.base).name,
+            self.corpus.sha256,
+            self.parameters.model_dump(),
+        )

@@ -1,0 +1,68 @@
+"""Dividing the texts into parts for training, validation and test."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.table import normalized
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of each part, ascending; together every row once."""
+
+    train: Rows
+    validation: Rows
+    test: Rows
+
+    def with_rows(self, part: str, rows: Rows) -> Split:
+        """The same with other rows for `part`."""
+        return replace(self, **{part: rows})
+
+
+def split(texts: Sequence[str], labels: Sequence[str], validation: float, test: float, seed: int) -> Split:
+    """Stratified by label and seeded. Texts that differ only in case and white space stay on one side.
+
+    A label with a single text is in the training part only; one with more texts has at least one there.
+    """
+    groups = _groups_by_label(texts, labels)
+    generator = np.random.default_rng(seed)
+    parts: tuple[list[int], list[int], list[int]] = ([], [], [])
+    for label in sorted(groups):
+        same = groups[label]
+        shuffled = [same[index] for index in generator.permutation(len(same))]
+        for part, rows in zip(parts, _divide(shuffled, validation, test), strict=True):
+            part.extend(rows)
+    return Split(*(np.array(sorted(part), np.int64) for part in parts))
+
+
+def _groups_by_label(texts: Sequence[str], labels: Sequence[str]) -> dict[str, list[list[int]]]:
+    """Rows of equal text together, under the label that most of them have."""
+    rows_of: dict[str, list[int]] = defaultdict(list)
+    for row, text in enumerate(texts):
+        rows_of[normalized(text)].append(row)
+    groups: dict[str, list[list[int]]] = defaultdict(list)
+    for rows in rows_of.values():
+        groups[Counter(labels[row] for row in rows).most_common(1)[0][0]].append(rows)
+    return groups
+
+
+def _divide(groups: list[list[int]], validation: float, test: float) -> tuple[list[int], list[int], list[int]]:
+    """The first group to training, then whole groups to test and to validation up to their shares, then training."""
+    total = sum(map(len, groups))
+    training, validating, testing = list(groups[0]), list[int](), list[int]()
+    for rows in groups[1:]:
+        if len(testing) + len(rows) <= round(total * test):
+            testing += rows
+        elif len(validating) + len(rows) <= round(total * validation):
+            validating += rows
+        else:
+            training += rows
+    return training, validating, testing

@@ -1,0 +1,166 @@
+"""The training loop: epochs, checkpoints, validation, early stopping. Killed and started again, it goes on.
+
+Everything random in a step is a function of the seed and of the step's number: the order of the texts, the dropout. A
+checkpoint therefore holds only variables and counters, and an interrupted run ends with the weights of an unbroken one.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from contract.artifact import WEIGHTS
+from training import durable
+from training.data.batches import Batch, Examples, bucket_lengths, fill, plan_epoch
+from training.errors import Diverged
+from training.evaluation.calibration import log_loss
+from training.fit import checkpoint
+from training.fit.checkpoint import Epoch, State
+from training.fit.model import Tensors, predictor
+from training.fit.optimizer import learning_rate
+from training.fit.progress import Step, Watcher
+from training.fit.step import Trainer
+from training.hyperparameters import HyperParameters
+from training.pretrained.base_model import BaseModel
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the loop learns from and what it chooses the best epoch by."""
+
+    train: Examples
+    validation: Examples
+    labels: int
+
+
+class Run:
+    """One fine-tuning run in one work folder. `fit` may be called once."""
+
+    def __init__(
+        self,
+        base: BaseModel,
+        parts: Parts,
+        parameters: HyperParameters,
+        folder: Path,
+        watchers: Sequence[Watcher] = (),
+        checkpoint_s: float = 60.0,
+        strategy: Any = None,
+    ) -> None:
+        self._parts, self._parameters, self._folder = parts, parameters, folder
+        self._watchers, self._checkpoint_s = watchers, checkpoint_s
+        lengths = np.concatenate([parts.train.lengths, parts.validation.lengths])
+        self._buckets = bucket_lengths(lengths, parameters.buckets)
+        self._class_weights = class_weights(parts.train.labels, parts.labels, parameters.class_weights)
+        self._trainer = Trainer(base, parts.labels, parameters, strategy)
+        self._predict = predictor(self._trainer.model, self._buckets)
+        self.state = State()
+
+    @property
+    def best(self) -> Path:
+        """The weights of the epoch with the lowest validation loss, named as in an artifact."""
+        return self._folder / WEIGHTS
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self._parts.train) // self._parameters.batch_size)
+
+    def fit(self) -> State:
+        """Train until the last epoch or until `patience` epochs brought no lower validation loss. Raises Diverged."""
+        self._resume()
+        saved = time.monotonic()
+        while not self._finished():
+            for step, batch in self._remaining_batches():
+                self._train_on(step, batch)
+                if time.monotonic() - saved >= self._checkpoint_s:
+                    self._save()
+                    saved = time.monotonic()
+            self._end_epoch()
+            self._save()
+            saved = time.monotonic()
+        return self.state
+
+    def _finished(self) -> bool:
+        state, parameters = self.state, self._parameters
+        return state.epoch >= parameters.epochs or state.epochs_without_gain >= parameters.patience
+
+    def _remaining_batches(self) -> Iterator[tuple[int, Batch]]:
+        parameters, train = self._parameters, self._parts.train
+        plan = plan_epoch(train.lengths, self._buckets, parameters.batch_size, parameters.seed, self.state.epoch)
+        for step in range(self.state.step, len(plan)):
+            yield step, fill(train, plan[step], self._trainer.rows)
+
+    def _train_on(self, step: int, batch: Batch) -> None:
+        started, state, parameters = time.monotonic(), self.state, self._parameters
+        number = state.epoch * self.steps_per_epoch + step
+        steps = parameters.epochs * self.steps_per_epoch
+        rate = learning_rate(number, steps, parameters.warmup, parameters.learning_rate)
+        weights = batch.weights * self._class_weights[batch.labels]
+        loss = self._trainer.step(batch, weights / weights.sum(), rate, number)
+        if not math.isfinite(loss):
+            raise Diverged(f"step {number}: the loss is {loss}; try a lower learning rate than {rate:.2g}")
+        state.step = step + 1
+        state.losses.append(round(loss, 4))
+        state.loss_sum += loss
+        seconds = time.monotonic() - started
+        state.seconds += seconds
+        texts = int(np.count_nonzero(batch.weights))
+        for watcher in self._watchers:
+            watcher.step(Step(number, steps, loss, rate, texts, batch.ids.shape[1], seconds))
+
+    def _end_epoch(self) -> None:
+        state, validation = self.state, self._parts.validation
+        started = time.monotonic()
+        logits = self._predict(validation)
+        seen = Epoch(
+            epoch=state.epoch,
+            train_loss=state.loss_sum / self.steps_per_epoch,
+            validation_loss=log_loss(logits, validation.labels),
+            validation_accuracy=float(np.mean(logits.argmax(axis=-1) == validation.labels)),
+        )
+        state.history.append(seen)
+        if state.best_epoch == state.epoch:
+            self._keep_best()
+        state.epoch, state.step, state.loss_sum = state.epoch + 1, 0, 0.0
+        state.seconds += time.monotonic() - started
+        for watcher in self._watchers:
+            watcher.epoch(seen)
+
+    def _keep_best(self) -> None:
+        temporary = durable.temporary_beside(self.best)
+        save_file(self._trainer.model.tensors(), temporary)
+        durable.replace(temporary, self.best)
+
+    def _save(self) -> None:
+        tensors = {name: np.asarray(variable.numpy()) for name, variable in self._trainer.variables.items()}
+        checkpoint.save(self._folder / CHECKPOINT, tensors, self.state)
+
+    def _resume(self) -> None:
+        if not (self._folder / CHECKPOINT).exists():
+            return
+        tensors, self.state = checkpoint.load(self._folder / CHECKPOINT)
+        for name, variable in self._trainer.variables.items():
+            variable.assign(tensors[name])
+
+
+def class_weights(labels: NDArray[np.int32], classes: int, balanced: bool) -> NDArray[np.float32]:
+    """float32[classes]: 1, or inversely proportional to the class's frequency with mean 1 over the texts."""
+    counts = np.bincount(labels, minlength=classes)
+    if not balanced:
+        return np.ones(classes, np.float32)
+    return (len(labels) / (classes * np.maximum(counts, 1))).astype(np.float32)
+
+
+def load_weights(path: Path) -> Tensors:
+    """The tensors that `Run.best` holds."""
+    tensors: Tensors = load_file(path)
+    return tensors

@@ -1,0 +1,89 @@
+"""One optimizer step on one batch, on one device or dealt out to several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.tensors import ENCODER_PREFIX
+from training.bert_compat import tf
+from training.data.batches import Batch
+from training.fit.model import Classifier, Tensors, initial_classifier
+from training.fit.optimizer import AdamW, clip
+from training.hyperparameters import HyperParameters
+from training.pretrained.base_model import BaseModel
+
+
+class Trainer:
+    """The model and its optimizer. `step` is traced once per batch length.
+
+    What a step does is a function of the variables, the batch, the seed and the step's number: dropout too.
+    """
+
+    def __init__(self, base: BaseModel, labels: int, parameters: HyperParameters, strategy: Any = None) -> None:
+        """Starts from `base` with a new layer for so many labels; every GPU takes part if no `strategy` is given."""
+        self._parameters = parameters
+        self._strategy = strategy or _strategy()
+        with self._strategy.scope():
+            self.model = Classifier(base.architecture, labels, parameters.dropout, parameters.precision)
+            self._optimizer = AdamW(self.model.variables, parameters.weight_decay)
+        self.model.load(_starting_point(base, labels, parameters.seed))
+        self._step = tf.function(self._distributed_step)
+
+    @property
+    def rows(self) -> int:
+        """Rows of a batch: the texts of a step, rounded up so that every device has as many."""
+        return -(-self._parameters.batch_size // self._replicas) * self._replicas
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """Everything that a step changes."""
+        return {f"model/{name}": variable for name, variable in self.model.variables.items()} | {
+            f"optimizer/{name}": variable for name, variable in self._optimizer.variables.items()
+        }
+
+    def step(self, batch: Batch, weights: NDArray[np.float32], rate: float, number: int) -> float:
+        """Train on `batch`, its rows weighted by `weights` (which sum to 1), and return the loss before the step."""
+        shards = [self._shard(array) for array in (batch.ids, batch.labels, weights)]
+        return float(self._step(*shards, tf.constant(rate, tf.float32), tf.constant(number, tf.int64)))
+
+    @property
+    def _replicas(self) -> int:
+        return int(self._strategy.num_replicas_in_sync)
+
+    def _shard(self, array: NDArray[Any]) -> Any:
+        if self._replicas == 1:
+            return tf.constant(array)
+        return self._strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(array[context.replica_id_in_sync_group :: self._replicas])
+        )
+
+    def _distributed_step(self, ids: Any, labels: Any, weights: Any, rate: Any, number: Any) -> Any:
+        with self._strategy.scope():
+            self.model.seed_dropout(self._parameters.seed, number)
+        losses = self._strategy.run(self._replica_step, args=(ids, labels, weights, rate))
+        return self._strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
+
+    def _replica_step(self, ids: Any, labels: Any, weights: Any, rate: Any) -> Any:
+        with tf.GradientTape() as tape:
+            logits = self.model.logits(ids, training=True)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            loss = tf.reduce_sum(losses * weights)
+        gradients = tape.gradient(loss, list(self.model.variables.values()))
+        if self._replicas > 1:
+            gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        self._optimizer.apply(clip(gradients, self._parameters.clip_norm), rate)
+        return loss
+
+
+def _starting_point(base: BaseModel, labels: int, seed: int) -> Tensors:
+    encoder = {ENCODER_PREFIX + name: tensor for name, tensor in base.tensors.items()}
+    return encoder | initial_classifier(base.architecture, labels, seed)
+
+
+def _strategy() -> Any:
+    if len(tf.config.list_logical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()

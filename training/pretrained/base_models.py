@@ -1,0 +1,25 @@
+"""Finding the base model that a name or a path means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from training.errors import BadBaseModel
+from training.pretrained import google_checkpoint, hugging_face, minilm
+from training.pretrained.base_model import BaseModel
+from training.pretrained.catalog import GOOGLE_MODELS
+
+
+def load_base_model(name: str, downloads: Path) -> BaseModel:
+    """`minilm`, a folder, or the name of a folder in `downloads`. Raises BadBaseModel."""
+    if name == "minilm":
+        return minilm.load()
+    folder = next((path for path in (Path(name), downloads / name) if path.is_dir()), None)
+    if folder is None:
+        advice = "; make download_base_bert fetches Google's" if name in GOOGLE_MODELS else ""
+        raise BadBaseModel(f"{name}: neither a folder nor a base model in {downloads}{advice}")
+    if (folder / hugging_face.WEIGHTS).exists():
+        return hugging_face.load(folder, folder.name)
+    if google_checkpoint.holds_checkpoint(folder):
+        return google_checkpoint.load(folder)
+    raise BadBaseModel(f"{folder}: holds neither {hugging_face.WEIGHTS} nor a checkpoint (*.ckpt.index)")

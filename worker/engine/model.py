@@ -1,0 +1,175 @@
+"""A loaded model: what the inference loop plans with and runs."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import artifact
+from contract.artifact import Manifest
+from contract.errors import BadArtifact
+from worker.engine import packing
+from worker.engine.encoder import Encoder
+from worker.engine.packing import Grid, Plan, Shape
+from worker.engine.precision import TOLERANCE, Choice, Precision, candidates
+from worker.engine.tensorflow_env import tf
+from worker.engine.tokenization import Ids, TextTokenizer
+from worker.engine.weights import Weights, read_weights
+
+log = logging.getLogger(__name__)
+
+Probabilities = NDArray[np.float32]
+
+
+class Model:
+    """One version of a model, warm, in memory.
+
+    `tokenizer` may be used by any thread; `run` and `predict` by one at a time. Between two batches:
+
+        plan = model.plan([len(text.ids) for text in waiting])      # most urgent first
+        probabilities = model.run([text.ids for text in waiting], plan)
+        for index, row in zip(plan.texts, probabilities): ...       # the answer for waiting[index]
+    """
+
+    def __init__(self, manifest: Manifest, tokenizer: TextTokenizer, encoder: Encoder, shapes: list[Shape]) -> None:
+        self.manifest = manifest
+        self.tokenizer = tokenizer
+        self.shapes = shapes
+        self._encoder = encoder
+
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+    @property
+    def precision(self) -> Precision:
+        return self._encoder.precision
+
+    @property
+    def traces(self) -> int:
+        """Times that a batch function was traced or compiled; constant since the model was loaded."""
+        return self._encoder.traces
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens of the largest batch."""
+        return max(shape.tokens for shape in self.shapes)
+
+    def plan(self, lengths: Sequence[int], max_tokens: int | None = None) -> Plan:
+        """The next batch from texts of these lengths in tokens, most urgent first; the first one is always in it.
+
+        `max_tokens` bounds the tokens computed, where memory does not suffice for `batch_tokens`. A shape of one row
+        is always allowed. Raises ValueError when `lengths` is empty or its first exceeds the model's maximum.
+        """
+        bound = self.batch_tokens if max_tokens is None else max_tokens
+        return packing.plan(lengths, [shape for shape in self.shapes if shape.tokens <= bound or shape.rows == 1])
+
+    def run(self, texts: Sequence[Ids], plan: Plan) -> Probabilities:
+        """float32[len(plan.texts), labels]: probabilities of the plan's texts, in its order.
+
+        `texts` are the ids that the plan was made for, those it left out included. Raises what TensorFlow raises.
+        """
+        grid = self._encoder(packing.lay_out(texts, plan))
+        return grid[[place.row for place in plan.places], [place.slot for place in plan.places]]
+
+    def predict(self, texts: Sequence[Ids], max_tokens: int | None = None) -> Probabilities:
+        """float32[len(texts), labels]: probabilities of any number of texts, in their order; see `plan`."""
+        answers = np.empty((len(texts), len(self.manifest.labels)), np.float32)
+        waiting = list(range(len(texts)))
+        while waiting:
+            plan = self.plan([len(texts[index]) for index in waiting], max_tokens)
+            taken = [waiting[index] for index in plan.texts]
+            answers[taken] = self.run([texts[index] for index in waiting], plan)
+            left = set(waiting) - set(taken)
+            waiting = [index for index in waiting if index in left]
+        return answers
+
+    def warm_up(self) -> None:
+        """Run every shape once, so that none is compiled while a request waits."""
+        for shape in self.shapes:
+            parts = [(shape.rows, shape.length)] * 3 + [(shape.rows, shape.slots)]
+            self._encoder(Grid(*(np.zeros(part, np.int32) for part in parts)))
+
+
+def load(folder: Path, choice: Choice = "auto", batch_tokens: int | None = None) -> Model:
+    """The artifact in `folder`: verified, in the fastest precision that agrees with its trainer, every shape warm.
+
+    `choice` fixes the precision, `batch_tokens` the size of a full batch. Takes seconds; safe beside a running model.
+    Raises BadArtifact when a file, a tensor or the vocabulary is wrong or a golden text gets another answer.
+    """
+    manifest = artifact.verify(folder)
+    weights = read_weights(folder / artifact.WEIGHTS, manifest.architecture, len(manifest.labels))
+    tokenizer = TextTokenizer(folder / artifact.VOCABULARY, manifest.tokenizer, manifest.max_length)
+    if tokenizer.vocabulary_size > manifest.architecture.vocab_size:
+        raise BadArtifact(f"{folder / artifact.VOCABULARY}: has more tokens than the model has embeddings")
+    gpu = bool(tf.config.list_physical_devices("GPU"))
+    tokens = batch_tokens or packing.batch_tokens(manifest.architecture, gpu)
+    shapes = packing.shapes(manifest.max_length, tokens)
+    rivals = (
+        Model(manifest, tokenizer, _encoder(weights, manifest, precision, gpu), shapes)
+        for precision in candidates(gpu, choice)
+    )
+    model = _fastest_that_agrees(rivals, folder)
+    model.warm_up()
+    return model
+
+
+def _encoder(weights: Weights, manifest: Manifest, precision: Precision, gpu: bool) -> Encoder:
+    return Encoder(
+        weights,
+        manifest.architecture,
+        temperature=manifest.temperature,
+        precision=precision,
+        compile_with_xla=gpu,
+    )
+
+
+def _fastest_that_agrees(rivals: Iterable[Model], folder: Path) -> Model:
+    fastest, least, refusals = None, math.inf, []
+    for model in rivals:
+        try:
+            check_golden(model)
+        except BadArtifact as error:
+            refusals.append(f"{model.precision}: {error}")
+            continue
+        seconds = _seconds_per_batch(model)
+        log.info("%s %s: %.0f ms for %d tokens", folder, model.precision, seconds * 1000, model.batch_tokens)
+        if seconds < least:
+            fastest, least = model, seconds
+    if fastest is None:
+        raise BadArtifact(f"{folder}: {'; '.join(refusals)}")
+    return fastest
+
+
+def _seconds_per_batch(model: Model, runs: int = 3) -> float:
+    """The least of some runs of a full batch, after a first one: what else the machine does can only add to it."""
+    longest = np.ones(model.manifest.max_length, np.int32)
+    texts = [longest] * max(1, model.batch_tokens // len(longest))
+    plan, times = model.plan([len(longest)] * len(texts)), []
+    for _ in range(1 + runs):
+        start = time.perf_counter()
+        model.run(texts, plan)
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+def check_golden(model: Model) -> None:
+    """Raise BadArtifact when the model gives a golden text other probabilities than its trainer did.
+
+    The tolerance is that of the model's precision; within it another label can win only if two were about tied.
+    """
+    golden, tolerance = model.manifest.golden, TOLERANCE[model.precision]
+    answers = model.predict([text.ids for text in model.tokenizer.encode([each.text for each in golden])])
+    for each, found in zip(golden, answers, strict=True):
+        difference = float(np.abs(found - np.asarray(each.probabilities, np.float32)).max())
+        if not difference <= tolerance:  # NaN is refused too
+            raise BadArtifact(
+                f"golden text {each.text[:40]!r}: a probability differs by {difference:.2g} from the trainer's, "
+                f"more than {tolerance:.2g}"
+            )

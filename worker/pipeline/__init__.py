@@ -1,0 +1,1 @@
+"""A leased chunk's way to its commit. Knows no Celery."""

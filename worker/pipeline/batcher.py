@@ -1,0 +1,134 @@
+"""Which texts go next: policy without a device, a process or a clock of its own.
+
+There is no timer. The device asks when it is free and takes what waits: with little load a text goes alone and at once,
+with much load batches fill by themselves. The interactive lane goes first, and in each lane the oldest text. Once a
+text of the bulk lane has waited longer than the age bound, that lane gets every second batch: so neither starves, and a
+short question waits for one bulk batch at most.
+
+All texts of a batch belong to the model version and the lane of the first of them: a short question would pay for the
+bulk texts that fill up its batch. While short questions come in, batches of the bulk lane are brief, because the next
+question has to wait for the running one. A chunk whose first attempt failed, perhaps by bringing its worker down,
+shares no batch with others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from contract.message import Lane
+from worker.pipeline.work import ChunkWork, TextWork
+
+if TYPE_CHECKING:
+    from worker.engine.model import Model
+
+
+class Plan(Protocol):
+    """What `worker.engine.packing` says of the next batch."""
+
+    @property
+    def texts(self) -> Sequence[int]:
+        """Indices, into the lengths that were planned for, of the texts in the batch; never none."""
+
+
+P = TypeVar("P", bound=Plan)
+
+WINDOW = 512
+"""Texts that a plan may choose from: enough to fill the holes of a batch, few enough to plan in a millisecond."""
+BRIEF_FOR_S = 2.0
+"""After an interactive text, batches of the bulk lane are brief for so long."""
+
+
+@dataclass(frozen=True)
+class Batch(Generic[P]):
+    """What goes to the device next."""
+
+    offered: Sequence[TextWork]
+    """The texts that the plan was made for."""
+    plan: P
+
+    @property
+    def model(self) -> Model:
+        return self.offered[0].chunk.model
+
+    @property
+    def texts(self) -> list[TextWork]:
+        """Those of the offered texts that the plan took."""
+        return [self.offered[index] for index in self.plan.texts]
+
+
+class Batcher:
+    """The texts that wait on one device. Not safe to share by threads; see worker/pipeline/inference.py."""
+
+    def __init__(self, max_age_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._max_age_s = max_age_s
+        self._clock = clock
+        self._lanes: dict[Lane, deque[TextWork]] = {lane: deque() for lane in Lane}
+        self._last_interactive = float("-inf")
+        self._last_lane = Lane.BULK
+
+    def __len__(self) -> int:
+        return sum(len(lane) for lane in self._lanes.values())
+
+    def add(self, texts: Iterable[TextWork]) -> None:
+        """Texts of a lane must be added in the order of their arrival."""
+        for text in texts:
+            self._lanes[text.chunk.lane].append(text)
+            if text.chunk.lane is Lane.INTERACTIVE:
+                self._last_interactive = text.arrived
+
+    def oldest_age_s(self) -> float:
+        """How long the longest waiting text has waited; 0 when none waits."""
+        return max((self._clock() - lane[0].arrived for lane in self._lanes.values() if lane), default=0.0)
+
+    def take(self, plan: Callable[[Model, Sequence[int], bool], P]) -> Batch[P] | None:
+        """The next batch, removed from what waits; None only when nothing waits.
+
+        `plan` gets the model, the token counts of what may go next, most urgent first, and whether to be brief.
+        """
+        offered = self._candidates()
+        if not offered:
+            return None
+        first = offered[0].chunk
+        self._last_lane = first.lane
+        brief = first.lane is Lane.BULK and self._clock() - self._last_interactive < BRIEF_FOR_S
+        batch = Batch(offered, plan(first.model, [text.length for text in offered], brief))
+        self._remove(batch.texts)
+        return batch
+
+    def remove_chunks(self, doomed: Callable[[ChunkWork], bool]) -> set[ChunkWork]:
+        """Remove every text of the chunks that are `doomed`, and return those chunks."""
+        chunks = {text.chunk for lane in self._lanes.values() for text in lane}
+        removed = {chunk for chunk in chunks if doomed(chunk)}
+        if removed:
+            for lane, texts in self._lanes.items():
+                self._lanes[lane] = deque(text for text in texts if text.chunk not in removed)
+        return removed
+
+    def _candidates(self) -> list[TextWork]:
+        waiting = self._lanes[self._next_lane()]
+        same = (text for text in waiting if text.chunk.company == waiting[0].chunk.company)
+        return list(islice(same, WINDOW))
+
+    def _next_lane(self) -> Lane:
+        interactive, bulk = self._lanes[Lane.INTERACTIVE], self._lanes[Lane.BULK]
+        if not (interactive and bulk):
+            return Lane.INTERACTIVE if interactive else Lane.BULK
+        overdue = self._clock() - bulk[0].arrived >= self._max_age_s
+        return Lane.BULK if overdue and self._last_lane is Lane.INTERACTIVE else Lane.INTERACTIVE
+
+    def _remove(self, chosen: Sequence[TextWork]) -> None:
+        gone = set(chosen)
+        for texts in self._lanes.values():
+            kept = []
+            while texts and gone:
+                text = texts.popleft()
+                if text in gone:
+                    gone.remove(text)
+                else:
+                    kept.append(text)
+            texts.extendleft(reversed(kept))

@@ -1,0 +1,137 @@
+"""A message's way through this worker: tickets, leases, tokens, batches, commit. One thread a message."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from threading import Lock
+from typing import TYPE_CHECKING, Protocol
+
+from contract.chunk_store import Chunks, Skipped
+from contract.errors import StoreUnavailable
+from contract.job_record import Lease
+from contract.message import Ticket
+from worker.metrics import QUEUE_SECONDS, SKIPPED_TICKETS, TOKENIZE_SECONDS
+from worker.pipeline.answers import text_error
+from worker.pipeline.committer import Committer
+from worker.pipeline.inference import Inference
+from worker.pipeline.work import ChunkWork, TextWork
+from worker.queueing.flow_control import Gates
+
+if TYPE_CHECKING:
+    from worker.engine.model import Model
+
+log = logging.getLogger(__name__)
+RETRY_S = 0.5
+
+
+class ModelHolder(Protocol):
+    """Whoever knows which model is served at the moment."""
+
+    @property
+    def model(self) -> Model: ...
+
+
+class Station:
+    """What this worker holds of the queue's work."""
+
+    def __init__(
+        self,
+        chunks: Chunks,
+        keeper: ModelHolder,
+        inference: Inference,
+        committer: Committer,
+        gates: Gates,
+        record: Callable[[ChunkWork], None] = lambda _: None,
+    ) -> None:
+        """`record` is told of every chunk that is settled."""
+        self._chunks = chunks
+        self._keeper = keeper
+        self._inference = inference
+        self._committer = committer
+        self._gates = gates
+        self._record = record
+        self._lock = Lock()
+        self._held: set[Ticket] = set()
+
+    def process(self, tickets: Sequence[Ticket]) -> None:
+        """Answer the tickets' texts. Returns when each chunk is committed, given back, or no longer wanted."""
+        mine = self._claim(tickets)
+        try:
+            for work in [work for lease in self._lease(mine) if (work := self._admit(lease))]:
+                work.settled.wait()
+                self._gates.release(work.lane, work.tokens)
+                self._record(work)
+        finally:
+            with self._lock:
+                self._held.difference_update(mine)
+
+    def held(self) -> set[Ticket]:
+        """The tickets that are being worked on; a lease of this worker that is not among them is forgotten."""
+        with self._lock:
+            return set(self._held)
+
+    def drop(self, doomed: Callable[[ChunkWork], bool]) -> list[ChunkWork]:
+        """Forget the waiting chunks that are `doomed`; their messages return. Gives back which those were."""
+        dropped = list(self._inference.withdraw(doomed))
+        for work in dropped:
+            work.settled.set()
+        return dropped
+
+    def _claim(self, tickets: Sequence[Ticket]) -> list[Ticket]:
+        """Those that no other message of this worker has brought already."""
+        with self._lock:
+            mine = [ticket for ticket in dict.fromkeys(tickets) if ticket not in self._held]
+            self._held.update(mine)
+        SKIPPED_TICKETS.labels("held").inc(len(tickets) - len(mine))
+        return mine
+
+    def _lease(self, tickets: Sequence[Ticket]) -> list[Lease]:
+        leases = []
+        for answer in self._until_leased(tickets):
+            if isinstance(answer, Skipped):
+                SKIPPED_TICKETS.labels(answer.why).inc()
+            else:
+                QUEUE_SECONDS.labels(answer.lane).observe(max(0, answer.leased_ms - answer.created_ms) / 1000)
+                leases.append(answer)
+        return leases
+
+    def _until_leased(self, tickets: Sequence[Ticket]) -> list[Lease | Skipped]:
+        while True:
+            try:
+                return self._chunks.lease(tickets)
+            except StoreUnavailable as error:
+                log.warning("%d tickets can't be leased, trying again: %s", len(tickets), error)
+                time.sleep(RETRY_S)
+
+    def _admit(self, lease: Lease) -> ChunkWork | None:
+        """Hand the chunk on to the device. One that can't even be read is left to `Reconciler.retry_forgotten`."""
+        try:
+            work = ChunkWork(lease, self._keeper.model)
+            texts = list(self._tokenize(work))
+        except Exception:
+            log.exception("%s can't be read", lease.ticket)
+            return None
+        work.tokens = sum(text.length for text in texts)
+        work.steps.append(("tokenize", work.arrived, time.monotonic()))
+        self._gates.hold(work.lane, work.tokens)
+        if texts:
+            self._inference.add(texts)
+        else:
+            self._committer.add(work)
+        return work
+
+    def _tokenize(self, work: ChunkWork) -> Iterable[TextWork]:
+        """The texts that the model can read; the others get their error here."""
+        with TOKENIZE_SECONDS.time():
+            encoded = work.model.tokenizer.encode(work.lease.texts, work.lease.options.truncate)
+        for index, (text, each) in enumerate(zip(work.lease.texts, encoded, strict=True)):
+            if not text.strip():
+                work.answer(index, text_error("empty-text", "the text is empty"), failed=True)
+            elif each.too_long:
+                limit = work.model.manifest.max_length
+                detail = f"the text has {each.length} tokens, the model reads {limit}"
+                work.answer(index, text_error("text-too-long", detail), failed=True)
+            else:
+                yield TextWork(work, index, each.ids, each.truncated)

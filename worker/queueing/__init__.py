@@ -1,0 +1,1 @@
+"""What ties a worker to Redis and Celery: messages, heartbeat, sweeps."""

@@ -1,0 +1,103 @@
+"""The Celery side of the worker: one task, two lanes, a threads pool that waits for the device."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any
+
+from celery import Celery, bootsteps
+from celery.worker import state
+from celery.worker.consumer import Consumer
+
+from contract.celery_config import celery_config
+from contract.chunk_store import Resend
+from contract.message import TASK, Lane, Ticket, pack, queue_name, unpack
+from worker.settings import WorkerSettings
+
+log = logging.getLogger(__name__)
+RECONNECT_S = 1.0
+POLL_S = 0.1
+"""A read that waits for one lane ends after so long, so that a lane opened meanwhile is read too."""
+TICKETS_PER_MESSAGE = 16
+
+
+class SteadfastConsumer(Consumer):  # type: ignore[misc]
+    """Celery's consumer, but it tries every second to reach Redis, not after 2, 4, 6 and at last 30 seconds."""
+
+    def ensure_connected(self, conn: Any) -> Any:
+        def say(error: Exception, pause_s: float) -> None:
+            log.warning("no messages, trying again in %.0f s: %s", pause_s, error)
+
+        connected = conn.ensure_connection(
+            say, interval_start=RECONNECT_S, interval_step=0, interval_max=RECONNECT_S, callback=state.maybe_shutdown
+        )
+        self.first_connection_attempt = False
+        return connected
+
+
+def create_app(
+    settings: WorkerSettings,
+    process: Callable[[Sequence[Ticket]], None],
+    hub_moved: Callable[[], None],
+    on_hub: Callable[[Any], None],
+) -> Celery:
+    """The app of this process. `process` runs on a thread of the pool and returns when the message may be forgotten.
+
+    `hub_moved` is called every second by Celery's event loop, `on_hub` with the loop whenever a connection is made.
+    """
+    app = Celery("retort")
+    app.conf.update(celery_config(settings), worker_consumer=SteadfastConsumer)
+    app.conf.broker_transport_options |= {
+        "queue_order_strategy": "worker.queueing.flow_control:LaneOrder",
+        "polling_interval": POLL_S,
+    }
+
+    @app.task(name=TASK)  # type: ignore[untyped-decorator]
+    def predict(message: dict[str, Any]) -> None:
+        process(unpack(message))
+
+    class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
+        requires = ("celery.worker.consumer.tasks:Tasks",)
+
+        def start(self, parent: Any) -> None:
+            self.messages = parent.task_consumer.channel.qos
+            self.messages.restore_at_shutdown = False
+            on_hub(parent.hub)
+            hub_moved()
+            parent.timer.call_repeatedly(1.0, hub_moved)
+
+        def stop(self, _: Any) -> None:
+            # Only a worker that ends puts the messages in hand back. When the connection breaks, they are worked on.
+            self.messages.restore_at_shutdown = state.should_stop is not None
+
+    app.steps["consumer"].add(Watch)
+    return app
+
+
+def worker_arguments(settings: WorkerSettings) -> list[str]:
+    """The command line of `celery worker`."""
+    queues = ",".join(queue_name(settings.model, lane) for lane in Lane)
+    return [
+        "--quiet",
+        "worker",
+        "--pool=threads",
+        f"--concurrency={settings.messages}",
+        f"--queues={queues}",
+        f"--loglevel={settings.log_level}",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]
+
+
+def send(app: Celery, resends: Sequence[Resend]) -> None:
+    """Send tickets to their queues, few messages for many small chunks, one for each bulk chunk."""
+    by_queue = sorted(resends, key=lambda resend: (resend.model, resend.lane))
+    for (model, lane), group in groupby(by_queue, key=lambda resend: (resend.model, resend.lane)):
+        tickets = [resend.ticket for resend in group]
+        size = TICKETS_PER_MESSAGE if lane is Lane.INTERACTIVE else 1
+        for start in range(0, len(tickets), size):
+            message = pack(tickets[start : start + size])
+            app.send_task(TASK, args=[message], queue=queue_name(model, lane), ignore_result=True)
