@@ -7,7 +7,7 @@ import logging
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from api.context import Services
+from api.context import AppContext
 from api.http import auth, problems, request_log, tracing
 from api.http.problems import Problem
 from api.server import logs
@@ -30,18 +30,18 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
     """The WSGI application; its services are in `extensions["retort"]`. Raises BadSettings."""
     settings = settings or ApiSettings.load()
     logs.configure(settings.log_level)
-    services = Services.start(settings)
+    context = AppContext.start(settings)
     app = Flask("api", static_folder=None)
-    app.extensions["retort"] = services
+    app.extensions["retort"] = context
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     tracing.install(app, settings.traces_url)
     request_log.install(app)
     request_metrics.install(app)
-    auth.install(app, settings, services.store)
+    auth.install(app, settings, context.store)
     app.after_request(_keep_private)
     _answer_errors_with_problems(app)
     for views in VIEWS:
-        app.register_blueprint(views(services))
+        app.register_blueprint(views(context))
     app.register_blueprint(swagger_ui())
     return app
 

@@ -6,48 +6,48 @@ from dataclasses import dataclass
 
 import redis
 
-from api.jobs.admission import Admission
-from api.jobs.events import Waiters
-from api.jobs.fleet_cache import FleetWatch
-from api.jobs.reader import Follower
-from api.jobs.submitter import Intake
+from api.jobs.backpressure import Backpressure
+from api.jobs.events import JobEvents
+from api.jobs.fleet_cache import FleetCache
+from api.jobs.reader import JobReader
+from api.jobs.submitter import JobSubmitter
 from api.settings import ApiSettings
 from contract.errors import NoModel
 from contract.fleet import Fleet
-from contract.job_store import Jobs
+from contract.job_store import JobStore
 from contract.model_store import ModelStore
 from contract.redis_client import connect
 
 
 @dataclass(frozen=True)
-class Services:
+class AppContext:
     """One set per process, with its threads."""
 
     settings: ApiSettings
     store: redis.Redis
-    jobs: Jobs
-    intake: Intake
-    waiters: Waiters
-    follower: Follower
-    fleet: FleetWatch
-    admission: Admission
+    jobs: JobStore
+    submitter: JobSubmitter
+    events: JobEvents
+    reader: JobReader
+    fleet: FleetCache
+    backpressure: Backpressure
     models: ModelStore
 
     @classmethod
-    def start(cls, settings: ApiSettings) -> Services:
+    def start(cls, settings: ApiSettings) -> AppContext:
         client = connect(settings, max_connections=settings.api_connections)
-        jobs = Jobs(client, settings, settings.idempotency_ttl_s)
-        waiters = Waiters(client)
-        fleet = FleetWatch(Fleet(client, settings))
+        jobs = JobStore(client, settings, settings.idempotency_ttl_s)
+        events = JobEvents(client)
+        fleet = FleetCache(Fleet(client, settings))
         return cls(
             settings=settings,
             store=client,
             jobs=jobs,
-            intake=Intake(client, jobs, settings),
-            waiters=waiters,
-            follower=Follower(jobs, waiters),
+            submitter=JobSubmitter(client, jobs, settings),
+            events=events,
+            reader=JobReader(jobs, events),
             fleet=fleet,
-            admission=Admission(jobs, fleet, settings),
+            backpressure=Backpressure(jobs, fleet, settings),
             models=ModelStore(settings.models_dir),
         )
 
@@ -63,8 +63,8 @@ class Services:
 
     def close(self) -> None:
         """Finish what has come in and end the threads."""
-        self.intake.close()
-        self.follower.close()
-        self.waiters.close()
+        self.submitter.close()
+        self.reader.close()
+        self.events.close()
         self.fleet.close()
         self.store.close()

@@ -20,7 +20,7 @@ from benchmarks.engine import batches
 from contract.artifact import VOCABULARY, WEIGHTS, read_manifest
 from worker.engine import packing
 from worker.engine.encoder import Encoder, Tensor, linear
-from worker.engine.packing import Grid, Place, Plan, Shape
+from worker.engine.packing import BatchPlan, Grid, Place, Shape
 from worker.engine.precision import Precision
 from worker.engine.tensorflow_env import tf
 from worker.engine.tokenization import Ids, TextTokenizer
@@ -37,29 +37,29 @@ Texts = Sequence[Ids]
 class Unpadded(Encoder):
     """Products over the real tokens alone; for attention each text is spread over a row of its own, and back."""
 
-    def _probabilities(self, ids: Tensor, positions: Tensor, segments: Tensor, firsts: Tensor) -> Tensor:
+    def _probabilities(self, ids: Tensor, position_ids: Tensor, segment_ids: Tensor, cls_positions: Tensor) -> Tensor:
         """float32[R, 1, labels] from int32[1, T] twice, each row's tokens int32[R, L] with -1 for none, int32[1, R]."""
-        rows, real = tf.shape(segments)[0], segments >= 0
+        rows, real = tf.shape(segment_ids)[0], segment_ids >= 0
         filled = tf.reshape(tf.where(tf.reshape(real, [-1])), [-1])
-        spread = tf.maximum(tf.reshape(segments, [-1]), 0)
+        spread = tf.maximum(tf.reshape(segment_ids, [-1]), 0)
         mask = self._mask(tf.ones([rows, 1], tf.int32), tf.cast(real, tf.int32))
-        state = self._embed(ids[0], positions[0])
+        state = self._embed(ids[0], position_ids[0])
         for layer in self._layers[:-1]:
             query, key, value = self._split(tf.gather(linear(state, layer["query_key_value"]), spread), rows, 3)
             attended = tf.reshape(self._attend(query, key, value, mask), [-1, self._architecture.hidden_size])
             state = self._finish_layer(layer, tf.gather(attended, filled), state)
-        layer, firsts_state = self._layers[-1], tf.gather(state, firsts[0])
-        (query,) = self._split(linear(firsts_state, layer["query"]), rows, 1)
+        layer, cls_state = self._layers[-1], tf.gather(state, cls_positions[0])
+        (query,) = self._split(linear(cls_state, layer["query"]), rows, 1)
         key, value = self._split(tf.gather(linear(state, layer["key_value"]), spread), rows, 2)
         attended = self._attend(query, key, value, mask)
-        return tf.nn.softmax(self._classify(self._finish_layer(layer, attended, firsts_state)))[:, None]
+        return tf.nn.softmax(self._classify(self._finish_layer(layer, attended, cls_state)))[:, None]
 
 
 def padded(some: Texts, length: int) -> Grid:
     """One text a row."""
     places = tuple(Place(row, row, 0, 0) for row in range(len(some)))
-    grid = packing.lay_out(some, Plan(Shape(len(some), length), places, sum(map(len, some))))
-    return grid._replace(firsts=grid.firsts[:, :1])
+    grid = packing.lay_out(some, BatchPlan(Shape(len(some), length), places, sum(map(len, some))))
+    return grid._replace(cls_positions=grid.cls_positions[:, :1])
 
 
 def unpadded(some: Texts) -> Grid:
@@ -68,8 +68,8 @@ def unpadded(some: Texts) -> Grid:
     index = np.full((len(some), max(map(len, some))), -1, np.int32)
     for row, (start, ids) in zip(index, zip(starts, some, strict=False), strict=True):
         row[: len(ids)] = np.arange(start, start + len(ids))
-    positions = np.concatenate([np.arange(len(ids), dtype=np.int32) for ids in some])
-    return Grid(np.concatenate(some)[None], positions[None], index, starts[None, :-1].astype(np.int32))
+    position_ids = np.concatenate([np.arange(len(ids), dtype=np.int32) for ids in some])
+    return Grid(np.concatenate(some)[None], position_ids[None], index, starts[None, :-1].astype(np.int32))
 
 
 def by_length(some: Texts) -> Iterator[Texts]:

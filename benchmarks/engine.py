@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from benchmarks.arm import serve
-from worker.engine.packing import Plan, Shape, plan
+from worker.engine.packing import BatchPlan, Shape, plan
 
 if TYPE_CHECKING:
     from worker.engine.precision import Choice
@@ -20,7 +20,7 @@ WINDOW = 512
 """Texts that each plan chooses from, as in the worker's batcher."""
 
 
-def batches(lengths: Sequence[int], shapes: Sequence[Shape]) -> Iterator[tuple[list[int], Plan]]:
+def batches(lengths: Sequence[int], shapes: Sequence[Shape]) -> Iterator[tuple[list[int], BatchPlan]]:
     """The batches of texts of these lengths: indices of the texts that each was planned for, and the plan."""
     waiting = list(range(len(lengths)))
     while waiting:

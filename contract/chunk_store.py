@@ -44,7 +44,7 @@ class Resend:
     lane: Lane
 
 
-class Chunks:
+class ChunkStore:
     """The transitions of chunks, each atomic, many in one round trip. Raises StoreUnavailable."""
 
     def __init__(self, client: redis.Redis, settings: SharedSettings, worker: str) -> None:
@@ -102,7 +102,7 @@ def _leased(ticket: Ticket, answer: list[Any]) -> Lease | Skipped:
         model=model,
         lane=Lane(lane),
         options=Options.model_validate_json(options),
-        deadline_ms=int(deadline),
+        deadline_at_ms=int(deadline),
         created_ms=int(created),
         leased_ms=int(now),
         texts=load_texts(texts),

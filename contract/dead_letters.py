@@ -9,7 +9,7 @@ import redis
 
 from contract.chunk_store import Resend, resends
 from contract.job_record import load_texts
-from contract.job_store import Jobs
+from contract.job_store import JobStore
 from contract.message import Lane, Ticket
 from contract.redis_client import Script, store_errors
 from contract.settings import SharedSettings
@@ -37,7 +37,7 @@ class DeadLetters:
     def __init__(self, client: redis.Redis, settings: SharedSettings) -> None:
         self._client = client
         self._ttl_ms = settings.dead_letter_ttl_s * 1000
-        self._jobs = Jobs(client, settings)
+        self._jobs = JobStore(client, settings)
         self._redrive = Script(client, "redrive")
 
     def tickets(self, most: int = 1000) -> list[Ticket]:

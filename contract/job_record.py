@@ -13,7 +13,7 @@ from contract.prediction import Options
 SCHEMA = 1
 
 
-class State(StrEnum):
+class JobState(StrEnum):
     """A job is open while queued or running, and ends once as one of the others."""
 
     QUEUED = "queued"
@@ -25,7 +25,7 @@ class State(StrEnum):
 
     @property
     def is_open(self) -> bool:
-        return self in (State.QUEUED, State.RUNNING)
+        return self in (JobState.QUEUED, JobState.RUNNING)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class NewJob:
     model: str
     lane: Lane
     texts: Sequence[str]
-    deadline_ms: int
+    deadline_in_ms: int
     """From its admission, not a point in time: the clock that counts is Redis's."""
     options: Options = field(default_factory=Options)
     caller: str = ""
@@ -55,7 +55,7 @@ class JobStatus:
     """A job without its texts and results. Times are Unix milliseconds on Redis's clock."""
 
     id: str
-    state: State
+    state: JobState
     model: str
     version: str | None
     lane: Lane
@@ -69,7 +69,7 @@ class JobStatus:
     created_ms: int
     started_ms: int | None
     finished_ms: int | None
-    deadline_ms: int
+    deadline_at_ms: int
     ahead: int
     """Texts of its lane that waited before it when it was admitted."""
     drained: int
@@ -122,7 +122,7 @@ class Lease:
     model: str
     lane: Lane
     options: Options
-    deadline_ms: int
+    deadline_at_ms: int
     created_ms: int
     leased_ms: int
     """Now, on Redis's clock, as are the other times."""

@@ -12,7 +12,7 @@ import redis
 
 from contract import ids
 from contract.errors import GoneJob, StoreUnavailable, UnknownJob
-from contract.job_record import Backlog, JobStatus, NewJob, Snapshot, State, StoredChunk, dump_texts
+from contract.job_record import Backlog, JobState, JobStatus, NewJob, Snapshot, StoredChunk, dump_texts
 from contract.message import Lane, Ticket
 from contract.prediction import Options
 from contract.redis_client import Script, store_errors
@@ -54,11 +54,11 @@ class Conflict:
     id: str
 
 
-Admission = Admitted | Refused | Conflict | StoreUnavailable
+SubmitOutcome = Admitted | Refused | Conflict | StoreUnavailable
 """StoreUnavailable: nothing was stored, because the memory of Redis is nearly full."""
 
 
-class Jobs:
+class JobStore:
     """Job records in Redis. Every method raises StoreUnavailable when Redis does not answer."""
 
     def __init__(self, client: redis.Redis, settings: SharedSettings, idempotency_ttl_s: int = 86_400) -> None:
@@ -72,7 +72,7 @@ class Jobs:
     def new_id(self, now_ms: int) -> str:
         return ids.issue(self._key or self._load_key(), now_ms)
 
-    def submit(self, jobs: Sequence[tuple[NewJob, Bounds]]) -> list[Admission]:
+    def submit(self, jobs: Sequence[tuple[NewJob, Bounds]]) -> list[SubmitOutcome]:
         """Admit each job or refuse it, all in one round trip. Nothing of a refused job is stored.
 
         The tickets of those admitted are the caller's to send.
@@ -80,7 +80,7 @@ class Jobs:
         answers = self._submit.call_many([self._submission(job, bounds) for job, bounds in jobs])
         return [self._admission(job, answer) for (job, _), answer in zip(jobs, answers, strict=True)]
 
-    def submit_and_send(self, job: NewJob, bounds: Bounds, messages: Sequence[tuple[str, str]]) -> Admission:
+    def submit_and_send(self, job: NewJob, bounds: Bounds, messages: Sequence[tuple[str, str]]) -> SubmitOutcome:
         """The same for one job; if it is admitted, its messages are pushed to their queues in the same step."""
         [answer] = self._submit.call_many([self._submission(job, bounds, messages)])
         return self._admission(job, answer)
@@ -89,14 +89,14 @@ class Jobs:
         self, job: NewJob, bounds: Bounds, messages: Sequence[tuple[str, str]] = ()
     ) -> tuple[list[str], list[Any]]:
         arguments: list[Any] = [job.id, job.model, job.lane, job.options.model_dump_json(), job.caller]
-        arguments += [job.deadline_ms, job.digest, self._idempotency_ttl_ms, bounds.texts, bounds.bytes, job.trace]
+        arguments += [job.deadline_in_ms, job.digest, self._idempotency_ttl_ms, bounds.texts, bounds.bytes, job.trace]
         arguments += [len(messages), *chain.from_iterable(messages)]
         for texts in job.chunks(self._settings.chunk_texts):
             stored = dump_texts(texts)
             arguments += [stored, len(texts), len(stored.encode())]
         return _idempotency_records(job), arguments
 
-    def _admission(self, job: NewJob, answer: list[Any]) -> Admission:
+    def _admission(self, job: NewJob, answer: list[Any]) -> SubmitOutcome:
         match answer:
             case ["accepted"]:
                 chunks = -(-len(job.texts) // self._settings.chunk_texts)
@@ -230,7 +230,7 @@ def _status(job_id: str, record: dict[str, Any]) -> JobStatus:
 
     return JobStatus(
         id=job_id,
-        state=State(record["state"]),
+        state=JobState(record["state"]),
         model=record["model"],
         version=record["version"],
         lane=Lane(record["lane"]),
@@ -239,6 +239,6 @@ def _status(job_id: str, record: dict[str, Any]) -> JobStatus:
         started_ms=number("started"),
         finished_ms=number("finished"),
         created_ms=int(record["created"]),
-        deadline_ms=int(record["deadline"]),
+        deadline_at_ms=int(record["deadline"]),
         **{name: int(record[name]) for name in ("texts", "done", "errors", "chunks", "dead", "ahead", "drained")},
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 import redis
 
-from contract.chunk_store import Chunks
+from contract.chunk_store import ChunkStore
 from contract.fleet import Fleet, WorkerState, WorkerStatus
 from contract.job_record import Commit, Lease
 from contract.message import Lane, queue_name, unpack
@@ -79,7 +79,7 @@ class AnsweringWorker:
         self._settings = settings
         self._texts_per_s = texts_per_s
         self._client: redis.Redis = connect(settings)
-        self._chunks = Chunks(self._client, settings, self.id)
+        self._chunks = ChunkStore(self._client, settings, self.id)
         self._stopped = Event()
         self._threads = [Thread(target=self._beat), *(Thread(target=self._run, args=(lane,)) for lane in Lane)]
 

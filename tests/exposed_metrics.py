@@ -15,8 +15,8 @@ from prometheus_client.registry import Collector
 
 import api.views.request_metrics
 import worker.metrics
-from api.jobs.fleet_cache import Rate
-from api.views.service_state import ServiceState
+from api.jobs.fleet_cache import DrainRate
+from api.views.service_state import ServiceCollector
 from contract.fleet import WorkerState, WorkerStatus
 from contract.job_record import Backlog
 from contract.model_store import ModelStore
@@ -69,9 +69,9 @@ def _service_state(models: Path) -> Iterator[Metric]:
         oldest_queued_ms=lambda _: None,
         backlog=lambda *_: Backlog(),
     )
-    fleet = SimpleNamespace(workers=[status], rate=lambda _: Rate(1, 1))
+    fleet = SimpleNamespace(workers=[status], rate=lambda _: DrainRate(1, 1))
     services = SimpleNamespace(jobs=jobs, fleet=fleet, models=ModelStore(models), settings=SimpleNamespace(model="m"))
-    return ServiceState(as_any(services)).collect()
+    return ServiceCollector(as_any(services)).collect()
 
 
 def _device() -> Iterable[Metric]:

@@ -17,14 +17,14 @@ from typing import NoReturn
 import worker.engine.model
 from worker.__main__ import main
 from worker.engine.model import Model, Probabilities
-from worker.engine.packing import Plan
+from worker.engine.packing import BatchPlan
 from worker.engine.tokenization import Ids
 
 KILLER, SLEEPER = "kill kill kill", "sleep sleep sleep"
 
 
 class MortalModel(Model):
-    def run(self, texts: Sequence[Ids], plan: Plan) -> Probabilities:
+    def run(self, texts: Sequence[Ids], plan: BatchPlan) -> Probabilities:
         killer, sleeper = (encoded.ids.tobytes() for encoded in self.tokenizer.encode([KILLER, SLEEPER]))
         on_device = {texts[index].tobytes() for index in plan.texts}
         if killer in on_device:

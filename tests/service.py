@@ -15,10 +15,10 @@ from typing import Any
 from celery import Celery
 
 from contract.celery_config import celery_config
-from contract.chunk_store import Chunks
+from contract.chunk_store import ChunkStore
 from contract.fleet import Fleet, WorkerState, WorkerStatus
 from contract.job_record import JobStatus, NewJob
-from contract.job_store import Admitted, Bounds, Jobs
+from contract.job_store import Admitted, Bounds, JobStore
 from contract.message import TASK, Lane, Ticket, pack, queue_name
 from contract.prediction import Options
 from contract.redis_client import connect
@@ -82,7 +82,7 @@ class Service:
         self._environment = {f"RETORT_{name.upper()}": str(value) for name, value in given.items()}
         self.settings = SharedSettings(**given)
         self.client = connect(self.settings)
-        self.jobs = Jobs(self.client, self.settings)
+        self.jobs = JobStore(self.client, self.settings)
         self.fleet = Fleet(self.client, self.settings)
         self._celery = Celery("retort", config_source=celery_config(self.settings), set_as_current=False)
         self._processes: list[Process] = []
@@ -99,9 +99,9 @@ class Service:
         self._processes.append(process)
         return process
 
-    def chunks(self, worker: str) -> Chunks:
+    def chunks(self, worker: str) -> ChunkStore:
         """What a worker of this name could do."""
-        return Chunks(self.client, self.settings, worker)
+        return ChunkStore(self.client, self.settings, worker)
 
     def status(self, worker: Process) -> WorkerStatus | None:
         """The heartbeat of a live worker."""

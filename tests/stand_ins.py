@@ -13,7 +13,7 @@ from contract.job_record import Lease
 from contract.message import Lane, Ticket
 from contract.prediction import Options
 from worker.engine import packing
-from worker.engine.packing import Plan
+from worker.engine.packing import BatchPlan
 from worker.pipeline.work import ChunkWork, TextWork
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ class EchoModel:
         self.batch_tokens = batch_tokens
         self.batches: list[list[NDArray[np.int32]]] = []
         """The texts of every batch that was run or tried."""
-        self.fault: Callable[[Plan], Exception | None] = lambda _: None
+        self.fault: Callable[[BatchPlan], Exception | None] = lambda _: None
 
-    def plan(self, lengths: Sequence[int], max_tokens: int | None = None) -> Plan:
+    def plan(self, lengths: Sequence[int], max_tokens: int | None = None) -> BatchPlan:
         bound = max_tokens or self.batch_tokens
         return packing.plan(lengths, [shape for shape in self.shapes if shape.tokens <= bound or shape.rows == 1])
 
-    def run(self, texts: Sequence[NDArray[np.int32]], plan: Plan) -> NDArray[np.float32]:
+    def run(self, texts: Sequence[NDArray[np.int32]], plan: BatchPlan) -> NDArray[np.float32]:
         chosen = [texts[index] for index in plan.texts]
         self.batches.append(chosen)
         if error := self.fault(plan):
@@ -94,7 +94,7 @@ def chunk_work(
         model="m",
         lane=lane,
         options=Options(scores=True),
-        deadline_ms=expires_in_ms,
+        deadline_at_ms=expires_in_ms,
         created_ms=0,
         leased_ms=0,
         texts=("text",) * texts,

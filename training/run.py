@@ -19,13 +19,13 @@ from training.artifact.report import write_report
 from training.artifact.store import TRAINING, Store
 from training.data.batches import bucket_lengths
 from training.data.data_report import show
-from training.data.encoded import Encoded, encode
+from training.data.encoded import EncodedCorpus, encode
 from training.data.recipe import Recipe
 from training.errors import AlreadyTraining, BadBaseModel
 from training.evaluation import baseline
 from training.evaluation.calibration import fit_temperature
-from training.evaluation.evaluate import Held, label_scores, scores
-from training.fit.checkpoint import State
+from training.evaluation.evaluate import HeldOutPredictions, label_scores, scores
+from training.fit.checkpoint import TrainingState
 from training.fit.loop import Parts, Run, load_weights
 from training.fit.model import Classifier, predictor
 from training.fit.progress import TensorBoard, progress
@@ -69,8 +69,8 @@ def _work_folder(recipe: Recipe, base: BaseModel, store: Store) -> Iterator[Path
 
 
 def _fit(
-    recipe: Recipe, base: BaseModel, data: Encoded, work: Path, settings: TrainingSettings, console: Console
-) -> tuple[State, Tensors]:
+    recipe: Recipe, base: BaseModel, data: EncodedCorpus, work: Path, settings: TrainingSettings, console: Console
+) -> tuple[TrainingState, Tensors]:
     with progress(console) as shown:
         watchers = [shown, TensorBoard(settings.logs_dir / recipe.name / recipe.key)]
         run = Run(base, _parts(data), recipe.parameters, work, watchers, settings.checkpoint_s)
@@ -83,11 +83,11 @@ def _refuse_too_long(recipe: Recipe, base: BaseModel) -> None:
         raise BadBaseModel(f"{base.name} has {positions} positions, max_length is {recipe.parameters.max_length}")
 
 
-def _parts(data: Encoded) -> Parts:
+def _parts(data: EncodedCorpus) -> Parts:
     return Parts(data.part(data.parts.train), data.part(data.parts.validation), len(data.classes))
 
 
-def _trained(recipe: Recipe, base: BaseModel, data: Encoded, state: State, weights: Tensors) -> Trained:
+def _trained(recipe: Recipe, base: BaseModel, data: EncodedCorpus, state: TrainingState, weights: Tensors) -> Trained:
     started = time.monotonic()
     held = _held_out(recipe, base, data, weights)
     metrics = scores(held) | _baseline_scores(recipe, data) | {"test_texts": float(len(held.texts))}
@@ -105,7 +105,7 @@ def _trained(recipe: Recipe, base: BaseModel, data: Encoded, state: State, weigh
     )
 
 
-def _held_out(recipe: Recipe, base: BaseModel, data: Encoded, weights: Tensors) -> Held:
+def _held_out(recipe: Recipe, base: BaseModel, data: EncodedCorpus, weights: Tensors) -> HeldOutPredictions:
     """The test part, scored in float32 by the exported weights; the temperature comes from the validation part."""
     model = Classifier(base.architecture, len(data.classes), dropout=0.0)
     model.load(weights)
@@ -113,10 +113,10 @@ def _held_out(recipe: Recipe, base: BaseModel, data: Encoded, weights: Tensors) 
     validation = data.part(data.parts.validation)
     test = data.part(data.parts.test)
     temperature = fit_temperature(predict(validation), validation.labels)
-    return Held(data.texts_of(data.parts.test), test.labels, predict(test), temperature)
+    return HeldOutPredictions(data.texts_of(data.parts.test), test.labels, predict(test), temperature)
 
 
-def _baseline_scores(recipe: Recipe, data: Encoded) -> dict[str, float]:
+def _baseline_scores(recipe: Recipe, data: EncodedCorpus) -> dict[str, float]:
     train, test = data.parts.train, data.parts.test
     labels = data.examples.labels
     predicted = baseline.predict(data.texts_of(train), labels[train], data.texts_of(test), recipe.parameters.seed)

@@ -17,10 +17,10 @@ from celery import signals
 from kombu.exceptions import OperationalError
 from prometheus_client import REGISTRY, start_http_server
 
-from contract.chunk_store import Chunks, Resend
+from contract.chunk_store import ChunkStore, Resend
 from contract.errors import StoreUnavailable
 from contract.fleet import Fleet, WorkerState, WorkerStatus
-from contract.job_store import Jobs
+from contract.job_store import JobStore
 from contract.message import Lane
 from contract.model_store import ModelStore
 from contract.redis_client import connect
@@ -33,15 +33,15 @@ from worker.metrics import OLDEST_WAITING, READY, REFUSES_CURRENT, RETRACES
 from worker.pipeline import tracing
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.committer import Committer
-from worker.pipeline.handler import Station
+from worker.pipeline.handler import MessageHandler
 from worker.pipeline.inference import Inference
-from worker.pipeline.model_manager import Keeper
+from worker.pipeline.model_manager import ModelManager
 from worker.pipeline.throughput import Throughput
 from worker.pipeline.work import ChunkWork
 from worker.queueing import celery_app
 from worker.queueing.cancellations import Cancellations
-from worker.queueing.flow_control import Bar, gates
-from worker.queueing.heartbeat import Heartbeat, Pulse
+from worker.queueing.flow_control import PauseReason, flow
+from worker.queueing.heartbeat import Heartbeat, Watchdog
 from worker.queueing.reconciler import Reconciler
 from worker.settings import WorkerSettings
 
@@ -62,9 +62,9 @@ class WorkerProcess:
         self._drain_thread: Thread | None = None
         self._traces_when_warm: dict[str, int] = {}
         client = connect(settings)
-        self._chunks = Chunks(client, settings, self.id)
+        self._chunks = ChunkStore(client, settings, self.id)
         fleet = Fleet(client, settings)
-        self._keeper = Keeper(
+        self._models = ModelManager(
             ModelStore(settings.models_dir),
             settings.model,
             self._load,
@@ -78,21 +78,21 @@ class WorkerProcess:
         self._throughput = Throughput(lambda: self._inference.busy_total_s)
         self._committer = Committer(self._chunks, self._throughput.add)
         record = tracing.recorder(settings.traces_url, self.id)
-        self._station = Station(self._chunks, self._keeper, self._inference, self._committer, gates, record)
+        self._handler = MessageHandler(self._chunks, self._models, self._inference, self._committer, flow, record)
         threads = {"inference": self._inference.is_alive, "commit": self._committer.is_alive}
-        self._pulse = Pulse(self._inference.busy_s, threads, settings.heartbeat_ttl_s)
+        self._watchdog = Watchdog(self._inference.busy_s, threads, settings.heartbeat_ttl_s)
         self._heartbeat = Heartbeat(
-            fleet, self._status, self._pulse, settings.heartbeat_s, settings.heartbeat_ttl_s, _use_health
+            fleet, self._status, self._watchdog, settings.heartbeat_s, settings.heartbeat_ttl_s, _use_health
         )
-        self._app = celery_app.create_app(settings, self._station.process, self._pulse.hub_moved, self._use_hub)
+        self._app = celery_app.create_app(settings, self._handler.handle, self._watchdog.hub_moved, self._use_hub)
         self._reconciler = Reconciler(
             client,
             fleet,
             self._chunks,
-            Jobs(client, settings),
+            JobStore(client, settings),
             settings.model,
             self._send,
-            self._station.held,
+            self._handler.held,
             self._heartbeat.is_steady,
             settings.sweep_s,
         )
@@ -105,7 +105,7 @@ class WorkerProcess:
         self._inference.start()
         self._committer.start()
         self._heartbeat.start()
-        self._keeper.start()
+        self._models.start()
         self._cancellations.start()
         self._reconciler.start()
         if self._claim.gpu is None and self._settings.device == "auto":
@@ -116,7 +116,7 @@ class WorkerProcess:
             # What others wait for goes last: chunks are still committed and leases still held while the rest stops.
             self._reconciler.stop()
             self._cancellations.stop()
-            self._keeper.stop()
+            self._models.stop()
             self._inference.stop()
             self._committer.stop()
             if self._drain_thread:
@@ -134,8 +134,8 @@ class WorkerProcess:
         signal.raise_signal(signal.SIGTERM)
 
     def _serve_metrics(self) -> None:
-        READY.set_function(lambda: not gates.is_barred())
-        REFUSES_CURRENT.set_function(lambda: self._keeper.refuses_current)
+        READY.set_function(lambda: not flow.is_paused())
+        REFUSES_CURRENT.set_function(lambda: self._models.refuses_current)
         OLDEST_WAITING.set_function(self._inference.oldest_age_s)
         RETRACES.set_function(self._retraces)
         REGISTRY.register(DeviceUse(self._claim, lambda: self._inference.busy_total_s, _used_gpu_bytes))
@@ -143,7 +143,7 @@ class WorkerProcess:
             start_http_server(self._settings.metrics_port, self._settings.metrics_bind)
 
     def _retraces(self) -> int:
-        model = self._keeper.loaded
+        model = self._models.loaded
         return 0 if model is None else model.traces - self._traces_when_warm.get(model.version, model.traces)
 
     def _load(self, folder: Path) -> Model:
@@ -152,25 +152,25 @@ class WorkerProcess:
         return model
 
     def _model_ready(self) -> None:
-        self._pulse.watchdog_s = self._settings.watchdog_s
-        gates.lift(Bar.NO_MODEL)
+        self._watchdog.watchdog_s = self._settings.watchdog_s
+        flow.resume(PauseReason.NO_MODEL)
 
     def _use_hub(self, hub: Any) -> None:
         bounds = {
             Lane.INTERACTIVE: self._settings.interactive_tokens,
             Lane.BULK: self._settings.bulk_tokens,
         }
-        gates.configure(bounds, on_open=lambda: hub.call_soon(_nothing))
+        flow.configure(bounds, on_open=lambda: hub.call_soon(_nothing))
 
     def _begin_drain(self, **_: object) -> None:
         # Celery calls this inside a signal handler, where no lock may be waited for.
-        gates.bar(Bar.DRAINING)
+        flow.pause(PauseReason.DRAINING)
         self._drain_thread = Thread(target=self._drain, name="drain")
         self._drain_thread.start()
 
     def _drain(self) -> None:
         self._draining = True
-        dropped = self._station.drop(lambda work: not work.started)
+        dropped = self._handler.drop(lambda work: not work.started)
         log.info("draining: %d chunks are given back", len(dropped))
         try:
             self._send(self._chunks.give_back(work.lease.ticket for work in dropped))
@@ -188,20 +188,20 @@ class WorkerProcess:
         celery_app.send(self._app, resends)
 
     def _cancelled(self, job_id: str) -> None:
-        self._station.drop(lambda work: work.lease.ticket.job_id == job_id)
+        self._handler.drop(lambda work: work.lease.ticket.job_id == job_id)
 
     def _status(self) -> WorkerStatus:
-        model, rate = self._keeper.loaded, self._throughput.rate()
+        model, rate = self._models.loaded, self._throughput.rate()
         return WorkerStatus(
             id=self.id,
             host=self._host,
             pid=os.getpid(),
-            state=WorkerState.DRAINING if self._draining else self._keeper.state,
+            state=WorkerState.DRAINING if self._draining else self._models.state,
             device=self._claim.name,
             precision=model.precision if model else None,
             model=self._settings.model,
             version=model.version if model else None,
-            refused=dict(self._keeper.refused),
+            refused=dict(self._models.refused),
             texts_per_s=rate.texts,
             bytes_per_s=rate.bytes,
         )
@@ -216,7 +216,7 @@ def _use_cores(settings: WorkerSettings, claim: Claim) -> None:
 
 
 def _use_health(is_well: bool) -> None:
-    (gates.lift if is_well else gates.bar)(Bar.UNWELL)
+    (flow.resume if is_well else flow.pause)(PauseReason.UNWELL)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

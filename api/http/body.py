@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, from_json
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
-from api.http.problems import Fault, Problem, invalid
+from api.http.problems import FieldError, Problem, invalid
 
 MOST_FAULTS = 20
 MOST_PARTS = 1000
@@ -63,7 +63,7 @@ def _parsed(body: bytes, most_texts: int) -> Any:
         if "recursion" not in str(error):
             with suppress(ValueError, RecursionError):
                 return json.loads(body.decode())
-        raise Problem("invalid-json", str(error), faults=[Fault("pointer", "", str(error))]) from None
+        raise Problem("invalid-json", str(error), field_errors=[FieldError("pointer", "", str(error))]) from None
 
 
 def _check_shape(body: bytes, most_texts: int) -> None:
@@ -71,7 +71,9 @@ def _check_shape(body: bytes, most_texts: int) -> None:
     most_strings = most_texts + MOST_PARTS
     structure, strings = _STRING.subn(b"", body, count=most_strings)
     if strings == most_strings or sum(map(structure.count, (b"[", b"{", b":"))) > MOST_PARTS:
-        raise invalid(Fault("pointer", "", f"expected is one object with one list of at most {most_texts} strings"))
+        raise invalid(
+            FieldError("pointer", "", f"expected is one object with one list of at most {most_texts} strings")
+        )
 
 
 def _check_type(request: Request) -> None:
@@ -97,9 +99,9 @@ def _refusal(error: ValidationError) -> Problem:
     return invalid(*map(_fault, error.errors(include_input=False, include_url=False)[:MOST_FAULTS]))
 
 
-def _fault(error: ErrorDetails) -> Fault:
+def _fault(error: ErrorDetails) -> FieldError:
     pointer = "".join(f"/{_token(part)}" for part in error["loc"])
-    return Fault("pointer", pointer, _HELP.get(error["type"], error["msg"]))
+    return FieldError("pointer", pointer, _HELP.get(error["type"], error["msg"]))
 
 
 def _token(part: int | str) -> str:

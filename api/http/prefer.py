@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from flask import Request
 from werkzeug.http import parse_list_header
 
-from api.http.problems import Fault, invalid
+from api.http.problems import FieldError, invalid
 from api.settings import ApiSettings
 
 
 @dataclass(frozen=True)
-class Patience:
+class WaitPreference:
     """Seconds to wait for a job's end, and the preferences that it came from."""
 
     wait_s: float
@@ -27,19 +27,19 @@ class Patience:
         return {"Preference-Applied": ", ".join(self.applied)} if self.applied else {}
 
 
-def patience(request: Request, settings: ApiSettings, otherwise_s: float) -> Patience:
+def patience(request: Request, settings: ApiSettings, otherwise_s: float) -> WaitPreference:
     """What the request asks for, at most the setting's maximum, or `otherwise_s`. Raises Problem for a bad `?wait=`."""
     preferences = _preferences(request)
     asynchronous = "respond-async" in preferences
     applied = ("respond-async",) if asynchronous else ()
     if (text := request.args.get("wait")) is not None:
-        return Patience(min(_seconds(text), settings.max_wait_s), applied)
+        return WaitPreference(min(_seconds(text), settings.max_wait_s), applied)
     if (text := preferences.get("wait", "")).isascii() and text.isdigit():
         wait_s = min(int(text[:9]), int(settings.max_wait_s))
-        return Patience(wait_s, (*applied, f"wait={wait_s}"))
+        return WaitPreference(wait_s, (*applied, f"wait={wait_s}"))
     if asynchronous:
-        return Patience(0, applied, at_once=True)
-    return Patience(min(otherwise_s, settings.max_wait_s))
+        return WaitPreference(0, applied, at_once=True)
+    return WaitPreference(min(otherwise_s, settings.max_wait_s))
 
 
 def _preferences(request: Request) -> Mapping[str, str]:
@@ -59,5 +59,5 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds < math.inf:
-        raise invalid(Fault("parameter", "wait", "a number of seconds, 0 or more"))
+        raise invalid(FieldError("parameter", "wait", "a number of seconds, 0 or more"))
     return seconds

@@ -99,7 +99,7 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
-class Fault(NamedTuple):
+class FieldError(NamedTuple):
     """One thing that is wrong, and where: `place` is pointer (RFC 6901, into the body), parameter or header."""
 
     place: str
@@ -114,19 +114,24 @@ class Problem(Exception):
     """Ends the request with this problem."""
 
     def __init__(
-        self, kind: str, detail: str, *, faults: Iterable[Fault] = (), headers: Mapping[str, str] | None = None
+        self,
+        kind: str,
+        detail: str,
+        *,
+        field_errors: Iterable[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
-        self.faults = tuple(faults)
+        self.field_errors = tuple(field_errors)
         self.headers = dict(headers or {})
 
 
-def invalid(*faults: Fault) -> Problem:
+def invalid(*field_errors: FieldError) -> Problem:
     """A request of which these parts are not valid."""
-    detail = "; ".join(f"{fault.where or 'the body'}: {fault.detail}" for fault in faults)
-    return Problem("invalid-request", detail, faults=faults)
+    detail = "; ".join(f"{fault.where or 'the body'}: {fault.detail}" for fault in field_errors)
+    return Problem("invalid-request", detail, field_errors=field_errors)
 
 
 def as_json(problem: Problem, request_id: str) -> str:
@@ -139,8 +144,8 @@ def as_json(problem: Problem, request_id: str) -> str:
         "detail": problem.detail,
         "request_id": request_id,
     }
-    if problem.faults:
-        document["errors"] = [fault.document() for fault in problem.faults]
+    if problem.field_errors:
+        document["errors"] = [fault.document() for fault in problem.field_errors]
     return json.dumps(document)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import request
 
-from api.http.problems import Fault, invalid
+from api.http.problems import FieldError, invalid
 
 LONGEST = 1000
 
@@ -17,7 +17,7 @@ def whole_number(name: str, otherwise: int, *, least: int, most: int | None = No
     found = int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST else -1
     if found < least or (most is not None and found > most):
         raise invalid(
-            Fault(
+            FieldError(
                 "parameter",
                 name,
                 f"a whole number from {least} to {most}" if most else f"a whole number, {least} or more",

@@ -13,35 +13,35 @@ from threading import Event, Thread
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 @dataclass
-class _Call(Generic[Item, Answer]):
+class _Call(Generic[Item, Result]):
     item: Item
     done: Event = field(default_factory=Event)
-    answers: list[Answer] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
     error: Exception | None = None
 
 
-class Coalescer(Generic[Item, Answer]):
+class Coalescer(Generic[Item, Result]):
     """Hands items in batches to `function`, which answers each in its place."""
 
-    def __init__(self, name: str, function: Callable[[Sequence[Item]], Sequence[Answer]], most: int) -> None:
+    def __init__(self, name: str, function: Callable[[Sequence[Item]], Sequence[Result]], most: int) -> None:
         self._function = function
         self._most = most
-        self._calls: SimpleQueue[_Call[Item, Answer] | None] = SimpleQueue()
+        self._calls: SimpleQueue[_Call[Item, Result] | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def __call__(self, item: Item) -> Answer:
+    def __call__(self, item: Item) -> Result:
         """`function`'s answer for this item. Raises what `function` raised for the batch."""
-        call: _Call[Item, Answer] = _Call(item)
+        call: _Call[Item, Result] = _Call(item)
         self._calls.put(call)
         call.done.wait()
         if call.error is not None:
             raise call.error
-        return call.answers[0]
+        return call.results[0]
 
     def close(self) -> None:
         """Answer what has come in, then stop."""
@@ -62,11 +62,11 @@ class Coalescer(Generic[Item, Answer]):
                 batch.append(call)
             self._answer(batch)
 
-    def _answer(self, batch: Sequence[_Call[Item, Answer]]) -> None:
+    def _answer(self, batch: Sequence[_Call[Item, Result]]) -> None:
         try:
-            answers = self._function([call.item for call in batch])
-            for call, answer in zip(batch, answers, strict=True):
-                call.answers.append(answer)
+            results = self._function([call.item for call in batch])
+            for call, answer in zip(batch, results, strict=True):
+                call.results.append(answer)
         except Exception as error:  # noqa: BLE001  each caller gets it
             for call in batch:
                 call.error = error

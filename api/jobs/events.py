@@ -18,7 +18,7 @@ LISTEN_S = 0.2
 RECONNECT_S = 0.2
 
 
-class Waiters:
+class JobEvents:
     """Who waits for which job in this process."""
 
     def __init__(self, client: redis.Redis) -> None:
@@ -31,7 +31,7 @@ class Waiters:
         self._thread.start()
 
     @contextmanager
-    def watch(self, job_id: str) -> Iterator[Event]:
+    def subscribe(self, job_id: str) -> Iterator[Event]:
         """An event that is set whenever the job moves from here on."""
         moved = Event()
         with self._lock:

@@ -16,22 +16,22 @@ EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
-class Rate:
+class DrainRate:
     """What the ready workers of a model get through together; zero while nobody has measured it."""
 
     texts_per_s: float = 0.0
     bytes_per_s: float = 0.0
 
 
-class FleetWatch:
-    """The live workers, as of the last look."""
+class FleetCache:
+    """The live workers, as of the last refresh."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._workers: Sequence[WorkerStatus] = ()
         self._known = True
         self._stopped = Event()
-        self.look()
+        self.refresh()
         self._thread = Thread(target=self._run, name="fleet-watch", daemon=True)
         self._thread.start()
 
@@ -43,11 +43,11 @@ class FleetWatch:
         """The workers that take jobs of this model."""
         return [worker for worker in self._workers if worker.model == model and worker.state is WorkerState.READY]
 
-    def rate(self, model: str) -> Rate:
+    def rate(self, model: str) -> DrainRate:
         ready = self.ready(model)
-        return Rate(sum(worker.texts_per_s for worker in ready), sum(worker.bytes_per_s for worker in ready))
+        return DrainRate(sum(worker.texts_per_s for worker in ready), sum(worker.bytes_per_s for worker in ready))
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Read the heartbeats now; without Redis nobody is known to live."""
         try:
             self._workers, self._known = tuple(self._fleet.live()), True
@@ -62,4 +62,4 @@ class FleetWatch:
 
     def _run(self) -> None:
         while not self._stopped.wait(EVERY_S):
-            self.look()
+            self.refresh()

@@ -6,11 +6,11 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from api.jobs.admission import Admission
+from api.jobs.backpressure import Backpressure
 from contract.job_record import JobStatus
 
 
-def document(status: JobStatus, admission: Admission) -> dict[str, Any]:
+def document(status: JobStatus, backpressure: Backpressure) -> dict[str, Any]:
     """Everything but the predictions."""
     found: dict[str, Any] = {
         "id": status.id,
@@ -18,12 +18,12 @@ def document(status: JobStatus, admission: Admission) -> dict[str, Any]:
         "model": {"name": status.model, "version": status.version},
         "progress": {"texts": status.texts, "done": status.done, "errors": status.errors},
         "created": _moment(status.created_ms),
-        "deadline": _moment(status.deadline_ms),
+        "deadline": _moment(status.deadline_at_ms),
         "timing": _timing(status),
         "results": f"/jobs/{status.id}/results",
     }
     if status.state.is_open:
-        found["queue"] = admission.outlook(status)
+        found["queue"] = backpressure.outlook(status)
     return found
 
 

@@ -8,25 +8,25 @@ from contextlib import suppress
 from threading import Event
 
 from api.jobs.coalesce import Coalescer
-from api.jobs.events import Waiters
+from api.jobs.events import JobEvents
 from contract.errors import GoneJob, StoreUnavailable, UnknownJob
 from contract.job_record import Snapshot
-from contract.job_store import Jobs
+from contract.job_store import JobStore
 
 MOST_TOGETHER = 256
 LOOK_EVERY_S = 5.0
 """Who waits also looks by itself, for a publication is lost with the connection that should have brought it."""
 
 
-class Follower:
+class JobReader:
     """Reads that come together share a round trip, so that hundreds of waiting clients cost few connections.
 
     Every method raises UnknownJob, GoneJob or StoreUnavailable.
     """
 
-    def __init__(self, jobs: Jobs, waiters: Waiters) -> None:
+    def __init__(self, jobs: JobStore, events: JobEvents) -> None:
         self._jobs = jobs
-        self._waiters = waiters
+        self._events = events
         self._reader: Coalescer[tuple[str, Sequence[int]], Snapshot | UnknownJob | GoneJob] = Coalescer(
             "reader", jobs.read, MOST_TOGETHER
         )
@@ -37,18 +37,18 @@ class Follower:
         if not isinstance(found, Snapshot):
             raise found
         status = found.status
-        if status.state.is_open and status.deadline_ms <= time.time() * 1000 and self._jobs.expire(job_id):
+        if status.state.is_open and status.deadline_at_ms <= time.time() * 1000 and self._jobs.expire(job_id):
             return self.read(job_id, chunks)
         return found
 
-    def follow(self, job_id: str, wait_s: float) -> Snapshot:
+    def wait(self, job_id: str, wait_s: float) -> Snapshot:
         """The job once it has ended, or as it stands after `wait_s` seconds."""
-        with self._waiters.watch(job_id) as moved:
+        with self._events.subscribe(job_id) as moved:
             snapshot = self.read(job_id)
-            return snapshot if has_ended(snapshot) or wait_s <= 0 else self.ended(job_id, moved, wait_s)
+            return snapshot if has_ended(snapshot) or wait_s <= 0 else self.wait_subscribed(job_id, moved, wait_s)
 
-    def ended(self, job_id: str, moved: Event, wait_s: float) -> Snapshot:
-        """The same for a job that has not ended yet; `moved` comes from `Waiters.watch`.
+    def wait_subscribed(self, job_id: str, moved: Event, wait_s: float) -> Snapshot:
+        """The same for a job that has not ended yet; `moved` comes from `JobEvents.subscribe`.
 
         Who waits already goes on waiting while Redis restarts: the job is safe, and its answer will come.
         """

@@ -8,8 +8,8 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 
-from api.jobs.events import Waiters
-from api.jobs.reader import LOOK_EVERY_S, Follower
+from api.jobs.events import JobEvents
+from api.jobs.reader import LOOK_EVERY_S, JobReader
 from api.jobs.results import Row, available, chunk_size, refuse_cancelled, rows, span
 from contract.job_record import Snapshot
 
@@ -17,11 +17,11 @@ Page = tuple[int, list[Row]]
 """The number of the first text, and the answers from it on."""
 
 
-def page(follower: Follower, job: Snapshot, start: int, limit: int) -> list[Row]:
+def page(reader: JobReader, job: Snapshot, start: int, limit: int) -> list[Row]:
     """The answers from text `start` on that are there, without a gap, at most `limit`."""
     size = chunk_size(job)
     numbers = span(start, start + limit, size, job.status.chunks)
-    snapshot = follower.read(job.status.id, numbers)
+    snapshot = reader.read(job.status.id, numbers)
     refuse_cancelled(snapshot.status)
     found = [row for chunk in available(snapshot) for row in rows(chunk, snapshot.status)]
     skipped = start % size
@@ -29,17 +29,17 @@ def page(follower: Follower, job: Snapshot, start: int, limit: int) -> list[Row]
 
 
 def pages(
-    follower: Follower, waiters: Waiters, job: Snapshot, start: int, limit: int, end_s: float | None
+    reader: JobReader, events: JobEvents, job: Snapshot, start: int, limit: int, end_s: float | None
 ) -> Iterator[Page]:
     """Pages from text `start` to the last, each as soon as it is there.
 
     Ends early once `end_s` (on time.monotonic) has passed. Holds one page of at most `limit` answers at a time.
     Raises GoneJob when the job is cancelled or deleted meanwhile.
     """
-    with waiters.watch(job.status.id) as moved:
+    with events.subscribe(job.status.id) as moved:
         while start < job.status.texts:
             moved.clear()
-            if found := page(follower, job, start, limit):
+            if found := page(reader, job, start, limit):
                 yield start, found
                 start += len(found)
                 continue
@@ -49,9 +49,9 @@ def pages(
             moved.wait(left)
 
 
-def first_page(follower: Follower, waiters: Waiters, job: Snapshot, start: int, limit: int, wait_s: float) -> list[Row]:
+def first_page(reader: JobReader, events: JobEvents, job: Snapshot, start: int, limit: int, wait_s: float) -> list[Row]:
     """The next page, waiting up to `wait_s` seconds for its first answer; empty when there is none by then."""
-    for _, found in pages(follower, waiters, job, start, limit, time.monotonic() + wait_s):
+    for _, found in pages(reader, events, job, start, limit, time.monotonic() + wait_s):
         return found
     return []
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from contract.errors import GoneJob
-from contract.job_record import JobStatus, Snapshot, State, StoredChunk
+from contract.job_record import JobState, JobStatus, Snapshot, StoredChunk
 
 Row = dict[str, Any]
 """One text's answer: `contract.prediction.Prediction` or `Failed`, without the members that are None."""
@@ -17,7 +17,7 @@ _BEFORE = '"predictions":'
 
 def refuse_cancelled(status: JobStatus) -> None:
     """Raises GoneJob: cancelling deletes what was predicted."""
-    if status.state is State.CANCELLED:
+    if status.state is JobState.CANCELLED:
         raise GoneJob(f"job {status.id} was cancelled, and its texts and results were deleted")
 
 

@@ -23,7 +23,7 @@ from contract.settings import SharedSettings
 log = logging.getLogger(__name__)
 
 
-class Parcel(NamedTuple):
+class QueuedTicket(NamedTuple):
     """A ticket with what decides how it travels."""
 
     model: str
@@ -32,43 +32,43 @@ class Parcel(NamedTuple):
     texts: int
 
 
-def messages(parcels: Iterable[Parcel], most_texts: int) -> Iterator[tuple[str, list[Ticket]]]:
-    """The queue and the tickets of each message: parcels of one queue share one, up to `most_texts` texts."""
-    by_queue: dict[str, list[Parcel]] = {}
-    for parcel in parcels:
-        by_queue.setdefault(queue_name(parcel.model, parcel.lane), []).append(parcel)
+def messages(queued: Iterable[QueuedTicket], most_texts: int) -> Iterator[tuple[str, list[Ticket]]]:
+    """The queue and the tickets of each message: tickets of one queue share one, up to `most_texts` texts."""
+    by_queue: dict[str, list[QueuedTicket]] = {}
+    for each in queued:
+        by_queue.setdefault(queue_name(each.model, each.lane), []).append(each)
     for queue, waiting in by_queue.items():
         tickets: list[Ticket] = []
         texts = 0
-        for parcel in waiting:
-            if tickets and texts + parcel.texts > most_texts:
+        for each in waiting:
+            if tickets and texts + each.texts > most_texts:
                 yield queue, tickets
                 tickets, texts = [], 0
-            tickets.append(parcel.ticket)
-            texts += parcel.texts
+            tickets.append(each.ticket)
+            texts += each.texts
         yield queue, tickets
 
 
-class Sender:
+class MessageSender:
     """For one thread. What it can't send stays in the job record, and the reconciler sends it later."""
 
     def __init__(self, client: redis.Redis, settings: SharedSettings) -> None:
         self._client = client
         self._celery = Celery("retort", config_source=celery_config(settings), set_as_current=False)
-        self._desk = _Desk(Connection(transport=virtual.Transport).transport)  # type: ignore[no-untyped-call]
-        self._producer = Producer(self._desk, auto_declare=False)  # type: ignore[no-untyped-call]
+        self._channel = _CapturingChannel(Connection(transport=virtual.Transport).transport)  # type: ignore[no-untyped-call]
+        self._producer = Producer(self._channel, auto_declare=False)  # type: ignore[no-untyped-call]
         self._most_texts = settings.chunk_texts
 
-    def packed(self, parcels: Iterable[Parcel]) -> list[tuple[str, str]]:
+    def packed(self, queued: Iterable[QueuedTicket]) -> list[tuple[str, str]]:
         """The messages that bring every ticket: queues, and what is to be pushed to them."""
-        return [(queue, self._pack(queue, tickets)) for queue, tickets in messages(parcels, self._most_texts)]
+        return [(queue, self._pack(queue, tickets)) for queue, tickets in messages(queued, self._most_texts)]
 
-    def send(self, parcels: Iterable[Parcel]) -> None:
+    def send(self, queued: Iterable[QueuedTicket]) -> None:
         """Send every ticket; a failure is logged, never raised."""
         try:
             with store_errors():
                 pipeline = self._client.pipeline(transaction=False)
-                for queue, message in self.packed(parcels):
+                for queue, message in self.packed(queued):
                     pipeline.lpush(queue, message)
                 pipeline.execute()
         except StoreUnavailable as error:
@@ -82,10 +82,10 @@ class Sender:
         self._producer.publish(  # type: ignore[no-untyped-call]
             task.body, exchange="", routing_key=queue, serializer="json", headers=task.headers, **task.properties
         )
-        return self._desk.message
+        return self._channel.message
 
 
-class _Desk(virtual.Channel):
+class _CapturingChannel(virtual.Channel):
     """A channel that sends nothing: it holds what kombu's channel to Redis would push to the queue.
 
     So a message can go to Redis by any connection, and in the same step as the job record.

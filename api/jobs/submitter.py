@@ -12,25 +12,25 @@ from itertools import chain
 import redis
 
 from api.jobs.coalesce import Coalescer
-from api.jobs.sender import Parcel, Sender
+from api.jobs.sender import MessageSender, QueuedTicket
 from contract.job_record import NewJob
-from contract.job_store import Admission, Admitted, Bounds, Jobs
+from contract.job_store import Admitted, Bounds, JobStore, SubmitOutcome
 from contract.message import Lane, Ticket
 from contract.settings import SharedSettings
 
 MOST_TOGETHER = {Lane.INTERACTIVE: 256, Lane.BULK: 1}
 
 
-class Intake:
+class JobSubmitter:
     """One thread a lane, so that a short question never waits while a big job is stored and sent."""
 
-    def __init__(self, client: redis.Redis, jobs: Jobs, settings: SharedSettings) -> None:
+    def __init__(self, client: redis.Redis, jobs: JobStore, settings: SharedSettings) -> None:
         self._jobs = jobs
         self._chunk_texts = settings.chunk_texts
-        self._senders = {lane: Sender(client, settings) for lane in Lane}
+        self._senders = {lane: MessageSender(client, settings) for lane in Lane}
         self._lanes = {lane: self._lane(lane) for lane in Lane}
 
-    def admit(self, job: NewJob, bounds: Bounds) -> Admission:
+    def admit(self, job: NewJob, bounds: Bounds) -> SubmitOutcome:
         """Store the job and send its tickets, or refuse it. Raises StoreUnavailable."""
         return self._lanes[job.lane]((job, bounds))
 
@@ -39,24 +39,24 @@ class Intake:
         for coalescer in self._lanes.values():
             coalescer.close()
 
-    def _lane(self, lane: Lane) -> Coalescer[tuple[NewJob, Bounds], Admission]:
+    def _lane(self, lane: Lane) -> Coalescer[tuple[NewJob, Bounds], SubmitOutcome]:
         sender = self._senders[lane]
 
-        def admit(asked: Sequence[tuple[NewJob, Bounds]]) -> list[Admission]:
+        def admit(asked: Sequence[tuple[NewJob, Bounds]]) -> list[SubmitOutcome]:
             if len(asked) == 1:
                 [(job, bounds)] = asked
-                return [self._jobs.submit_and_send(job, bounds, sender.packed(self._parcels(job)))]
+                return [self._jobs.submit_and_send(job, bounds, sender.packed(self._queued_tickets(job)))]
             admissions = self._jobs.submit(asked)
             admitted = (job for (job, _), answer in zip(asked, admissions, strict=True) if _is_new(answer))
-            sender.send(chain.from_iterable(map(self._parcels, admitted)))
+            sender.send(chain.from_iterable(map(self._queued_tickets, admitted)))
             return admissions
 
         return Coalescer(f"intake-{lane}", admit, MOST_TOGETHER[lane])
 
-    def _parcels(self, job: NewJob) -> Iterator[Parcel]:
+    def _queued_tickets(self, job: NewJob) -> Iterator[QueuedTicket]:
         for chunk, texts in enumerate(job.chunks(self._chunk_texts)):
-            yield Parcel(job.model, job.lane, Ticket(job.id, chunk), len(texts))
+            yield QueuedTicket(job.model, job.lane, Ticket(job.id, chunk), len(texts))
 
 
-def _is_new(admission: Admission) -> bool:
+def _is_new(admission: SubmitOutcome) -> bool:
     return isinstance(admission, Admitted) and len(admission.tickets) > 0

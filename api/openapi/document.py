@@ -10,7 +10,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from api import __version__
 from api.http.problems import KINDS, MEDIA_TYPE
-from api.openapi.operations import Answer, Operation, operations
+from api.openapi.operations import Operation, ResponseSpec, operations
 from api.openapi.schemas import ProblemDocument
 from api.settings import ApiSettings
 
@@ -85,7 +85,7 @@ def _responses(operation: Operation, settings: ApiSettings) -> dict[str, Any]:
     return found
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def _answer(answer: ResponseSpec) -> dict[str, Any]:
     content = {
         media: {"schema": _reference(model) if isinstance(model, type) else model}
         for media, model in answer.content.items()

@@ -33,7 +33,7 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ResponseSpec:
     """A good answer: a model or a schema per media type."""
 
     status: int
@@ -52,7 +52,7 @@ class Operation:
     tag: str
     summary: str
     description: str
-    answers: Sequence[Answer]
+    answers: Sequence[ResponseSpec]
     problems: Sequence[str] = ()
     parameters: Sequence[Parameter] = ()
     body: type[BaseModel] | None = None
@@ -117,8 +117,8 @@ def _predict(settings: ApiSettings) -> Operation:
         body=schemas.predict_request(settings),
         examples=_EXAMPLES,
         answers=[
-            Answer(200, "The job has ended; `status` says how", {JSON: schemas.Job}, _APPLIED | _REPLAYED),
-            Answer(202, "The job is accepted", {JSON: schemas.Job}, _ACCEPTED | _APPLIED | _REPLAYED | _RETRY),
+            ResponseSpec(200, "The job has ended; `status` says how", {JSON: schemas.Job}, _APPLIED | _REPLAYED),
+            ResponseSpec(202, "The job is accepted", {JSON: schemas.Job}, _ACCEPTED | _APPLIED | _REPLAYED | _RETRY),
         ],
         problems=[
             "invalid-json", "gone-job", "too-large", "unsupported-media-type", "invalid-request",
@@ -140,7 +140,7 @@ def _jobs(settings: ApiSettings) -> list[Operation]:
             summary="A job as it stands",
             description="With `wait`, answers when the job ends, or as it stands after so many seconds.",
             parameters=[_JOB, _wait(settings, "0"), _PREFER],
-            answers=[Answer(200, "The job", {JSON: schemas.Job}, _RETRY | _APPLIED)],
+            answers=[ResponseSpec(200, "The job", {JSON: schemas.Job}, _RETRY | _APPLIED)],
             problems=[*absent, "invalid-request"],
         ),
         Operation(
@@ -152,7 +152,7 @@ def _jobs(settings: ApiSettings) -> list[Operation]:
             description="A job that has not ended is cancelled: what has not run never will, and its texts and results "
             "are deleted; it can still be seen as cancelled. A job that has ended is deleted.",
             parameters=[_JOB],
-            answers=[Answer(204, "Done")],
+            answers=[ResponseSpec(204, "Done")],
             problems=absent,
         ),
         Operation(
@@ -171,7 +171,7 @@ def _jobs(settings: ApiSettings) -> list[Operation]:
                 _wait(settings, "0 for a page, the job's whole life for a stream"),
                 _PREFER,
             ],
-            answers=[Answer(200, "Results in the order of the texts", _RESULTS, _RETRY | _APPLIED)],
+            answers=[ResponseSpec(200, "Results in the order of the texts", _RESULTS, _RETRY | _APPLIED)],
             problems=[*absent, "not-acceptable", "invalid-request"],
         ),
     ]
@@ -187,7 +187,7 @@ def _models() -> list[Operation]:
             tag="models",
             summary="Models that are published or served",
             description="Which there are, which version of each is current, and how many workers serve it.",
-            answers=[Answer(200, "The models", {JSON: schemas.ModelList})],
+            answers=[ResponseSpec(200, "The models", {JSON: schemas.ModelList})],
         ),
         Operation(
             method="get",
@@ -197,7 +197,7 @@ def _models() -> list[Operation]:
             summary="A model with its versions",
             description="Labels, metrics and origin of each version, and which workers serve it.",
             parameters=[name],
-            answers=[Answer(200, "The model", {JSON: schemas.ModelDocument})],
+            answers=[ResponseSpec(200, "The model", {JSON: schemas.ModelDocument})],
             problems=["not-found", "no-model"],
         ),
     ]
@@ -212,7 +212,7 @@ def _health() -> list[Operation]:
             tag="health",
             summary="Whether the process answers",
             description="Asks nobody else; for restarting a process that hangs.",
-            answers=[Answer(200, "It does", {JSON: schemas.Live})],
+            answers=[ResponseSpec(200, "It does", {JSON: schemas.Live})],
             needs_key=False,
         ),
         Operation(
@@ -223,8 +223,8 @@ def _health() -> list[Operation]:
             summary="Whether a text would be answered now",
             description="Redis answers, and a worker is ready for the default model. Says why not.",
             answers=[
-                Answer(200, "Ready", {JSON: schemas.Ready}),
-                Answer(503, "Not ready, and why", {JSON: schemas.Ready}),
+                ResponseSpec(200, "Ready", {JSON: schemas.Ready}),
+                ResponseSpec(503, "Not ready, and why", {JSON: schemas.Ready}),
             ],
             needs_key=False,
         ),

@@ -12,7 +12,7 @@ from api.settings import ApiSettings
 from contract.artifact import Name
 from contract.fleet import WorkerState
 from contract.ids import ID_PATTERN
-from contract.job_record import State
+from contract.job_record import JobState
 from contract.prediction import Answer, Options
 
 TEXTS_FIELDS = ("texts", "X", "x")
@@ -145,7 +145,7 @@ class Job(Document):
     )
 
     id: JobId
-    status: State
+    status: JobState
     model: JobModel
     progress: Progress
     created: datetime
@@ -160,7 +160,7 @@ class Results(Document):
     """A page of results: the answers from text `from` on, without a gap, as far as they are there."""
 
     id: JobId
-    status: State
+    status: JobState
     texts: int = Field(ge=1, description="texts of the whole job")
     first: int = Field(ge=0, alias="from", description="number of the first text, counted from 0")
     predictions: list[Answer]

@@ -10,14 +10,14 @@ from flask_swagger_ui import get_swaggerui_blueprint  # type: ignore[import-unty
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response as AnyResponse
 
-from api.context import Services
+from api.context import AppContext
 from api.http.problems import KINDS
 from api.openapi.document import openapi
 
 
-def doc_views(services: Services) -> Blueprint:
+def doc_views(context: AppContext) -> Blueprint:
     views = Blueprint("docs", __name__)
-    document = json.dumps(openapi(services.settings))
+    document = json.dumps(openapi(context.settings))
     views.add_app_template_filter(_code, "code")
 
     @views.get("/")

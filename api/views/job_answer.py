@@ -9,36 +9,36 @@ from typing import Any
 
 from flask import Response
 
-from api.context import Services
+from api.context import AppContext
 from api.jobs.job_document import document, with_predictions
 from api.jobs.results import as_json
-from contract.job_record import JobStatus, Snapshot, State
+from contract.job_record import JobState, JobStatus, Snapshot
 
 SOONEST_S, LATEST_S = 1, 30
 
 
-def accepted(snapshot: Snapshot, services: Services) -> Response:
+def accepted(snapshot: Snapshot, context: AppContext) -> Response:
     """202: the job is made, and this is where its answer will be."""
-    found = document(snapshot.status, services.admission)
+    found = document(snapshot.status, context.backpressure)
     answer = _json(json.dumps(found), 202)
     answer.headers["Location"] = f"/jobs/{snapshot.status.id}"
     answer.headers["Retry-After"] = _retry_after(found)
     return answer
 
 
-def standing(snapshot: Snapshot, services: Services) -> Response:
+def standing(snapshot: Snapshot, context: AppContext) -> Response:
     """200: the job as it stands, with its predictions once it has ended."""
     status = snapshot.status
-    found = document(status, services.admission)
+    found = document(status, context.backpressure)
     if status.state.is_open:
         answer = _json(json.dumps(found))
         answer.headers["Retry-After"] = _retry_after(found)
         return answer
-    if status.state is State.CANCELLED:
+    if status.state is JobState.CANCELLED:
         return _json(json.dumps(found))
     if status.chunks == 1:
         return _json(with_predictions(found, as_json(snapshot.chunks[0], status)))
-    return _streamed(with_predictions(found, "\0"), status, services)
+    return _streamed(with_predictions(found, "\0"), status, context)
 
 
 def _retry_after(found: dict[str, Any]) -> str:
@@ -50,22 +50,22 @@ def _json(text: str | Iterator[str], code: int = 200) -> Response:
     return Response(text, code, mimetype="application/json")
 
 
-def _streamed(frame: str, status: JobStatus, services: Services) -> Response:
+def _streamed(frame: str, status: JobStatus, context: AppContext) -> Response:
     """A big answer goes out page by page and is never held as a whole."""
     before, _, after = frame.partition("\0")
 
     def parts() -> Iterator[str]:
         yield before
-        for number, page in enumerate(_pages(status, services)):
+        for number, page in enumerate(_pages(status, context)):
             yield ("," if number else "") + page
         yield after
 
     return _json(parts())
 
 
-def _pages(status: JobStatus, services: Services) -> Iterator[str]:
+def _pages(status: JobStatus, context: AppContext) -> Iterator[str]:
     """Comma-separated predictions of an ended job, several chunks at a time."""
-    step = max(services.settings.page_texts // services.settings.chunk_texts, 1)
+    step = max(context.settings.page_texts // context.settings.chunk_texts, 1)
     for first in range(0, status.chunks, step):
-        chunks = services.follower.read(status.id, range(first, min(first + step, status.chunks))).chunks
+        chunks = context.reader.read(status.id, range(first, min(first + step, status.chunks))).chunks
         yield ",".join(as_json(chunk, status) for chunk in chunks)

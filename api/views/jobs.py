@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, request
 
-from api.context import Services
+from api.context import AppContext
 from api.http.prefer import patience
 from api.http.problems import Problem
 from api.http.query import whole_number
@@ -22,31 +22,31 @@ from contract.job_record import JobStatus, Snapshot
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
 
 
-def job_views(services: Services) -> Blueprint:
+def job_views(context: AppContext) -> Blueprint:
     views = Blueprint("jobs", __name__)
 
     def own(job_id: str) -> Snapshot:
         """The job, if this caller made it; another's looks as if it had never been."""
         g.log = {"job": job_id}
-        snapshot = services.follower.read(job_id)
+        snapshot = context.reader.read(job_id)
         if snapshot.status.caller != g.caller:
             raise UnknownJob(f"no job {job_id!r} was ever accepted here")
         return snapshot
 
     @views.get("/jobs/<job_id>")
     def job(job_id: str) -> Response:
-        willing = patience(request, services.settings, otherwise_s=0)
+        willing = patience(request, context.settings, otherwise_s=0)
         snapshot = own(job_id)
         if willing.wait_s > 0 and not has_ended(snapshot):
-            snapshot = services.follower.follow(job_id, willing.wait_s)
-        answer = job_answer.standing(snapshot, services)
+            snapshot = context.reader.wait(job_id, willing.wait_s)
+        answer = job_answer.standing(snapshot, context)
         answer.headers.update(willing.headers)
         return answer
 
     @views.delete("/jobs/<job_id>")
     def remove(job_id: str) -> Response:
         own(job_id)
-        services.jobs.remove(job_id)
+        context.jobs.remove(job_id)
         return Response(status=204)
 
     @views.get("/jobs/<job_id>/results")
@@ -55,12 +55,12 @@ def job_views(services: Services) -> Blueprint:
         kind = _accepted()
         refuse_cancelled(snapshot.status)
         start = min(whole_number("from", 0, least=0), snapshot.status.texts)
-        most = services.settings.page_texts
+        most = context.settings.page_texts
         limit = whole_number("limit", most, least=1, most=most)
         if kind == JSON:
-            answer = _page(services, snapshot, start, limit)
+            answer = _page(context, snapshot, start, limit)
         else:
-            answer = _stream(services, snapshot, start, limit, kind)
+            answer = _stream(context, snapshot, start, limit, kind)
         answer.headers["Vary"] = "Accept"
         return answer
 
@@ -77,11 +77,11 @@ def _accepted() -> str:
     return kind
 
 
-def _page(services: Services, job: Snapshot, start: int, limit: int) -> Response:
+def _page(context: AppContext, job: Snapshot, start: int, limit: int) -> Response:
     """One page, and the address of the next."""
-    willing = patience(request, services.settings, otherwise_s=0)
-    found = result_stream.first_page(services.follower, services.waiters, job, start, limit, willing.wait_s)
-    status = services.follower.read(job.status.id).status
+    willing = patience(request, context.settings, otherwise_s=0)
+    found = result_stream.first_page(context.reader, context.events, job, start, limit, willing.wait_s)
+    status = context.reader.read(job.status.id).status
     after = start + len(found)
     document = {
         "id": status.id,
@@ -102,11 +102,11 @@ def _address(status: JobStatus, start: int, limit: int) -> str:
     return f"/jobs/{status.id}/results?{urlencode({'from': start, 'limit': limit})}"
 
 
-def _stream(services: Services, job: Snapshot, start: int, limit: int, kind: str) -> Response:
+def _stream(context: AppContext, job: Snapshot, start: int, limit: int, kind: str) -> Response:
     """All that is left, as it comes, at most `limit` answers at once; with `wait`, what comes until then."""
-    asked = patience(request, services.settings, otherwise_s=-1)
+    asked = patience(request, context.settings, otherwise_s=-1)
     end_s = None if asked.wait_s < 0 else time.monotonic() + asked.wait_s
-    found = result_stream.pages(services.follower, services.waiters, job, start, limit, end_s)
+    found = result_stream.pages(context.reader, context.events, job, start, limit, end_s)
     if kind == NDJSON:
         lines = result_stream.ndjson(found)
     else:

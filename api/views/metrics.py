@@ -5,15 +5,15 @@ from __future__ import annotations
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from api.context import Services
+from api.context import AppContext
 from api.views.request_metrics import exposition
 
 
-def metrics_views(services: Services) -> Blueprint:
+def metrics_views(context: AppContext) -> Blueprint:
     views = Blueprint("metrics", __name__)
 
     @views.get("/metrics")
     def metrics() -> Response:
-        return Response(exposition(services), content_type=CONTENT_TYPE_LATEST)
+        return Response(exposition(context), content_type=CONTENT_TYPE_LATEST)
 
     return views

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from api.jobs.fleet_cache import FleetWatch
+from api.jobs.fleet_cache import FleetCache
 from api.openapi.schemas import ModelDocument, ModelSummary, VersionDocument
 from contract.artifact import read_manifest
 from contract.errors import BadArtifact, NoModel
@@ -17,7 +17,7 @@ _manifest = lru_cache(maxsize=256)(read_manifest)
 class ModelDocuments:
     """Reads the volume at every request: models come and go without a restart."""
 
-    def __init__(self, store: ModelStore, fleet: FleetWatch, default: str) -> None:
+    def __init__(self, store: ModelStore, fleet: FleetCache, default: str) -> None:
         self._store = store
         self._fleet = fleet
         self._default = default

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from api.context import Services
+from api.context import AppContext
 from api.http.responses import document
 from api.openapi.schemas import ModelList
 from api.views.model_documents import ModelDocuments
 
 
-def model_views(services: Services) -> Blueprint:
+def model_views(context: AppContext) -> Blueprint:
     views = Blueprint("models", __name__)
-    documents = ModelDocuments(services.models, services.fleet, services.settings.model)
+    documents = ModelDocuments(context.models, context.fleet, context.settings.model)
 
     @views.get("/models")
     def models() -> Response:

@@ -8,10 +8,10 @@ import time
 
 from flask import Blueprint, Response, g, request
 
-from api.context import Services
+from api.context import AppContext
 from api.http import body
-from api.http.prefer import Patience, patience
-from api.http.problems import Fault, invalid
+from api.http.prefer import WaitPreference, patience
+from api.http.problems import FieldError, invalid
 from api.jobs.reader import has_ended
 from api.openapi.schemas import PredictRequest, predict_request
 from api.views import job_answer
@@ -21,20 +21,20 @@ from contract.job_store import Admitted, Conflict, Refused
 from contract.message import Lane
 
 
-def predict_views(services: Services) -> Blueprint:
+def predict_views(context: AppContext) -> Blueprint:
     views = Blueprint("predict", __name__)
-    model = predict_request(services.settings)
+    model = predict_request(context.settings)
 
     @views.post("/predict")
     def predict() -> Response:
-        willing = patience(request, services.settings, services.settings.default_wait_s)
-        job = _job(body.read(request, model, services.settings.max_texts), services)
+        willing = patience(request, context.settings, context.settings.default_wait_s)
+        job = _job(body.read(request, model, context.settings.max_texts), context)
         g.log = {"job": job.id, "texts": len(job.texts)}
-        if services.settings.log_texts:
+        if context.settings.log_texts:
             g.log["content"] = list(job.texts)
-        snapshot, replayed = _answered(job, willing, services)
+        snapshot, replayed = _answered(job, willing, context)
         ended = has_ended(snapshot) and not willing.at_once
-        answer = (job_answer.standing if ended else job_answer.accepted)(snapshot, services)
+        answer = (job_answer.standing if ended else job_answer.accepted)(snapshot, context)
         answer.headers.update(willing.headers)
         if replayed:
             answer.headers["Idempotency-Replayed"] = "true"
@@ -43,22 +43,24 @@ def predict_views(services: Services) -> Blueprint:
     return views
 
 
-def _job(asked: PredictRequest, services: Services) -> NewJob:
-    settings = services.settings
+def _job(asked: PredictRequest, context: AppContext) -> NewJob:
+    settings = context.settings
     texts = asked.given_texts
     if g.max_texts is not None and len(texts) > g.max_texts:
-        raise invalid(Fault("pointer", f"/{asked.texts_field}", f"this API key may send {g.max_texts} texts a request"))
+        raise invalid(
+            FieldError("pointer", f"/{asked.texts_field}", f"this API key may send {g.max_texts} texts a request")
+        )
     model = asked.model or settings.model
-    if model != settings.model and not services.knows(model):
-        raise invalid(Fault("pointer", "/model", f"no model {model!r} is published or served here"))
+    if model != settings.model and not context.knows(model):
+        raise invalid(FieldError("pointer", "/model", f"no model {model!r} is published or served here"))
     key = _idempotency_key()
     deadline_s = asked.deadline_s or settings.default_deadline_s
     return NewJob(
-        id=services.jobs.new_id(int(time.time() * 1000)),
+        id=context.jobs.new_id(int(time.time() * 1000)),
         model=model,
         lane=Lane.BULK if len(texts) >= settings.bulk_from_texts else Lane.INTERACTIVE,
         texts=texts,
-        deadline_ms=deadline_s * 1000,
+        deadline_in_ms=deadline_s * 1000,
         options=asked.options,
         caller=g.caller,
         idempotency_key=key,
@@ -67,27 +69,27 @@ def _job(asked: PredictRequest, services: Services) -> NewJob:
     )
 
 
-def _answered(job: NewJob, willing: Patience, services: Services) -> tuple[Snapshot, bool]:
+def _answered(job: NewJob, willing: WaitPreference, context: AppContext) -> tuple[Snapshot, bool]:
     """The job after the client's patience, and whether an earlier request had made it."""
-    with services.waiters.watch(job.id) as moved:
-        admitted = _admit(job, services)
+    with context.events.subscribe(job.id) as moved:
+        admitted = _admit(job, context)
         if admitted == job.id:
-            snapshot = services.follower.ended(job.id, moved, willing.wait_s)
+            snapshot = context.reader.wait_subscribed(job.id, moved, willing.wait_s)
             return snapshot, False
-    return services.follower.follow(admitted, willing.wait_s), True
+    return context.reader.wait(admitted, willing.wait_s), True
 
 
-def _admit(job: NewJob, services: Services) -> str:
+def _admit(job: NewJob, context: AppContext) -> str:
     """The id of the job that answers this request. Raises BacklogFull, IdempotencyConflict or StoreUnavailable."""
-    allowed = services.admission.bounds(job.model, job.lane)
-    match services.intake.admit(job, allowed):
+    allowed = context.backpressure.bounds(job.model, job.lane)
+    match context.submitter.admit(job, allowed):
         case Admitted(job_id, _):
             return job_id
         case Conflict(job_id):
             raise IdempotencyConflict(f"this Idempotency-Key belongs to job {job_id}, whose request was another one")
         case Refused(backlog):
             size = len(dump_texts(job.texts).encode())
-            wait_s = services.admission.retry_after_s(job.model, backlog, len(job.texts), size, allowed)
+            wait_s = context.backpressure.retry_after_s(job.model, backlog, len(job.texts), size, allowed)
             raise BacklogFull(
                 f"{backlog.texts} texts of {backlog.bytes} bytes wait in the {job.lane} lane; "
                 f"there should be room for {len(job.texts)} more in {wait_s} s",
@@ -100,7 +102,7 @@ def _admit(job: NewJob, services: Services) -> str:
 def _idempotency_key() -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
-        raise invalid(Fault("header", "Idempotency-Key", "1 to 255 printable ASCII characters"))
+        raise invalid(FieldError("header", "Idempotency-Key", "1 to 255 printable ASCII characters"))
     return key
 
 

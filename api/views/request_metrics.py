@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY
 
-from api.context import Services
-from api.views.service_state import ServiceState
+from api.context import AppContext
+from api.views.service_state import ServiceCollector
 
 REQUESTS = Counter("retort_http_requests", "Requests answered", ["address", "method", "status"])
 SECONDS = Histogram(
@@ -51,12 +51,12 @@ def install(app: Flask) -> None:
         return response
 
 
-def exposition(services: Services) -> bytes:
+def exposition(context: AppContext) -> bytes:
     """Everything in Prometheus's text format."""
     registry = CollectorRegistry()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     else:
         registry.register(REGISTRY)
-    registry.register(ServiceState(services))
+    registry.register(ServiceCollector(context))
     return generate_latest(registry)

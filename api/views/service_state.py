@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from api.context import Services
+from api.context import AppContext
 from api.views.model_documents import ModelDocuments
 from contract.errors import StoreUnavailable
 from contract.message import Lane
 
 
-class ServiceState(Collector):
+class ServiceCollector(Collector):
     """Read afresh at every scrape, and the same from every process."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._models = ModelDocuments(services.models, services.fleet, services.settings.model)
+    def __init__(self, context: AppContext) -> None:
+        self._context = context
+        self._models = ModelDocuments(context.models, context.fleet, context.settings.model)
 
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("retort_store_up", "Whether Redis answers")
@@ -31,7 +31,7 @@ class ServiceState(Collector):
         yield self._workers()
 
     def _jobs(self) -> Iterator[Metric]:
-        totals = self._services.jobs.totals()
+        totals = self._context.jobs.totals()
         jobs = CounterMetricFamily("retort_jobs", "Jobs by what became of them", labels=["outcome"])
         for outcome in ("accepted", "refused", "succeeded", "failed", "cancelled", "expired"):
             jobs.add_metric([outcome], totals.get(outcome, 0))
@@ -40,12 +40,12 @@ class ServiceState(Collector):
         yield CounterMetricFamily(
             "retort_late_commits", "Results that came too late", value=totals.get("late_commits", 0)
         )
-        yield GaugeMetricFamily("retort_open_jobs", "Jobs that have not ended", self._services.jobs.open_jobs())
-        dead = self._services.jobs.dead_letters()
+        yield GaugeMetricFamily("retort_open_jobs", "Jobs that have not ended", self._context.jobs.open_jobs())
+        dead = self._context.jobs.dead_letters()
         yield GaugeMetricFamily("retort_dead_letters", "Chunks that were given up", value=dead)
 
     def _memory(self) -> Iterator[Metric]:
-        used, limit = self._services.jobs.memory()
+        used, limit = self._context.jobs.memory()
         yield GaugeMetricFamily("retort_store_used_bytes", "Memory that Redis uses", used)
         yield GaugeMetricFamily("retort_store_limit_bytes", "Memory that Redis may use, 0 for no limit", limit)
 
@@ -59,10 +59,10 @@ class ServiceState(Collector):
             "retort_drain_texts_per_second", "What the ready workers get through while they are busy", labels=["model"]
         )
         oldest = GaugeMetricFamily("retort_oldest_queued_seconds", "Since the oldest was queued", labels=["model"])
-        jobs = self._services.jobs
+        jobs = self._context.jobs
         now_ms = jobs.now_ms()
         for model in self._known():
-            rate = self._services.fleet.rate(model).texts_per_s
+            rate = self._context.fleet.rate(model).texts_per_s
             drain.add_metric([model], rate)
             for lane in Lane:
                 backlog = jobs.backlog(model, lane)
@@ -75,12 +75,12 @@ class ServiceState(Collector):
         yield from (texts, size, seconds, drain, oldest)
 
     def _known(self) -> list[str]:
-        return sorted({self._services.settings.model, *self._models.names()})
+        return sorted({self._context.settings.model, *self._models.names()})
 
     def _workers(self) -> Metric:
         found = GaugeMetricFamily("retort_workers", "Live workers", labels=["model", "version", "state"])
         counts: dict[tuple[str, str, str], int] = {}
-        for worker in self._services.fleet.workers:
+        for worker in self._context.fleet.workers:
             labels = (worker.model, worker.version or "", worker.state)
             counts[labels] = counts.get(labels, 0) + 1
         for key, number in counts.items():

@@ -18,7 +18,7 @@ from contract.job_record import Lease
 from contract.message import Lane, Ticket
 from contract.prediction import Options
 from worker.engine.model import Model, Probabilities, load
-from worker.engine.packing import Plan
+from worker.engine.packing import BatchPlan
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.inference import Inference
 from worker.pipeline.work import ChunkWork, TextWork
@@ -37,7 +37,7 @@ class Allergic:
     version, precision, batch_tokens = Model.version, Model.precision, Model.batch_tokens
     plan, predict = Model.plan, Model.predict
 
-    def run(self, texts: Sequence[Ids], plan: Plan) -> Probabilities:
+    def run(self, texts: Sequence[Ids], plan: BatchPlan) -> Probabilities:
         answers = Model.run(self, texts, plan)  # type: ignore[arg-type]
         if any(texts[index].tobytes() in self._poison for index in plan.texts):
             raise ValueError("this text is poisonous")

@@ -17,7 +17,7 @@ import psutil
 
 from benchmarks.service import Service
 from contract.fleet import Fleet, WorkerState, WorkerStatus
-from contract.job_store import Jobs
+from contract.job_store import JobStore
 from contract.redis_client import connect
 from contract.settings import SharedSettings
 
@@ -53,7 +53,7 @@ class Stack(Service):
         """Process ids by the workers' numbers."""
         shared = SharedSettings(redis_url=self.redis_url, model=model, models_dir=models)
         self.redis = connect(shared)
-        self.jobs = Jobs(self.redis, shared)
+        self.jobs = JobStore(self.redis, shared)
         self.fleet = Fleet(self.redis, shared)
         self._nursery: Nursery | None = None
 

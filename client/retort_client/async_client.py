@@ -11,7 +11,7 @@ import httpx
 from retort_client import calls, transport, wire
 from retort_client.documents import Answer, JobStatus, Model, ModelVersion
 from retort_client.retry import Call, Send
-from retort_client.wire import Lost, Options, Reply
+from retort_client.wire import Options, Reply, TransportFailure
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class AsyncClient:
             value: T = done.value
             return value
 
-    async def _perform(self, send: Send) -> Reply | Lost:
+    async def _perform(self, send: Send) -> Reply | TransportFailure:
         await asyncio.sleep(send.pause_s)
         try:
             return transport.reply(await self._http.request(**self._service.arguments(send)))

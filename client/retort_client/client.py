@@ -11,7 +11,7 @@ import httpx
 from retort_client import calls, transport, wire
 from retort_client.documents import Answer, JobStatus, Model, ModelVersion
 from retort_client.retry import Call, Send
-from retort_client.wire import Lost, Options, Reply
+from retort_client.wire import Options, Reply, TransportFailure
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ class Client:
             value: T = done.value
             return value
 
-    def _perform(self, send: Send) -> Reply | Lost:
+    def _perform(self, send: Send) -> Reply | TransportFailure:
         time.sleep(send.pause_s)
         try:
             return transport.reply(self._http.request(**self._service.arguments(send)))

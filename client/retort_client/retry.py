@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from retort_client import problem
 from retort_client.errors import RetortError, Unreachable, of_problem
-from retort_client.wire import Lost, Reply, Request
+from retort_client.wire import Reply, Request, TransportFailure
 
 log = logging.getLogger("retort_client")
 
@@ -36,7 +36,7 @@ class Send:
 
 
 T = TypeVar("T")
-Call = Generator[Send, Reply | Lost, T]
+Call = Generator[Send, Reply | TransportFailure, T]
 """A conversation with the service that ends with a T."""
 
 
@@ -64,18 +64,18 @@ def replied(request: Request, patience: Patience, pause_s: float = 0.0) -> Call[
         error = _error(outcome)
         if isinstance(outcome, Reply) and outcome.status not in TRY_AGAIN:
             raise error
-        told_s = retry_after_s(outcome.headers) if isinstance(outcome, Reply) else None
-        failures = 0 if told_s is not None else failures + 1
-        pause_s = next_pause_s(failures, told_s)
+        retry_after = retry_after_s(outcome.headers) if isinstance(outcome, Reply) else None
+        failures = 0 if retry_after is not None else failures + 1
+        pause_s = next_pause_s(failures, retry_after)
         if failures > patience.retries or pause_s > patience.left_s:
             raise error
         log.warning("%s; trying again in %.1f s", error, pause_s)
 
 
-def next_pause_s(failures: int, told_s: float | None) -> float:
+def next_pause_s(failures: int, retry_after: float | None) -> float:
     """A little more than the service told, else twice as long after each failure, from half of that on."""
-    if told_s is not None:
-        return told_s * (1 + SPREAD * random.random())
+    if retry_after is not None:
+        return retry_after * (1 + SPREAD * random.random())
     longest = min(FIRST_PAUSE_S * 2.0 ** min(failures - 1, 30), LONGEST_PAUSE_S)
     return longest * random.uniform(0.5, 1.0)
 
@@ -92,8 +92,8 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     return max((moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)
 
 
-def _error(outcome: Reply | Lost) -> RetortError:
-    if isinstance(outcome, Lost):
+def _error(outcome: Reply | TransportFailure) -> RetortError:
+    if isinstance(outcome, TransportFailure):
         return Unreachable(outcome.why)
     found = problem.parse(outcome.status, outcome.headers, outcome.body)
     return of_problem(found, outcome.status, retry_after_s(outcome.headers))

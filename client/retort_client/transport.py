@@ -9,7 +9,7 @@ from typing import TypedDict
 import httpx
 
 from retort_client.retry import Patience, Send
-from retort_client.wire import Lost, Reply
+from retort_client.wire import Reply, TransportFailure
 
 CONNECT_S = 10.0
 
@@ -57,8 +57,8 @@ class Service:
             "timeout": httpx.Timeout(send.reply_s, connect=min(CONNECT_S, send.reply_s), pool=None),
         }
 
-    def lost(self, error: httpx.TransportError) -> Lost:
-        return Lost(f"{self.url}: {error or type(error).__name__}")
+    def lost(self, error: httpx.TransportError) -> TransportFailure:
+        return TransportFailure(f"{self.url}: {error or type(error).__name__}")
 
 
 def reply(response: httpx.Response) -> Reply:

@@ -49,7 +49,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Lost:
+class TransportFailure:
     """Nothing came back, or not all of it."""
 
     why: str

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from contract.dead_letters import DeadLetters
-from contract.job_record import State
+from contract.job_record import JobState
 from contract.message import Ticket
 from tests.mortal_worker import KILLER, SLEEPER
 from tests.redis_server import RedisServer
@@ -51,10 +51,10 @@ def test_a_fatal_text_becomes_a_dead_letter_and_its_neighbours_are_answered(serv
     bad = service.submit(["nothing wrong", fatal])
     asked = {service.submit([text]): text for text in some_texts(60)}
     for job_id, text in asked.items():
-        assert service.ended(job_id, PATIENCE_S).state is State.SUCCEEDED
+        assert service.ended(job_id, PATIENCE_S).state is JobState.SUCCEEDED
         assert is_right(service.predictions(job_id)[0], text)
-    assert service.ended(before, PATIENCE_S).state is State.SUCCEEDED
-    assert service.ended(bad, PATIENCE_S).state is State.FAILED
+    assert service.ended(before, PATIENCE_S).state is JobState.SUCCEEDED
+    assert service.ended(bad, PATIENCE_S).state is JobState.FAILED
     letters = DeadLetters(service.client, service.settings)
     letter = letters.find(Ticket(bad, 0))
     assert letter is not None

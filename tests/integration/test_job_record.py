@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import redis
 
-from contract.chunk_store import Chunks, Resend, Skipped
+from contract.chunk_store import ChunkStore, Resend, Skipped
 from contract.dead_letters import DeadLetters
 from contract.errors import GoneJob, UnknownJob
 from contract.fleet import Fleet, WorkerState, WorkerStatus
-from contract.job_record import Backlog, Commit, Lease, NewJob, Snapshot, State, StoredChunk
-from contract.job_store import Admitted, Bounds, Conflict, Jobs, Refused
+from contract.job_record import Backlog, Commit, JobState, Lease, NewJob, Snapshot, StoredChunk
+from contract.job_store import Admitted, Bounds, Conflict, JobStore, Refused
 from contract.message import Lane, Ticket
 from contract.prediction import Options
 from contract.settings import SharedSettings
@@ -23,14 +23,14 @@ ROOMY = Bounds(texts=10_000, bytes=10_000_000)
 
 
 @pytest.fixture
-def jobs(store: redis.Redis, settings: SharedSettings) -> Jobs:
-    return Jobs(store, settings)
+def jobs(store: redis.Redis, settings: SharedSettings) -> JobStore:
+    return JobStore(store, settings)
 
 
 @pytest.fixture
-def chunks(store: redis.Redis, settings: SharedSettings) -> Chunks:
+def chunks(store: redis.Redis, settings: SharedSettings) -> ChunkStore:
     beat(store, settings, "w1")
-    return Chunks(store, settings, "w1")
+    return ChunkStore(store, settings, "w1")
 
 
 def beat(store: redis.Redis, settings: SharedSettings, worker: str) -> None:
@@ -38,15 +38,15 @@ def beat(store: redis.Redis, settings: SharedSettings, worker: str) -> None:
     Fleet(store, settings).beat(status)
 
 
-def submit(jobs: Jobs, texts: list[str], bounds: Bounds = ROOMY, **more: object) -> Admitted:
-    fields: dict[str, Any] = {"model": "m", "lane": Lane.INTERACTIVE, "deadline_ms": 60_000, **more}
+def submit(jobs: JobStore, texts: list[str], bounds: Bounds = ROOMY, **more: object) -> Admitted:
+    fields: dict[str, Any] = {"model": "m", "lane": Lane.INTERACTIVE, "deadline_in_ms": 60_000, **more}
     job = NewJob(id=jobs.new_id(jobs.now_ms()), texts=texts, **fields)
     [admission] = jobs.submit([(job, bounds)])
     assert isinstance(admission, Admitted)
     return admission
 
 
-def lease(chunks: Chunks, ticket: Ticket) -> Lease:
+def lease(chunks: ChunkStore, ticket: Ticket) -> Lease:
     [leased] = chunks.lease([ticket])
     assert isinstance(leased, Lease)
     return leased
@@ -56,23 +56,23 @@ def result(ticket: Ticket) -> Commit:
     return Commit(ticket, "v1", f'{{"chunk":{ticket.chunk}}}', errors=0)
 
 
-def test_a_job_of_three_chunks_succeeds_with_its_last_commit(jobs: Jobs, chunks: Chunks) -> None:
+def test_a_job_of_three_chunks_succeeds_with_its_last_commit(jobs: JobStore, chunks: ChunkStore) -> None:
     texts = [f"text {n}" for n in range(130)]
     admitted = submit(jobs, texts)
-    assert jobs.status(admitted.id).state is State.QUEUED
+    assert jobs.status(admitted.id).state is JobState.QUEUED
     seen: list[str] = []
     for ticket in admitted.tickets:
         seen += lease(chunks, ticket).texts
-        assert jobs.status(admitted.id).state is State.RUNNING
+        assert jobs.status(admitted.id).state is JobState.RUNNING
         assert chunks.commit([result(ticket)]) == [True]
     assert seen == texts
     status = jobs.status(admitted.id)
-    assert (status.state, status.done, status.version) == (State.SUCCEEDED, 130, "v1")
+    assert (status.state, status.done, status.version) == (JobState.SUCCEEDED, 130, "v1")
     assert jobs.results(admitted.id, [0, 1, 2]) == ['{"chunk":0}', '{"chunk":1}', '{"chunk":2}']
     assert jobs.backlog("m", Lane.INTERACTIVE) == Backlog(0, 0, 130)
 
 
-def test_the_texts_are_gone_once_they_are_committed(jobs: Jobs, chunks: Chunks, store: redis.Redis) -> None:
+def test_the_texts_are_gone_once_they_are_committed(jobs: JobStore, chunks: ChunkStore, store: redis.Redis) -> None:
     [ticket] = submit(jobs, ["secret"]).tickets
     lease(chunks, ticket)
     chunks.commit([result(ticket)])
@@ -80,41 +80,41 @@ def test_the_texts_are_gone_once_they_are_committed(jobs: Jobs, chunks: Chunks, 
 
 
 def test_the_first_commit_wins_whoever_made_it(
-    jobs: Jobs, chunks: Chunks, store: redis.Redis, settings: SharedSettings
+    jobs: JobStore, chunks: ChunkStore, store: redis.Redis, settings: SharedSettings
 ) -> None:
     [ticket] = submit(jobs, ["a"]).tickets
     lease(chunks, ticket)
-    assert Chunks(store, settings, "w2").commit([result(ticket)]) == [True]
+    assert ChunkStore(store, settings, "w2").commit([result(ticket)]) == [True]
     assert chunks.commit([result(ticket)]) == [False]
 
 
 def test_a_chunk_leased_by_a_live_worker_is_skipped(
-    jobs: Jobs, chunks: Chunks, store: redis.Redis, settings: SharedSettings
+    jobs: JobStore, chunks: ChunkStore, store: redis.Redis, settings: SharedSettings
 ) -> None:
     [ticket] = submit(jobs, ["a"]).tickets
     lease(chunks, ticket)
-    assert Chunks(store, settings, "w2").lease([ticket]) == [Skipped(ticket, "leased")]
+    assert ChunkStore(store, settings, "w2").lease([ticket]) == [Skipped(ticket, "leased")]
 
 
 def test_a_chunk_of_a_dead_worker_can_be_leased_once_it_is_reclaimed(
-    jobs: Jobs, chunks: Chunks, store: redis.Redis, settings: SharedSettings
+    jobs: JobStore, chunks: ChunkStore, store: redis.Redis, settings: SharedSettings
 ) -> None:
     [ticket] = submit(jobs, ["a"]).tickets
     lease(chunks, ticket)
-    other = Chunks(store, settings, "w2")
+    other = ChunkStore(store, settings, "w2")
     assert other.lease([ticket]) == [Skipped(ticket, "leased")]
     assert other.reclaim([ticket], "w1", "killed") == [Resend(ticket, "m", Lane.INTERACTIVE)]
     assert lease(other, ticket).attempt == 2
 
 
-def test_a_worker_gets_its_lease_again_when_the_answer_was_lost(jobs: Jobs, chunks: Chunks) -> None:
+def test_a_worker_gets_its_lease_again_when_the_answer_was_lost(jobs: JobStore, chunks: ChunkStore) -> None:
     [ticket] = submit(jobs, ["a"]).tickets
     first = lease(chunks, ticket)
     again = lease(chunks, ticket)
     assert (again.texts, again.attempt) == (first.texts, first.attempt)
 
 
-def test_a_chunk_that_waited_while_workers_died_is_not_to_blame(jobs: Jobs, chunks: Chunks) -> None:
+def test_a_chunk_that_waited_while_workers_died_is_not_to_blame(jobs: JobStore, chunks: ChunkStore) -> None:
     [ticket] = submit(jobs, ["a"]).tickets
     for _ in range(5):
         lease(chunks, ticket)
@@ -123,7 +123,7 @@ def test_a_chunk_that_waited_while_workers_died_is_not_to_blame(jobs: Jobs, chun
 
 
 def test_a_worker_that_leases_is_in_the_fleet_so_that_its_death_is_noticed(
-    jobs: Jobs, chunks: Chunks, store: redis.Redis, settings: SharedSettings
+    jobs: JobStore, chunks: ChunkStore, store: redis.Redis, settings: SharedSettings
 ) -> None:
     Fleet(store, settings).leave("w1")
     lease(chunks, submit(jobs, ["a"]).tickets[0])
@@ -131,7 +131,7 @@ def test_a_worker_that_leases_is_in_the_fleet_so_that_its_death_is_noticed(
 
 
 def test_a_worker_that_leaves_with_leases_counts_as_dead(
-    jobs: Jobs, chunks: Chunks, store: redis.Redis, settings: SharedSettings
+    jobs: JobStore, chunks: ChunkStore, store: redis.Redis, settings: SharedSettings
 ) -> None:
     fleet = Fleet(store, settings)
     [ticket] = submit(jobs, ["a"]).tickets
@@ -152,7 +152,7 @@ def test_a_heartbeat_from_before_the_clock_was_set_back_does_not_count(
 
 
 def test_a_chunk_out_of_attempts_is_a_dead_letter_and_its_job_fails(
-    jobs: Jobs, chunks: Chunks, store: redis.Redis, settings: SharedSettings
+    jobs: JobStore, chunks: ChunkStore, store: redis.Redis, settings: SharedSettings
 ) -> None:
     [ticket] = submit(jobs, ["a"]).tickets
     for attempt in range(1, settings.max_attempts):
@@ -162,13 +162,13 @@ def test_a_chunk_out_of_attempts_is_a_dead_letter_and_its_job_fails(
     lease(chunks, ticket)
     chunks.start(ticket)
     assert chunks.reclaim([ticket], "w1", "killed") == []
-    assert jobs.status(ticket.job_id).state is State.FAILED
+    assert jobs.status(ticket.job_id).state is JobState.FAILED
     assert jobs.chunk_faults(ticket.job_id, [0]) == ["killed"]
     assert store.zrange("retort:dead", 0, -1) == [str(ticket)]
 
 
 def test_a_redriven_dead_letter_runs_alone_and_can_succeed(
-    jobs: Jobs, chunks: Chunks, store: redis.Redis, settings: SharedSettings
+    jobs: JobStore, chunks: ChunkStore, store: redis.Redis, settings: SharedSettings
 ) -> None:
     [ticket] = submit(jobs, ["a"]).tickets
     for _ in range(settings.max_attempts):
@@ -184,23 +184,25 @@ def test_a_redriven_dead_letter_runs_alone_and_can_succeed(
     again = lease(chunks, ticket)
     assert (again.texts, again.is_suspect) == (("a",), True)
     chunks.commit([result(ticket)])
-    assert jobs.status(ticket.job_id).state is State.SUCCEEDED
+    assert jobs.status(ticket.job_id).state is JobState.SUCCEEDED
 
 
-def test_a_chunk_given_back_keeps_its_attempts(jobs: Jobs, chunks: Chunks) -> None:
+def test_a_chunk_given_back_keeps_its_attempts(jobs: JobStore, chunks: ChunkStore) -> None:
     [ticket] = submit(jobs, ["a"]).tickets
     lease(chunks, ticket)
     chunks.give_back([ticket])
     assert lease(chunks, ticket).attempt == 1
 
 
-def test_a_cancelled_job_drops_its_chunks_texts_and_results(jobs: Jobs, chunks: Chunks, store: redis.Redis) -> None:
+def test_a_cancelled_job_drops_its_chunks_texts_and_results(
+    jobs: JobStore, chunks: ChunkStore, store: redis.Redis
+) -> None:
     admitted = submit(jobs, ["secret"] * 130)
     lease(chunks, admitted.tickets[0])
     chunks.commit([result(admitted.tickets[0])])
     lease(chunks, admitted.tickets[1])
     assert jobs.remove(admitted.id) == "cancelled"
-    assert jobs.status(admitted.id).state is State.CANCELLED
+    assert jobs.status(admitted.id).state is JobState.CANCELLED
     assert chunks.commit([result(admitted.tickets[1])]) == [False]
     assert chunks.lease([admitted.tickets[2]]) == [Skipped(admitted.tickets[2], "cancelled")]
     assert jobs.backlog("m", Lane.INTERACTIVE).texts == 0
@@ -208,7 +210,7 @@ def test_a_cancelled_job_drops_its_chunks_texts_and_results(jobs: Jobs, chunks: 
     assert store.exists("retort:leased:w1", "retort:queued:m", "retort:deadlines") == 0
 
 
-def test_a_deleted_job_is_gone_and_an_invented_one_unknown(jobs: Jobs, chunks: Chunks) -> None:
+def test_a_deleted_job_is_gone_and_an_invented_one_unknown(jobs: JobStore, chunks: ChunkStore) -> None:
     [ticket] = submit(jobs, ["a"]).tickets
     lease(chunks, ticket)
     chunks.commit([result(ticket)])
@@ -219,13 +221,13 @@ def test_a_deleted_job_is_gone_and_an_invented_one_unknown(jobs: Jobs, chunks: C
         jobs.status("a" * 29)
 
 
-def test_a_job_past_its_deadline_expires_when_a_worker_asks(jobs: Jobs, chunks: Chunks) -> None:
-    [ticket] = submit(jobs, ["a"], deadline_ms=0).tickets
+def test_a_job_past_its_deadline_expires_when_a_worker_asks(jobs: JobStore, chunks: ChunkStore) -> None:
+    [ticket] = submit(jobs, ["a"], deadline_in_ms=0).tickets
     assert chunks.lease([ticket]) == [Skipped(ticket, "expired")]
-    assert jobs.status(ticket.job_id).state is State.EXPIRED
+    assert jobs.status(ticket.job_id).state is JobState.EXPIRED
 
 
-def test_a_full_lane_refuses_and_stores_nothing(jobs: Jobs, store: redis.Redis) -> None:
+def test_a_full_lane_refuses_and_stores_nothing(jobs: JobStore, store: redis.Redis) -> None:
     submit(jobs, ["a"] * 8)
     before = sorted(store.keys())
     job = NewJob(jobs.new_id(jobs.now_ms()), "m", Lane.INTERACTIVE, ["a"] * 3, 60_000)
@@ -235,11 +237,11 @@ def test_a_full_lane_refuses_and_stores_nothing(jobs: Jobs, store: redis.Redis) 
     assert sorted(store.keys()) == before
 
 
-def test_an_empty_lane_takes_a_job_larger_than_its_bound(jobs: Jobs) -> None:
+def test_an_empty_lane_takes_a_job_larger_than_its_bound(jobs: JobStore) -> None:
     assert submit(jobs, ["a"] * 50, Bounds(texts=10, bytes=10)).tickets
 
 
-def test_an_idempotency_key_gives_the_same_job_and_refuses_another_body(jobs: Jobs) -> None:
+def test_an_idempotency_key_gives_the_same_job_and_refuses_another_body(jobs: JobStore) -> None:
     first = submit(jobs, ["a"], idempotency_key="k", digest="d1", caller="me")
     again = submit(jobs, ["a"], idempotency_key="k", digest="d1", caller="me")
     assert (again.id, again.tickets) == (first.id, ())
@@ -248,13 +250,13 @@ def test_an_idempotency_key_gives_the_same_job_and_refuses_another_body(jobs: Jo
     assert jobs.submit([(other, ROOMY)]) == [Conflict(first.id)]
 
 
-def test_a_submission_that_is_sent_again_is_admitted_once(jobs: Jobs) -> None:
+def test_a_submission_that_is_sent_again_is_admitted_once(jobs: JobStore) -> None:
     job = NewJob(jobs.new_id(0), "m", Lane.INTERACTIVE, ["a", "b"], 60_000, idempotency_key="k", digest="d")
     assert jobs.submit([(job, ROOMY)]) == jobs.submit([(job, ROOMY)])
     assert jobs.backlog("m", Lane.INTERACTIVE).texts == 2
 
 
-def test_jobs_are_read_together_with_the_chunks_asked_for(jobs: Jobs, chunks: Chunks) -> None:
+def test_jobs_are_read_together_with_the_chunks_asked_for(jobs: JobStore, chunks: ChunkStore) -> None:
     done, waiting = submit(jobs, ["a"] * 65), submit(jobs, ["b"])
     lease(chunks, done.tickets[1])
     chunks.commit([result(done.tickets[1])])
@@ -269,13 +271,13 @@ def test_jobs_are_read_together_with_the_chunks_asked_for(jobs: Jobs, chunks: Ch
     assert isinstance(absent, UnknownJob)
 
 
-def test_scripts_survive_a_redis_that_forgot_them(jobs: Jobs, store: redis.Redis) -> None:
+def test_scripts_survive_a_redis_that_forgot_them(jobs: JobStore, store: redis.Redis) -> None:
     submit(jobs, ["a"])
     store.script_flush()
     submit(jobs, ["b"])
 
 
-def test_the_record_lies_in_redis_as_documented(jobs: Jobs, store: redis.Redis) -> None:
+def test_the_record_lies_in_redis_as_documented(jobs: JobStore, store: redis.Redis) -> None:
     admitted = submit(jobs, ["one", "zwei"], model="default", options=Options(top_k=2), caller="me")
     record = store.hgetall(f"retort:job:{admitted.id}")
     times = {"created", "deadline"}

@@ -26,12 +26,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from contract.chunk_store import Chunks, Resend, Skipped
+from contract.chunk_store import ChunkStore, Resend, Skipped
 from contract.dead_letters import DeadLetters
 from contract.errors import GoneJob
 from contract.fleet import Fleet
-from contract.job_record import Backlog, Commit, Lease, NewJob, State, dump_texts
-from contract.job_store import Admitted, Bounds, Jobs
+from contract.job_record import Backlog, Commit, JobState, Lease, NewJob, dump_texts
+from contract.job_store import Admitted, Bounds, JobStore
 from contract.message import Lane, Ticket
 from contract.settings import SharedSettings
 from tests.redis_server import RedisServer
@@ -66,18 +66,18 @@ class ModelJob:
     due: bool
     """Whether its deadline has passed already."""
     chunks: list[ModelChunk]
-    state: State = State.QUEUED
-    ends: Counter[State] = field(default_factory=Counter)
+    state: JobState = JobState.QUEUED
+    ends: Counter[JobState] = field(default_factory=Counter)
 
     @property
     def is_open(self) -> bool:
         return self.state.is_open
 
-    def end(self, state: State) -> None:
+    def end(self, state: JobState) -> None:
         self.state = state
         self.ends[state] += 1
 
-    def abandon(self, state: State) -> None:
+    def abandon(self, state: JobState) -> None:
         for chunk in self.chunks:
             if chunk.state in OPEN:
                 chunk.state = "dropped"
@@ -85,7 +85,7 @@ class ModelJob:
 
     def settle(self) -> None:
         if not any(chunk.state in OPEN for chunk in self.chunks):
-            self.end(State.FAILED if any(chunk.state == "dead" for chunk in self.chunks) else State.SUCCEEDED)
+            self.end(JobState.FAILED if any(chunk.state == "dead" for chunk in self.chunks) else JobState.SUCCEEDED)
 
     def queue_again(self, chunk: ModelChunk, failed: bool) -> bool:
         """Whether its ticket is to be sent."""
@@ -107,13 +107,13 @@ class JobRecord(RuleBasedStateMachine):
         super().__init__()
         store.flushall()
         self.store = store
-        self.jobs = Jobs(store, settings)
-        self.chunks = {worker: Chunks(store, settings, worker) for worker in WORKERS}
+        self.jobs = JobStore(store, settings)
+        self.chunks = {worker: ChunkStore(store, settings, worker) for worker in WORKERS}
         self.letters = DeadLetters(store, settings)
         self.fleet = Fleet(store, settings)
         self.model: dict[str, ModelJob] = {}
         self.drained: Counter[Lane] = Counter()
-        self.deleted_ends: Counter[State] = Counter()
+        self.deleted_ends: Counter[JobState] = Counter()
         self.number = 0
 
     def chunk(self, ticket: Ticket) -> tuple[ModelJob | None, ModelChunk | None]:
@@ -146,12 +146,12 @@ class JobRecord(RuleBasedStateMachine):
         elif not job.is_open:
             assert answer == Skipped(ticket, job.state)
         elif job.due:
-            job.abandon(State.EXPIRED)
+            job.abandon(JobState.EXPIRED)
             assert answer == Skipped(ticket, "expired")
         elif chunk.state == "queued" or chunk.is_held_by(worker):
             if chunk.state == "queued":
                 chunk.state, chunk.worker = "leased", worker
-            job.state = State.RUNNING
+            job.state = JobState.RUNNING
             assert isinstance(answer, Lease)
             assert (answer.texts, answer.attempt) == (chunk.texts, chunk.attempts + 1)
         else:
@@ -229,7 +229,7 @@ class JobRecord(RuleBasedStateMachine):
                 self.jobs.remove(ticket.job_id)
         elif job.is_open:
             assert self.jobs.remove(ticket.job_id) == "cancelled"
-            job.abandon(State.CANCELLED)
+            job.abandon(JobState.CANCELLED)
         else:
             assert self.jobs.remove(ticket.job_id) == "deleted"
             self.deleted_ends += self.model.pop(ticket.job_id).ends
@@ -240,17 +240,17 @@ class JobRecord(RuleBasedStateMachine):
         ended = self.jobs.expire(ticket.job_id)
         assert ended == bool(job and job.is_open and job.due)
         if ended and job:
-            job.abandon(State.EXPIRED)
+            job.abandon(JobState.EXPIRED)
 
     @rule(ticket=tickets)
     def redrive(self, ticket: Ticket) -> None:
         resends = self.letters.redrive(ticket, deadline_s=3600)
         job, chunk = self.chunk(ticket)
-        dead = bool(job and chunk and job.state in (State.FAILED, State.RUNNING) and chunk.state == "dead")
+        dead = bool(job and chunk and job.state in (JobState.FAILED, JobState.RUNNING) and chunk.state == "dead")
         assert resends == ([Resend(ticket, MODEL, job.lane)] if dead and job else [])
         if dead and job and chunk:
             chunk.state, chunk.attempts, chunk.worker = "queued", 1, ""
-            job.state, job.due = State.RUNNING, False
+            job.state, job.due = JobState.RUNNING, False
 
     @rule()
     def forget_scripts(self) -> None:
@@ -281,9 +281,11 @@ class JobRecord(RuleBasedStateMachine):
             state, attempts, worker, *_ = record[f"c:{number}"].split("|")
             assert (state, int(attempts)) == (chunk.state, chunk.attempts)
             assert chunk.state not in HELD or worker == chunk.worker
-            keeps_texts = chunk.state in OPEN or (chunk.state == "dead" and (job.is_open or job.state is State.FAILED))
+            keeps_texts = chunk.state in OPEN or (
+                chunk.state == "dead" and (job.is_open or job.state is JobState.FAILED)
+            )
             assert record.get(f"t:{number}") == (dump_texts(chunk.texts) if keeps_texts else None)
-            assert record.get(f"r:{number}") == (None if job.state is State.CANCELLED else chunk.result)
+            assert record.get(f"r:{number}") == (None if job.state is JobState.CANCELLED else chunk.result)
 
     @invariant()
     def indices_agree(self) -> None:
@@ -296,7 +298,7 @@ class JobRecord(RuleBasedStateMachine):
         assert set(self.store.zrange("retort:deadlines", 0, -1)) == {
             job_id for job_id, job in self.model.items() if job.is_open
         }
-        kept = {ticket for ticket, job, _ in self.open_chunks("dead") if job.is_open or job.state is State.FAILED}
+        kept = {ticket for ticket, job, _ in self.open_chunks("dead") if job.is_open or job.state is JobState.FAILED}
         assert set(map(str, self.letters.tickets())) == kept
 
     @invariant()
@@ -313,8 +315,8 @@ class JobRecord(RuleBasedStateMachine):
     def every_end_is_counted_once(self) -> None:
         ends = sum((job.ends for job in self.model.values()), self.deleted_ends)
         totals = self.jobs.totals()
-        assert {state: totals.get(state, 0) for state in State if not state.is_open} == {
-            state: ends[state] for state in State if not state.is_open
+        assert {state: totals.get(state, 0) for state in JobState if not state.is_open} == {
+            state: ends[state] for state in JobState if not state.is_open
         }
 
     def teardown(self) -> None:

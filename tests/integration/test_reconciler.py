@@ -9,10 +9,10 @@ import redis
 from celery import Celery
 
 from contract.celery_config import celery_config
-from contract.chunk_store import Chunks, Resend
+from contract.chunk_store import ChunkStore, Resend
 from contract.fleet import Fleet, WorkerState, WorkerStatus
-from contract.job_record import NewJob, State
-from contract.job_store import Admitted, Bounds, Jobs
+from contract.job_record import JobState, NewJob
+from contract.job_store import Admitted, Bounds, JobStore
 from contract.message import Lane, Ticket, queue_name
 from contract.settings import SharedSettings
 from tests.service import until
@@ -26,13 +26,13 @@ class Rig:
     """One worker's reconciler; what it sends is noted, and goes to the queue if `send_on` is true."""
 
     def __init__(self, store: redis.Redis, settings: SharedSettings, worker: str = "me") -> None:
-        self.store, self.jobs, self.fleet = store, Jobs(store, settings), Fleet(store, settings)
-        self.chunks = {name: Chunks(store, settings, name) for name in (worker, "other")}
+        self.store, self.jobs, self.fleet = store, JobStore(store, settings), Fleet(store, settings)
+        self.chunks = {name: ChunkStore(store, settings, name) for name in (worker, "other")}
         self.app = Celery("retort", config_source=celery_config(settings), set_as_current=False)
         self.sent: list[Ticket] = []
         self.send_on = True
         self.held: set[Ticket] = set()
-        self.knows_the_dead = True
+        self.liveness_known = True
         self.reconciler = Reconciler(
             store,
             self.fleet,
@@ -41,7 +41,7 @@ class Rig:
             "m",
             self._send,
             lambda: self.held,
-            lambda: self.knows_the_dead,
+            lambda: self.liveness_known,
             2.0,
         )
 
@@ -50,8 +50,8 @@ class Rig:
         if self.send_on:
             celery_app.send(self.app, resends)
 
-    def submit(self, texts: int = 1, lane: Lane = Lane.INTERACTIVE, deadline_ms: int = 60_000) -> tuple[Ticket, ...]:
-        job = NewJob(self.jobs.new_id(1), "m", lane, ["a"] * texts, deadline_ms)
+    def submit(self, texts: int = 1, lane: Lane = Lane.INTERACTIVE, deadline_in_ms: int = 60_000) -> tuple[Ticket, ...]:
+        job = NewJob(self.jobs.new_id(1), "m", lane, ["a"] * texts, deadline_in_ms)
         [admitted] = self.jobs.submit([(job, ROOMY)])
         assert isinstance(admitted, Admitted)
         return admitted.tickets
@@ -137,9 +137,9 @@ def test_what_a_dead_worker_held_is_sent_at_once_and_the_worker_forgotten(rig: R
 def test_nobody_is_buried_before_the_live_had_time_to_say_so(rig: Rig) -> None:
     rig.chunks["other"].lease(rig.submit())
     rig.kill("other")
-    rig.knows_the_dead = False
+    rig.liveness_known = False
     assert rig.sweeps(5) == []
-    rig.knows_the_dead = True
+    rig.liveness_known = True
     assert len(rig.sweeps(1)) == 1
 
 
@@ -172,16 +172,16 @@ def test_a_chunk_that_no_worker_can_read_becomes_a_dead_letter(rig: Rig, setting
         rig.chunks["me"].lease([ticket])
         rig.reconciler.retry_forgotten()
         rig.reconciler.retry_forgotten()
-    assert rig.jobs.status(ticket.job_id).state is State.FAILED
+    assert rig.jobs.status(ticket.job_id).state is JobState.FAILED
     [fault] = rig.jobs.chunk_faults(ticket.job_id, [0])
     assert fault is not None
     assert "log" in fault
 
 
 def test_a_job_past_its_deadline_is_ended(rig: Rig) -> None:
-    [ticket] = rig.submit(deadline_ms=0)
+    [ticket] = rig.submit(deadline_in_ms=0)
     rig.sweeps(1)
-    assert rig.jobs.status(ticket.job_id).state is State.EXPIRED
+    assert rig.jobs.status(ticket.job_id).state is JobState.EXPIRED
 
 
 def test_one_worker_sweeps_until_it_stops(rig: Rig, store: redis.Redis, settings: SharedSettings) -> None:
@@ -207,11 +207,11 @@ def test_a_sweeper_that_does_not_know_the_dead_leaves_the_lock_to_one_that_does(
     rig: Rig, store: redis.Redis, settings: SharedSettings
 ) -> None:
     second = Rig(store, settings, "second")
-    rig.knows_the_dead = False
+    rig.liveness_known = False
     assert rig.reconciler._has_lock()
-    rig.reconciler._leave_the_lock_to_who_knows()
+    rig.reconciler._release_lock_unless_liveness_known()
     assert second.reconciler._has_lock()
-    second.reconciler._leave_the_lock_to_who_knows()
+    second.reconciler._release_lock_unless_liveness_known()
     assert not rig.reconciler._has_lock()
 
 
@@ -221,6 +221,6 @@ def test_the_loop_goes_on_after_a_sweep_that_failed(rig: Rig) -> None:
     rig.reconciler.start()
     until(lambda: rig.store.exists("retort:sweeper:m"))
     rig.store.delete("retort:deadlines")
-    [ticket] = rig.submit(deadline_ms=0)
-    until(lambda: rig.jobs.status(ticket.job_id).state is State.EXPIRED)
+    [ticket] = rig.submit(deadline_in_ms=0)
+    until(lambda: rig.jobs.status(ticket.job_id).state is JobState.EXPIRED)
     rig.reconciler.stop()

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import redis
 
-from contract.chunk_store import Chunks
+from contract.chunk_store import ChunkStore
 from contract.errors import StoreUnavailable
 from contract.fleet import Fleet, WorkerState, WorkerStatus
-from contract.job_record import Commit, Lease, NewJob, State
-from contract.job_store import Admitted, Bounds, Jobs
+from contract.job_record import Commit, JobState, Lease, NewJob
+from contract.job_store import Admitted, Bounds, JobStore
 from contract.message import Lane, Ticket
 from contract.redis_client import Script
 from contract.settings import SharedSettings
@@ -104,7 +104,7 @@ def disturb(service: Service, worker: Process, fault: Callable[[], None]) -> Loa
         before = len(load.accepted)
         until(lambda: len(load.accepted) > before + 20, PATIENCE_S)
     for job_id, texts in load.accepted.items():
-        assert service.ended(job_id, PATIENCE_S).state is State.SUCCEEDED
+        assert service.ended(job_id, PATIENCE_S).state is JobState.SUCCEEDED
         answers = service.predictions(job_id)
         assert all(is_right(answer, text) for answer, text in zip(answers, texts, strict=True))
     assert not worker.has_ended()
@@ -158,7 +158,7 @@ def test_full_memory_stops_new_jobs_and_finishes_the_old_ones(service: Service, 
         service.client.config_set("maxmemory", 1_000_000)
         [refused] = service.jobs.submit([(service.new_job(["a"]), ROOMY)])
         assert isinstance(refused, StoreUnavailable)
-        assert service.ended(waiting).state is State.SUCCEEDED
+        assert service.ended(waiting).state is JobState.SUCCEEDED
         time.sleep(service.settings.heartbeat_ttl_s + 1)
         assert service.is_ready(worker)
         service.client.config_set("maxmemory", 0)
@@ -167,8 +167,8 @@ def test_full_memory_stops_new_jobs_and_finishes_the_old_ones(service: Service, 
 
 
 @pytest.fixture
-def jobs(store: redis.Redis, settings: SharedSettings) -> Jobs:
-    return Jobs(store, settings)
+def jobs(store: redis.Redis, settings: SharedSettings) -> JobStore:
+    return JobStore(store, settings)
 
 
 @pytest.fixture
@@ -181,9 +181,9 @@ def full(store: redis.Redis) -> Iterator[Callable[[], None]]:
 
 
 def test_when_memory_is_full_every_transition_of_an_admitted_job_is_possible(
-    jobs: Jobs, store: redis.Redis, settings: SharedSettings, full: Callable[[], None]
+    jobs: JobStore, store: redis.Redis, settings: SharedSettings, full: Callable[[], None]
 ) -> None:
-    chunks, fleet = Chunks(store, settings, "w"), Fleet(store, settings)
+    chunks, fleet = ChunkStore(store, settings, "w"), Fleet(store, settings)
     made = [NewJob(jobs.new_id(n), "m", Lane.BULK, ["a"] * 130, 60_000) for n in range(2)]
     made += [NewJob(jobs.new_id(2), "m", Lane.BULK, ["a"], 0)]
     admitted = jobs.submit([(job, ROOMY) for job in made])
@@ -195,7 +195,7 @@ def test_when_memory_is_full_every_transition_of_an_admitted_job_is_possible(
     commits = [Commit(ticket, "v1", "{}", 0) for ticket in first]
     assert chunks.commit(commits) == [True] * 3
     assert chunks.commit(commits) == [False] * 3
-    assert jobs.status(first[0].job_id).state is State.SUCCEEDED
+    assert jobs.status(first[0].job_id).state is JobState.SUCCEEDED
     chunks.lease(second)
     chunks.start(second[0])
     assert len(chunks.give_back(second)) == 3
@@ -206,7 +206,7 @@ def test_when_memory_is_full_every_transition_of_an_admitted_job_is_possible(
 
 
 def test_when_memory_is_full_a_new_job_leaves_no_trace(
-    jobs: Jobs, store: redis.Redis, full: Callable[[], None]
+    jobs: JobStore, store: redis.Redis, full: Callable[[], None]
 ) -> None:
     job = NewJob(jobs.new_id(0), "m", Lane.BULK, ["a"] * 130, 60_000, idempotency_key="k", digest="d")
     before = sorted(store.keys())
@@ -216,7 +216,7 @@ def test_when_memory_is_full_a_new_job_leaves_no_trace(
     assert sorted(store.keys()) == before
 
 
-def test_a_last_part_of_the_memory_is_kept_from_new_jobs(jobs: Jobs, store: redis.Redis) -> None:
+def test_a_last_part_of_the_memory_is_kept_from_new_jobs(jobs: JobStore, store: redis.Redis) -> None:
     used = int(store.info("memory")["used_memory"])
     job = NewJob(jobs.new_id(0), "m", Lane.BULK, ["a"], 60_000)
     try:

@@ -20,17 +20,17 @@ import api.http.tracing
 import worker.pipeline.tracing
 from api.app import create_app
 from api.settings import ApiSettings
-from contract.chunk_store import Chunks
+from contract.chunk_store import ChunkStore
 from contract.message import Lane, Ticket, queue_name, unpack
 from tests.answering_worker import argument
 from tests.redis_server import RedisServer
 from tests.stand_ins import EchoModel, as_any, ids_of
-from worker.engine.tokenization import Encoded
+from worker.engine.tokenization import EncodedText
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.committer import Committer
-from worker.pipeline.handler import Station
+from worker.pipeline.handler import MessageHandler
 from worker.pipeline.inference import Inference
-from worker.queueing.flow_control import Gates
+from worker.queueing.flow_control import FlowControl
 
 ROOT = Path(__file__).parents[2]
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -41,15 +41,15 @@ ASKED = {"texts": ["one", "two"]}
 class Letters:
     """A tokenizer: each text is its letters."""
 
-    def encode(self, texts: list[str], _: str) -> list[Encoded]:
-        return [Encoded(ids_of(*map(ord, text)), len(text) + 2) for text in texts]
+    def encode(self, texts: list[str], _: str) -> list[EncodedText]:
+        return [EncodedText(ids_of(*map(ord, text)), len(text) + 2) for text in texts]
 
 
 class TracedWorker:
     """The real way of a message through a worker, traced, with a model that echoes."""
 
     def __init__(self, client: redis.Redis, settings: ApiSettings, spans: InMemorySpanExporter) -> None:
-        self.chunks = Chunks(client, settings, "traced")
+        self.chunks = ChunkStore(client, settings, "traced")
         self._client = client
         self._queue = queue_name(settings.model, Lane.INTERACTIVE)
         model = as_any(EchoModel())
@@ -58,7 +58,7 @@ class TracedWorker:
         self.inference = Inference(Batcher(2.0), lambda _: True, self.committer.add, lambda _: False)
         record = worker.pipeline.tracing.recorder_with(SimpleSpanProcessor(spans), "traced")
         keeper = SimpleNamespace(model=model)
-        self._station = Station(self.chunks, keeper, self.inference, self.committer, Gates(), record)
+        self._handler = MessageHandler(self.chunks, keeper, self.inference, self.committer, FlowControl(), record)
 
     def take(self) -> list[Ticket]:
         _, message = self._client.brpop([self._queue], timeout=10)  # type: ignore[misc]
@@ -68,7 +68,7 @@ class TracedWorker:
         self.process(self.take())
 
     def process(self, tickets: list[Ticket]) -> None:
-        self._station.process(tickets)
+        self._handler.handle(tickets)
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_the_trace_goes_on_in_the_worker_that_takes_over(
     app: Flask, store: redis.Redis, settings: ApiSettings, traced: TracedWorker, spans: InMemorySpanExporter
 ) -> None:
     ask(app, 0, SAMPLED)
-    Chunks(store, settings, "dead").lease(traced.take())
+    ChunkStore(store, settings, "dead").lease(traced.take())
     [ticket] = [Ticket.parse(str(text)) for text in store.smembers("retort:leased:dead")]
     assert traced.chunks.reclaim([ticket], "dead", "it died")
 

@@ -13,7 +13,7 @@ import pytest
 from tests.base_models import write_hugging_face
 from training.data.batches import Examples
 from training.errors import Diverged
-from training.fit.checkpoint import Epoch, State
+from training.fit.checkpoint import Epoch, TrainingState
 from training.fit.loop import Parts, Run, class_weights, load_weights
 from training.fit.progress import Step
 from training.hyperparameters import HyperParameters
@@ -64,7 +64,7 @@ class Watch:
         self.epochs.append(epoch)
 
 
-Result = tuple[State, dict[str, np.ndarray]]
+Result = tuple[TrainingState, dict[str, np.ndarray]]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from contract.fleet import WorkerState
-from contract.job_record import State
+from contract.job_record import JobState
 from contract.message import Lane, Ticket, queue_name
 from tests.redis_server import RedisServer
 from tests.service import Process, Service, until
@@ -78,7 +78,7 @@ def wake(service: Service, worker: Process) -> Process:
 
 def check(service: Service, job_id: str, texts: list[str]) -> None:
     status = service.ended(job_id, PATIENCE_S)
-    assert status.state is State.SUCCEEDED
+    assert status.state is JobState.SUCCEEDED
     [version] = service.versions(job_id)
     answers = service.predictions(job_id)
     wrong = [text for text, answer in zip(texts, answers, strict=True) if not is_right(answer, text, SEEDS[version])]
@@ -169,7 +169,7 @@ def test_a_worker_that_drains_gives_back_what_it_has_not_begun(
     until(lambda: service.jobs.status(job_id).done > 0)
     assert drained.terminate() == 0
     assert service.client.keys("retort:leased:*") == []
-    assert service.jobs.status(job_id).state is State.RUNNING
+    assert service.jobs.status(job_id).state is JobState.RUNNING
     open_chunks = service.client.zcard("retort:queued:tiny")
     assert service.client.llen(queue_name("tiny", Lane.BULK)) == open_chunks
     worker.send_signal(signal.SIGCONT)

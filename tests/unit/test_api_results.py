@@ -7,7 +7,7 @@ import pytest
 from api.jobs.result_stream import as_csv, ndjson
 from api.jobs.results import Row, as_json, available, refuse_cancelled, rows, span
 from contract.errors import GoneJob
-from contract.job_record import JobStatus, Snapshot, State, StoredChunk
+from contract.job_record import JobState, JobStatus, Snapshot, StoredChunk
 from contract.message import Lane
 from contract.prediction import ChunkResult, Failed, Options, Prediction, TextError
 
@@ -15,11 +15,11 @@ GOOD = Prediction(label='ja"va', score=0.5, tokens=3, truncated=False)
 BAD = Failed(error=TextError(code="text-failed", detail='a "detail", with ]} brackets'))
 
 
-def status(state: State = State.SUCCEEDED) -> JobStatus:
+def status(state: JobState = JobState.SUCCEEDED) -> JobStatus:
     return JobStatus(
         id="a" * 29, state=state, model="m", version="v1", lane=Lane.BULK, options=Options(), caller="", texts=2,
         done=2, errors=1, chunks=1, dead=0,
-        created_ms=0, started_ms=0, finished_ms=0, deadline_ms=0, ahead=0, drained=0,
+        created_ms=0, started_ms=0, finished_ms=0, deadline_at_ms=0, ahead=0, drained=0,
     )  # fmt: skip
 
 
@@ -40,13 +40,13 @@ def test_predictions_are_taken_from_the_stored_text_as_they_are(indent: int | No
 
 
 def test_each_text_of_a_dead_chunk_says_why() -> None:
-    answers = rows(chunk(0, "dead", fault='worker "w1" died'), status(State.FAILED))
+    answers = rows(chunk(0, "dead", fault='worker "w1" died'), status(JobState.FAILED))
     assert [answer["error"]["code"] for answer in answers] == ["text-failed"] * 2
     assert 'worker "w1" died' in answers[0]["error"]["detail"]
 
 
 def test_each_text_of_a_dropped_chunk_says_that_the_job_ended_first() -> None:
-    [first, _] = rows(chunk(0, "dropped"), status(State.EXPIRED))
+    [first, _] = rows(chunk(0, "dropped"), status(JobState.EXPIRED))
     assert first["error"] == {
         "code": "not-predicted",
         "detail": "the job ended as expired before this text was predicted",
@@ -55,12 +55,12 @@ def test_each_text_of_a_dropped_chunk_says_that_the_job_ended_first() -> None:
 
 def test_what_is_available_ends_at_the_first_chunk_that_may_still_be_predicted() -> None:
     chunks = (committed(0, GOOD, BAD), chunk(1, "dead"), chunk(2, "leased"), committed(3, GOOD, BAD))
-    assert [found.number for found in available(Snapshot(status(State.RUNNING), chunks))] == [0, 1]
+    assert [found.number for found in available(Snapshot(status(JobState.RUNNING), chunks))] == [0, 1]
 
 
 def test_a_cancelled_job_has_no_results() -> None:
     with pytest.raises(GoneJob):
-        refuse_cancelled(status(State.CANCELLED))
+        refuse_cancelled(status(JobState.CANCELLED))
 
 
 @pytest.mark.parametrize(

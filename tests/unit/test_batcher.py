@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from contract.message import Lane
 from tests.stand_ins import MAX_LENGTH, EchoModel, chunk_work, text_works
 from worker.engine import packing
-from worker.engine.packing import Plan, Shape
+from worker.engine.packing import BatchPlan, Shape
 from worker.pipeline.batcher import BRIEF_FOR_S, WINDOW, Batch, Batcher
 from worker.pipeline.work import TextWork
 
@@ -28,7 +28,7 @@ class Clock:
         return self.now
 
 
-def plan(_: object, lengths: Sequence[int], _brief: bool) -> Plan:
+def plan(_: object, lengths: Sequence[int], _brief: bool) -> BatchPlan:
     return packing.plan(lengths, SHAPES)
 
 
@@ -68,7 +68,7 @@ def most_urgent_first(waiting: Sequence[TextWork], last: Lane, now: float) -> li
     return sorted(waiting, key=lambda text: (text.chunk.lane is not first, text.arrived))
 
 
-def company(text: TextWork) -> tuple[str, Lane, str]:
+def batch_key(text: TextWork) -> tuple[str, Lane, str]:
     alone = text.chunk.lease.ticket.job_id if text.chunk.lease.attempt > 1 else ""
     return text.chunk.model.version, text.chunk.lane, alone
 
@@ -79,11 +79,11 @@ def test_every_text_goes_once_and_in_the_order_of_urgency(story: list[Arrival], 
     clock, waiting, taken = Clock(), list[TextWork](), list[TextWork]()
     batcher = Batcher(MAX_AGE_S, clock)
 
-    def take() -> Batch[Plan] | None:
+    def take() -> Batch[BatchPlan] | None:
         batch = batcher.take(plan)
         if batch is not None:
             ordered = most_urgent_first(waiting, taken[-1].chunk.lane if taken else Lane.BULK, clock.now)
-            expected = [text for text in ordered if company(text) == company(ordered[0])][:WINDOW]
+            expected = [text for text in ordered if batch_key(text) == batch_key(ordered[0])][:WINDOW]
             assert [text.arrived for text in batch.offered] == [text.arrived for text in expected]
             assert {id(text) for text in batch.offered} == {id(text) for text in expected}
             chosen = [batch.offered[i] for i in packing.plan([text.length for text in batch.offered], SHAPES).texts]
@@ -180,7 +180,7 @@ def test_bulk_batches_are_brief_only_while_short_questions_come_in() -> None:
     batcher = Batcher(MAX_AGE_S, clock)
     asked: list[bool] = []
 
-    def one(_: object, lengths: Sequence[int], brief: bool) -> Plan:
+    def one(_: object, lengths: Sequence[int], brief: bool) -> BatchPlan:
         asked.append(brief)
         return packing.plan(lengths[:1], SHAPES)
 

@@ -10,7 +10,7 @@ import pytest
 
 from contract.errors import StoreUnavailable
 from tests.stand_ins import as_any
-from worker.queueing.heartbeat import EXIT_AFTER_HUB_S, EXIT_AFTER_WATCHDOGS, EXIT_CODE, Heartbeat, Pulse
+from worker.queueing.heartbeat import EXIT_AFTER_HUB_S, EXIT_AFTER_WATCHDOGS, EXIT_CODE, Heartbeat, Watchdog
 
 TTL_S, WATCHDOG_S = 7.0, 5.0
 
@@ -47,7 +47,7 @@ class Rig:
         self.alive = {"inference": True, "commit": True}
         self.fleet = Fleet()
         self.health: list[bool] = []
-        self.pulse = Pulse(
+        self.pulse = Watchdog(
             lambda: self.busy,
             {name: partial(self.alive.__getitem__, name) for name in self.alive},
             TTL_S,

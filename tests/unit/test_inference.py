@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from contract.message import Lane
 from tests.stand_ins import POISON, EchoModel, chunk_work, echo, ids_of, text_works
-from worker.engine.packing import Plan
+from worker.engine.packing import BatchPlan
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.inference import LEAST_TOKENS, Inference
 from worker.pipeline.work import ChunkWork
@@ -91,7 +91,7 @@ def test_a_poisonous_text_alone_gets_the_error(places: list[int]) -> None:
 
 def test_a_probability_that_is_not_a_number_is_an_error_of_its_text() -> None:
     class Overflowing(EchoModel):
-        def run(self, texts: Sequence[NDArray[np.int32]], plan: Plan) -> NDArray[np.float32]:
+        def run(self, texts: Sequence[NDArray[np.int32]], plan: BatchPlan) -> NDArray[np.float32]:
             rows = super().run(texts, plan)
             rows[[9 in texts[index] for index in plan.texts]] = np.nan
             return rows
@@ -189,7 +189,7 @@ def test_a_chunk_that_is_not_this_workers_any_more_is_not_run() -> None:
 def test_the_time_on_the_device_is_known_while_a_batch_runs() -> None:
     model, rig, started, go_on = EchoModel(), Rig(), Event(), Event()
 
-    def hang(_: Plan) -> None:
+    def hang(_: BatchPlan) -> None:
         started.set()
         go_on.wait(PATIENCE_S)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.artifact import Architecture
-from worker.engine.packing import Plan, Shape, batch_tokens, lay_out, pack, plan, shapes
+from worker.engine.packing import BatchPlan, Shape, batch_tokens, lay_out, pack, plan, shapes
 
 MAX_LENGTH = 256
 SHAPES = shapes(MAX_LENGTH, 1024)
@@ -142,13 +142,13 @@ def test_the_grid_holds_each_text_at_its_place(lengths: list[int]) -> None:
     for text, row, offset, slot in made.places:
         span = slice(offset, offset + lengths[text])
         assert (grid.ids[row, span] == 1000 + text).all()
-        assert (grid.positions[row, span] == np.arange(lengths[text])).all()
-        assert (grid.segments[row] == slot + 1).sum() == lengths[text]
-        assert grid.firsts[row, slot] == offset
-    assert (grid.ids != 0).sum() == (grid.segments != 0).sum() == made.tokens
+        assert (grid.position_ids[row, span] == np.arange(lengths[text])).all()
+        assert (grid.segment_ids[row] == slot + 1).sum() == lengths[text]
+        assert grid.cls_positions[row, slot] == offset
+    assert (grid.ids != 0).sum() == (grid.segment_ids != 0).sum() == made.tokens
 
 
-def _free_and_texts(made: Plan, lengths: list[int]) -> tuple[list[int], list[int]]:
+def _free_and_texts(made: BatchPlan, lengths: list[int]) -> tuple[list[int], list[int]]:
     free, texts = [made.shape.length] * made.shape.rows, [0] * made.shape.rows
     for place in made.places:
         free[place.row] -= lengths[place.text]

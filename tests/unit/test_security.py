@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from contract.celery_config import celery_config
 from contract.errors import StoreUnavailable
-from contract.job_store import Jobs
+from contract.job_store import JobStore
 from contract.redis_client import connect
 from contract.settings import SharedSettings
 from local.ports import free_port
@@ -79,6 +79,6 @@ def test_the_password_is_in_no_error_and_no_description_of_the_settings() -> Non
     settings = SharedSettings(redis_url=url, redis_password=SecretStr(PASSWORD))
 
     with pytest.raises(StoreUnavailable) as away:
-        Jobs(connect(settings), settings).now_ms()
+        JobStore(connect(settings), settings).now_ms()
 
     assert PASSWORD not in f"{away.value!r} {away.value.__cause__!r} {settings!r} {settings.model_dump_json()}"

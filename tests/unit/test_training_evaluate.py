@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from training.artifact.export import golden_texts
-from training.evaluation.evaluate import ClassScores, Held, confusion, per_class, scores, worst_mistakes
+from training.evaluation.evaluate import ClassScores, HeldOutPredictions, confusion, per_class, scores, worst_mistakes
 
 LOGITS = np.array([[3, 0, 0], [0, 2, 0], [0, 0.5, 0], [4, 0, 0], [0, 0, 1]], np.float32)
-HELD = Held(["a", "bb", "c", "d", "eeee"], np.array([0, 1, 0, 2, 2], np.int32), LOGITS, temperature=2.0)
+HELD = HeldOutPredictions(["a", "bb", "c", "d", "eeee"], np.array([0, 1, 0, 2, 2], np.int32), LOGITS, temperature=2.0)
 
 
 def test_scores_of_a_worked_example() -> None:

@@ -12,17 +12,19 @@ from tests.tiny_artifact import tiny_architecture, write_tiny_artifact
 from training.artifact import held_out
 from training.artifact.compare import Change, compare
 from training.artifact.export import Trained, version_name, write_artifact
-from training.artifact.held_out import Answer
+from training.artifact.held_out import HeldOutAnswer
 from training.artifact.report import page, write_report
 from training.cli.app import console
 from training.data.data_report import DataReport, report_on, show, show_classes
 from training.data.table import Table
-from training.evaluation.evaluate import Held, label_scores, scores
-from training.fit.checkpoint import Epoch, State
+from training.evaluation.evaluate import HeldOutPredictions, label_scores, scores
+from training.fit.checkpoint import Epoch, TrainingState
 
 TEXTS = ["<b>bold</b> & brave", "sort a list", "select rows", "throw"]
 LABELS = ("c<++>", "python", "sql")
-HELD = Held(TEXTS, np.array([0, 1, 2, 0], np.int32), np.eye(3, dtype=np.float32)[[1, 1, 2, 0]] * 3, temperature=1.5)
+HELD = HeldOutPredictions(
+    TEXTS, np.array([0, 1, 2, 0], np.int32), np.eye(3, dtype=np.float32)[[1, 1, 2, 0]] * 3, temperature=1.5
+)
 DATA = DataReport(
     rows=40,
     dropped={"empty text": 2},
@@ -33,7 +35,7 @@ DATA = DataReport(
     max_length=32,
     truncated=4,
 )
-STATE = State(
+STATE = TrainingState(
     history=[
         Epoch(epoch=0, train_loss=1.0, validation_loss=0.9, validation_accuracy=0.5),
         Epoch(epoch=1, train_loss=0.5, validation_loss=0.6, validation_accuracy=0.75),
@@ -111,7 +113,7 @@ def test_report_and_artifact_make_a_verifiable_version(trained: Trained, tmp_pat
     pictures = [folder / "report" / f"{name}.png" for name in ("learning", "confusion", "reliability")]
     assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
     expected = [
-        Answer(text, LABELS[label], tuple(row))
+        HeldOutAnswer(text, LABELS[label], tuple(row))
         for text, label, row in zip(TEXTS, HELD.labels, HELD.probabilities.tolist(), strict=True)
     ]
     assert held_out.read(folder) == expected

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.data.corpus import gather
+from training.data.corpus import build_corpus
 from training.data.split import Split, split
 from training.data.table import Table, normalized
 from training.errors import BadData
@@ -65,18 +65,18 @@ def _table(prefix: str, count: int = 40, labels: str = "ab") -> Table:
 def test_files_of_ones_own_are_the_parts_and_the_rest_is_divided() -> None:
     train, validation = _table("train"), _table("validation", 10)
 
-    corpus = gather(train, HyperParameters(test=0.2), validation=validation)
+    corpus = build_corpus(train, HyperParameters(test=0.2), validation=validation)
 
     assert corpus.parts.validation.tolist() == list(range(40, 50))
     assert len(corpus.parts.test) == 8
     assert len(corpus.parts.train) == 32
     assert [corpus.table.texts[row] for row in corpus.parts.validation] == validation.texts
-    others = [gather(train, HyperParameters()), gather(train, HyperParameters(), test=validation)]
+    others = [build_corpus(train, HyperParameters()), build_corpus(train, HyperParameters(), test=validation)]
     assert corpus.sha256 not in [other.sha256 for other in others]
 
 
 def test_texts_that_leaked_into_ones_own_test_file_are_counted() -> None:
-    corpus = gather(_table("same"), HyperParameters(), test=_table("SAME", 4))
+    corpus = build_corpus(_table("same"), HyperParameters(), test=_table("SAME", 4))
 
     leaked = {normalized(text) for text in ("same 0", "same 1", "same 2", "same 3")}
     learnt = {corpus.table.texts[row] for row in corpus.parts.train}
@@ -93,7 +93,7 @@ def test_texts_that_leaked_into_ones_own_test_file_are_counted() -> None:
 )
 def test_what_nothing_can_be_learnt_from_is_refused(train: Table, test: Table | None, complaint: str) -> None:
     with pytest.raises(BadData, match=complaint):
-        gather(train, HyperParameters(), test=test)
+        build_corpus(train, HyperParameters(), test=test)
 
 
 def test_parts_can_be_replaced() -> None:

@@ -23,7 +23,7 @@ from contract.artifact import (
     TokenizerOptions,
     sha256,
 )
-from training.evaluation.evaluate import Held
+from training.evaluation.evaluate import HeldOutPredictions
 from training.pretrained.base_model import Tensors
 
 GOLDEN_TEXTS = 8
@@ -51,7 +51,7 @@ class Trained:
     """float32, by the names of Hugging Face's BertForSequenceClassification."""
     labels: tuple[str, ...]
     max_length: int
-    held: Held
+    held: HeldOutPredictions
     metrics: Mapping[str, float]
     provenance: Provenance
 
@@ -83,7 +83,7 @@ def version_name(created: datetime, weights_sha256: str) -> str:
     return f"{created.astimezone(UTC):%Y%m%dt%H%M%S}-{weights_sha256[:6]}"
 
 
-def golden_texts(held: Held, count: int = GOLDEN_TEXTS) -> tuple[Golden, ...]:
+def golden_texts(held: HeldOutPredictions, count: int = GOLDEN_TEXTS) -> tuple[Golden, ...]:
     """Held-out texts from the shortest to the longest, with the trainer's float32 probabilities."""
     by_length = sorted(range(len(held.texts)), key=lambda index: len(held.texts[index]))
     chosen = {by_length[int(place)] for place in np.linspace(0, len(by_length) - 1, count)}

@@ -18,7 +18,7 @@ FILE = "held_out.jsonl"
 
 
 @dataclass(frozen=True)
-class Answer:
+class HeldOutAnswer:
     """A held-out text, its true label, and the probability of each label."""
 
     text: str
@@ -34,11 +34,11 @@ def write(texts: Sequence[str], labels: Sequence[str], probabilities: NDArray[np
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def read(artifact: Path) -> list[Answer]:
+def read(artifact: Path) -> list[HeldOutAnswer]:
     """The answers in an artifact; none when it was made without a report."""
     path = artifact / REPORT / FILE
     if not path.exists():
         return []
     with path.open(encoding="utf-8") as file:
         lines = [json.loads(line) for line in file]
-    return [Answer(line["text"], line["label"], tuple(line["probabilities"])) for line in lines]
+    return [HeldOutAnswer(line["text"], line["label"], tuple(line["probabilities"])) for line in lines]

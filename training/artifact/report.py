@@ -14,7 +14,7 @@ from training.artifact.export import Trained
 from training.data.data_report import DataReport
 from training.evaluation.calibration import reliability, softmax
 from training.evaluation.evaluate import confusion, per_class, worst_mistakes
-from training.fit.checkpoint import State
+from training.fit.checkpoint import TrainingState
 
 TEMPLATE = Path(__file__).with_name("report.html")
 PAGE = "index.html"
@@ -22,7 +22,7 @@ MISTAKES = 20
 LONGEST_TEXT = 400
 
 
-def write_report(trained: Trained, state: State, data: DataReport, folder: Path) -> None:
+def write_report(trained: Trained, state: TrainingState, data: DataReport, folder: Path) -> None:
     """Write the page, its pictures and the held-out predictions to the folder `folder`."""
     folder.mkdir(parents=True)
     held, labels = trained.held, trained.labels
@@ -34,7 +34,7 @@ def write_report(trained: Trained, state: State, data: DataReport, folder: Path)
     held_out.write(held.texts, [labels[label] for label in held.labels], after, folder)
 
 
-def page(trained: Trained, state: State, data: DataReport) -> str:
+def page(trained: Trained, state: TrainingState, data: DataReport) -> str:
     """The report as HTML; its pictures lie beside it."""
     made, metrics = trained.provenance, trained.metrics
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(

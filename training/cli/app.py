@@ -37,7 +37,7 @@ Force = Annotated[bool, typer.Option("--force", help="serve it even if it is wor
 
 
 @dataclass(frozen=True)
-class Named:
+class ModelTarget:
     """One model on the volume, with the settings that say where."""
 
     settings: TrainingSettings
@@ -51,7 +51,7 @@ class Named:
             return None
 
 
-def named(name: str | None) -> Named:
+def named(name: str | None) -> ModelTarget:
     """The model `name`, or the one that RETORT_MODEL says."""
     settings = TrainingSettings.load()
-    return Named(settings, Store(settings.models_dir, name or settings.model))
+    return ModelTarget(settings, Store(settings.models_dir, name or settings.model))

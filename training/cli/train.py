@@ -67,7 +67,7 @@ def train(
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     columns = {"text": text_column, "label": label_column, "bad_rows": bad_rows}
     recipe = _recipe(model.store.name, base, data, (validation_data, test_data), columns, given)
-    if if_changed and model.current and recipe.made(read_manifest(model.store.folder / model.current)):
+    if if_changed and model.current and recipe.matches(read_manifest(model.store.folder / model.current)):
         console.print(f"{model.store.name} {model.current} was made just so: nothing to do")
         return
     from training.run import train as run
@@ -92,14 +92,14 @@ def _recipe(
     columns: dict[str, Any],
     given: dict[str, Any],
 ) -> Recipe:
-    from training.data.corpus import gather
+    from training.data.corpus import build_corpus
     from training.data.recipe import Recipe
     from training.data.table import read_table
 
     table = read_table(data, **columns)
     validation, test = (read_table(file, **columns) if file else None for file in own)
     parameters = _chosen(given, len(table))
-    return Recipe(name, base, gather(table, parameters, validation, test), parameters)
+    return Recipe(name, base, build_corpus(table, parameters, validation, test), parameters)
 
 
 def _chosen(given: dict[str, Any], texts: int) -> HyperParameters:

@@ -42,7 +42,7 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Batch:
+class PaddedBatch:
     """`ids` int32[size, length], `labels` int32[size], `weights` float32[size]: 0 for rows that only fill the batch."""
 
     ids: NDArray[np.int32]
@@ -100,7 +100,7 @@ def _plan(
     return planned
 
 
-def fill(examples: Examples, planned: Planned, batch_size: int) -> Batch:
+def fill(examples: Examples, planned: Planned, batch_size: int) -> PaddedBatch:
     """The arrays of a planned batch, always `batch_size` rows."""
     ids = np.zeros((batch_size, planned.length), np.int32)
     labels, weights = np.zeros(batch_size, np.int32), np.zeros(batch_size, np.float32)
@@ -108,4 +108,4 @@ def fill(examples: Examples, planned: Planned, batch_size: int) -> Batch:
         ids[row, : len(examples.ids[text])] = examples.ids[text]
     labels[: len(planned.texts)] = examples.labels[planned.texts]
     weights[: len(planned.texts)] = 1.0
-    return Batch(ids, labels, weights)
+    return PaddedBatch(ids, labels, weights)

@@ -30,7 +30,7 @@ class Corpus:
         return sum(normalized(self.table.texts[row]) in known for row in others)
 
 
-def gather(
+def build_corpus(
     train: Table, parameters: HyperParameters, validation: Table | None = None, test: Table | None = None
 ) -> Corpus:
     """Divide `train`, setting aside what no file of its own is given for.

@@ -15,7 +15,7 @@ from training.pretrained.tokenization import TextTokenizer
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedCorpus:
     """Every text of a recipe's corpus with its class, and which part it belongs to."""
 
     texts: list[str]
@@ -31,7 +31,7 @@ class Encoded:
         return [self.texts[row] for row in rows]
 
 
-def encode(recipe: Recipe, base: BaseModel) -> Encoded:
+def encode(recipe: Recipe, base: BaseModel) -> EncodedCorpus:
     """Tokenize the recipe's texts once, with the base model's vocabulary."""
     table = recipe.corpus.table
     number = {label: index for index, label in enumerate(table.classes)}
@@ -39,4 +39,4 @@ def encode(recipe: Recipe, base: BaseModel) -> Encoded:
     ids, lengths = TextTokenizer(base.vocabulary, base.tokenizer).encode(table.texts, max_length)
     examples = Examples(ids, np.array([number[label] for label in table.labels], np.int32))
     report = report_on(table, lengths, max_length)
-    return Encoded(table.texts, tuple(table.classes), examples, recipe.corpus.parts, report)
+    return EncodedCorpus(table.texts, tuple(table.classes), examples, recipe.corpus.parts, report)

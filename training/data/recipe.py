@@ -27,7 +27,7 @@ class Recipe:
         parts = [self.base, self.corpus.sha256, self.parameters.model_dump_json()]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
-    def made(self, manifest: Manifest) -> bool:
+    def matches(self, manifest: Manifest) -> bool:
         """Whether the version with this manifest came out of this recipe."""
         found = manifest.provenance
         return (found.base_model, found.data_sha256, found.hyperparameters) == (

@@ -15,7 +15,7 @@ Labels = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldOutPredictions:
     """Held-out texts with what the model said of them."""
 
     texts: Sequence[str]
@@ -35,7 +35,7 @@ class Held:
         return numbers
 
 
-def scores(held: Held) -> dict[str, float]:
+def scores(held: HeldOutPredictions) -> dict[str, float]:
     """Accuracy, macro F1, and calibration before (`_raw`) and after temperature scaling."""
     raw = softmax(held.logits)
     return {
@@ -63,7 +63,7 @@ class ClassScores:
     texts: int
 
 
-def per_class(held: Held, classes: int) -> list[ClassScores]:
+def per_class(held: HeldOutPredictions, classes: int) -> list[ClassScores]:
     """Precision, recall, F1 and the number of texts of each class, by its number."""
     numbers = precision_recall_fscore_support(
         held.labels, held.predicted, labels=list(range(classes)), zero_division=0.0
@@ -71,13 +71,13 @@ def per_class(held: Held, classes: int) -> list[ClassScores]:
     return [ClassScores(float(p), float(r), float(f), int(n)) for p, r, f, n in zip(*numbers, strict=True)]
 
 
-def confusion(held: Held, classes: int) -> NDArray[np.int64]:
+def confusion(held: HeldOutPredictions, classes: int) -> NDArray[np.int64]:
     """int64[classes, classes]: texts by true (row) and predicted (column) class."""
     counts: NDArray[np.int64] = confusion_matrix(held.labels, held.predicted, labels=list(range(classes)))
     return counts
 
 
-def worst_mistakes(held: Held, count: int) -> list[int]:
+def worst_mistakes(held: HeldOutPredictions, count: int) -> list[int]:
     """Indices of the texts that the model was most sure of and wrong about, worst first."""
     scores = held.probabilities.max(axis=-1)
     wrong = np.flatnonzero(held.labels != held.predicted)

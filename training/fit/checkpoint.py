@@ -23,7 +23,7 @@ class Epoch(BaseModel):
     validation_accuracy: float
 
 
-class State(BaseModel):
+class TrainingState(BaseModel):
     """Where a run is: `step` of `epoch` is done (both from 0), and what was seen on the way."""
 
     epoch: int = 0
@@ -43,15 +43,15 @@ class State(BaseModel):
         return len(self.history) - 1 - self.best_epoch
 
 
-def save(path: Path, tensors: Mapping[str, NDArray[np.generic]], state: State) -> None:
+def save(path: Path, tensors: Mapping[str, NDArray[np.generic]], state: TrainingState) -> None:
     """Replace the checkpoint at `path`, at once: a crash leaves the one before."""
     temporary = durable.temporary_beside(path)
     save_file(dict(tensors), temporary, metadata={"state": state.model_dump_json()})
     durable.replace(temporary, path)
 
 
-def load(path: Path) -> tuple[dict[str, NDArray[np.generic]], State]:
+def load(path: Path) -> tuple[dict[str, NDArray[np.generic]], TrainingState]:
     """The tensors and the state saved at `path`."""
     with safe_open(path, framework="numpy") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
-        return tensors, State.model_validate_json(file.metadata()["state"])
+        return tensors, TrainingState.model_validate_json(file.metadata()["state"])

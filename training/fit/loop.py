@@ -19,11 +19,11 @@ from safetensors.numpy import load_file, save_file
 
 from contract.artifact import WEIGHTS
 from training import durable
-from training.data.batches import Batch, Examples, bucket_lengths, fill, plan_epoch
+from training.data.batches import Examples, PaddedBatch, bucket_lengths, fill, plan_epoch
 from training.errors import Diverged
 from training.evaluation.calibration import log_loss
 from training.fit import checkpoint
-from training.fit.checkpoint import Epoch, State
+from training.fit.checkpoint import Epoch, TrainingState
 from training.fit.model import Tensors, predictor
 from training.fit.optimizer import learning_rate
 from training.fit.progress import Step, Watcher
@@ -63,7 +63,7 @@ class Run:
         self._class_weights = class_weights(parts.train.labels, parts.labels, parameters.class_weights)
         self._trainer = Trainer(base, parts.labels, parameters, strategy)
         self._predict = predictor(self._trainer.model, self._buckets)
-        self.state = State()
+        self.state = TrainingState()
 
     @property
     def best(self) -> Path:
@@ -74,7 +74,7 @@ class Run:
     def steps_per_epoch(self) -> int:
         return -(-len(self._parts.train) // self._parameters.batch_size)
 
-    def fit(self) -> State:
+    def fit(self) -> TrainingState:
         """Train until the last epoch or until `patience` epochs brought no lower validation loss. Raises Diverged."""
         self._resume()
         saved = time.monotonic()
@@ -93,13 +93,13 @@ class Run:
         state, parameters = self.state, self._parameters
         return state.epoch >= parameters.epochs or state.epochs_without_gain >= parameters.patience
 
-    def _remaining_batches(self) -> Iterator[tuple[int, Batch]]:
+    def _remaining_batches(self) -> Iterator[tuple[int, PaddedBatch]]:
         parameters, train = self._parameters, self._parts.train
         plan = plan_epoch(train.lengths, self._buckets, parameters.batch_size, parameters.seed, self.state.epoch)
         for step in range(self.state.step, len(plan)):
             yield step, fill(train, plan[step], self._trainer.rows)
 
-    def _train_on(self, step: int, batch: Batch) -> None:
+    def _train_on(self, step: int, batch: PaddedBatch) -> None:
         started, state, parameters = time.monotonic(), self.state, self._parameters
         number = state.epoch * self.steps_per_epoch + step
         steps = parameters.epochs * self.steps_per_epoch

@@ -13,7 +13,7 @@ from contract.artifact import Architecture
 from contract.tensors import classifier_shapes
 from training.bert_compat import bert_layer, keras, tf
 from training.data.batches import Examples, fill, plan_in_order
-from training.pretrained.names import hugging_face_name, turned
+from training.pretrained.names import hugging_face_name, transposed
 
 Tensors = dict[str, NDArray[np.float32]]
 
@@ -65,11 +65,11 @@ class Classifier:
     def load(self, tensors: Mapping[str, NDArray[np.float32]]) -> None:
         """Set every variable from float32 tensors by Hugging Face's names. Raises KeyError when one is missing."""
         for name, variable in self.variables.items():
-            variable.assign(turned(name, tensors[name]))
+            variable.assign(transposed(name, tensors[name]))
 
     def tensors(self) -> Tensors:
         """Every variable as Hugging Face has it: linear weights are [out, in]."""
-        return {name: turned(name, v.numpy()) for name, v in self.variables.items()}
+        return {name: transposed(name, v.numpy()) for name, v in self.variables.items()}
 
 
 def initial_classifier(architecture: Architecture, labels: int, seed: int) -> Tensors:

@@ -36,7 +36,7 @@ class Watcher(Protocol):
     def epoch(self, epoch: Epoch) -> None: ...
 
 
-class Bar:
+class ProgressDisplay:
     """A progress bar with the smoothed loss, texts per second and the time left; a line per epoch."""
 
     def __init__(self, bars: Progress) -> None:
@@ -165,4 +165,4 @@ def progress(console: Console) -> Iterator[Watcher]:
         TextColumn("left"),
     )
     with Progress(*columns, console=console) as bars:
-        yield Bar(bars)
+        yield ProgressDisplay(bars)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from contract.tensors import ENCODER_PREFIX
 from training.bert_compat import tf
-from training.data.batches import Batch
+from training.data.batches import PaddedBatch
 from training.fit.model import Classifier, Tensors, initial_classifier
 from training.fit.optimizer import AdamW, clip
 from training.hyperparameters import HyperParameters
@@ -44,7 +44,7 @@ class Trainer:
             f"optimizer/{name}": variable for name, variable in self._optimizer.variables.items()
         }
 
-    def step(self, batch: Batch, weights: NDArray[np.float32], rate: float, number: int) -> float:
+    def step(self, batch: PaddedBatch, weights: NDArray[np.float32], rate: float, number: int) -> float:
         """Train on `batch`, its rows weighted by `weights` (which sum to 1), and return the loss before the step."""
         shards = [self._shard(array) for array in (batch.ids, batch.labels, weights)]
         return float(self._step(*shards, tf.constant(rate, tf.float32), tf.constant(number, tf.int64)))

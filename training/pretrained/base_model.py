@@ -50,7 +50,7 @@ def architecture_from(config: Mapping[str, Any], activations: Mapping[str, str],
         raise BadBaseModel(f"{source}: {error}") from error
 
 
-def account_for(tensors: Mapping[str, NDArray[Any]], architecture: Architecture, source: Path) -> Tensors:
+def check_tensors(tensors: Mapping[str, NDArray[Any]], architecture: Architecture, source: Path) -> Tensors:
     """The encoder's tensors in float32. Raises BadBaseModel, naming what is missing, extra or mis-shaped.
 
     Names may carry the prefix `bert.`; LEFT_OUT says which other tensors may be there.

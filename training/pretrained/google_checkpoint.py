@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from contract.artifact import sha256
 from training.errors import BadBaseModel
-from training.pretrained.base_model import BaseModel, account_for, architecture_from, tokenizer_for
-from training.pretrained.names import hugging_face_name, turned
+from training.pretrained.base_model import BaseModel, architecture_from, check_tensors, tokenizer_for
+from training.pretrained.names import hugging_face_name, transposed
 
 CONFIG = "bert_config.json"
 ACTIVATIONS = {"gelu": "gelu_tanh"}
@@ -38,7 +38,7 @@ def load(folder: Path) -> BaseModel:
         architecture=architecture,
         tokenizer=tokenizer_for(folder / "vocab.txt", architecture),
         vocabulary=folder / "vocab.txt",
-        tensors=account_for(_tensors(prefix), architecture, prefix),
+        tensors=check_tensors(_tensors(prefix), architecture, prefix),
         sha256=sha256(prefix.with_name(f"{prefix.name}.data-00000-of-00001")),
     )
 
@@ -64,4 +64,4 @@ def _tensors(prefix: Path) -> dict[str, NDArray[Any]]:
         stored = {hugging_face_name(name): np.asarray(reader.get_tensor(name)) for name in names}
     except (tf.errors.OpError, IndexError, ValueError, RuntimeError) as error:
         raise BadBaseModel(f"{prefix}: {error}") from error
-    return {name: turned(name, tensor) for name, tensor in stored.items()}
+    return {name: transposed(name, tensor) for name, tensor in stored.items()}

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 
 from contract.artifact import Architecture, TokenizerOptions, sha256
 from training.errors import BadBaseModel
-from training.pretrained.base_model import BaseModel, account_for, architecture_from, tokenizer_for
+from training.pretrained.base_model import BaseModel, architecture_from, check_tensors, tokenizer_for
 
 WEIGHTS = "model.safetensors"
 ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh"}
@@ -31,7 +31,7 @@ def load(folder: Path, name: str) -> BaseModel:
         architecture=architecture,
         tokenizer=_tokenizer(folder, architecture),
         vocabulary=folder / "vocab.txt",
-        tensors=account_for(tensors, architecture, weights),
+        tensors=check_tensors(tensors, architecture, weights),
         sha256=sha256(weights),
     )
 

@@ -21,7 +21,7 @@ def hugging_face_name(variable: str) -> str:
     return re.sub(r"/layer_(\d+)/", r"/layer/\1/", name).replace("/", ".")
 
 
-def turned(name: str, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+def transposed(name: str, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
     """The tensor of this Hugging Face name in the other layout: linear weights are [out, in] there, [in, out] here."""
     linear = tensor.ndim == 2 and name.endswith(".weight") and "_embeddings." not in name
     return np.ascontiguousarray(tensor.T) if linear else tensor

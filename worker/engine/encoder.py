@@ -108,28 +108,30 @@ class Encoder:
     def _norm(self, weights: Weights, name: str) -> tuple[Tensor, Tensor]:
         return self._pair(weights[f"{name}.weight"], weights[f"{name}.bias"])
 
-    def _probabilities(self, ids: Tensor, positions: Tensor, segments: Tensor, firsts: Tensor) -> Tensor:
+    def _probabilities(self, ids: Tensor, position_ids: Tensor, segment_ids: Tensor, cls_positions: Tensor) -> Tensor:
         """float32[R, S, labels] from int32[R, L] three times and int32[R, S]; see packing.Grid."""
         self.traces += 1
         rows, length = tf.unstack(tf.shape(ids))
-        first_segments = tf.gather(segments, firsts, batch_dims=1)
-        mask = self._mask(segments, segments)
-        flat_firsts = tf.reshape(firsts + tf.range(rows)[:, None] * length, [-1])
-        state = self._embed(tf.reshape(ids, [-1]), tf.reshape(positions, [-1]))
+        cls_segments = tf.gather(segment_ids, cls_positions, batch_dims=1)
+        mask = self._mask(segment_ids, segment_ids)
+        flat_cls = tf.reshape(cls_positions + tf.range(rows)[:, None] * length, [-1])
+        state = self._embed(tf.reshape(ids, [-1]), tf.reshape(position_ids, [-1]))
         for layer in self._layers[:-1]:
             query, key, value = self._split(linear(state, layer["query_key_value"]), rows, 3)
             state = self._finish_layer(layer, self._attend(query, key, value, mask), state)
         # Only the first token of each text is read from the last layer, so only those are computed.
-        layer, firsts_state = self._layers[-1], tf.gather(state, flat_firsts)
-        (query,) = self._split(linear(firsts_state, layer["query"]), rows, 1)
+        layer, cls_state = self._layers[-1], tf.gather(state, flat_cls)
+        (query,) = self._split(linear(cls_state, layer["query"]), rows, 1)
         key, value = self._split(linear(state, layer["key_value"]), rows, 2)
-        attended = self._attend(query, key, value, self._mask(first_segments, segments))
-        logits = self._classify(self._finish_layer(layer, attended, firsts_state))
+        attended = self._attend(query, key, value, self._mask(cls_segments, segment_ids))
+        logits = self._classify(self._finish_layer(layer, attended, cls_state))
         return tf.reshape(tf.nn.softmax(logits), [rows, -1, logits.shape[-1]])
 
-    def _embed(self, ids: Tensor, positions: Tensor) -> Tensor:
+    def _embed(self, ids: Tensor, position_ids: Tensor) -> Tensor:
         words = tf.gather(self._embeddings["words"], ids)
-        return self._layer_norm(words + tf.gather(self._embeddings["positions"], positions), self._embeddings["norm"])
+        return self._layer_norm(
+            words + tf.gather(self._embeddings["positions"], position_ids), self._embeddings["norm"]
+        )
 
     def _mask(self, queries: Tensor, keys: Tensor) -> Tensor:
         """[R, 1, queries, keys] to add to the scores: 0 within a text, MASKED between two."""
@@ -174,9 +176,9 @@ class Encoder:
         )[0]
         return tf.reshape(normed, tf.shape(inputs)) * scale + shift
 
-    def _classify(self, firsts: Tensor) -> Tensor:
+    def _classify(self, cls_positions: Tensor) -> Tensor:
         """float32[R x S, labels]: logits over temperature."""
-        pooled = tf.tanh(linear(firsts, self._pooler))
+        pooled = tf.tanh(linear(cls_positions, self._pooler))
         return linear(tf.cast(pooled, tf.float32), self._classifier)
 
 

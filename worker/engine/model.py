@@ -16,7 +16,7 @@ from contract.artifact import Manifest
 from contract.errors import BadArtifact
 from worker.engine import packing
 from worker.engine.encoder import Encoder
-from worker.engine.packing import Grid, Plan, Shape
+from worker.engine.packing import BatchPlan, Grid, Shape
 from worker.engine.precision import TOLERANCE, Choice, Precision, candidates
 from worker.engine.tensorflow_env import tf
 from worker.engine.tokenization import Ids, TextTokenizer
@@ -61,7 +61,7 @@ class Model:
         """Tokens of the largest batch."""
         return max(shape.tokens for shape in self.shapes)
 
-    def plan(self, lengths: Sequence[int], max_tokens: int | None = None) -> Plan:
+    def plan(self, lengths: Sequence[int], max_tokens: int | None = None) -> BatchPlan:
         """The next batch from texts of these lengths in tokens, most urgent first; the first one is always in it.
 
         `max_tokens` bounds the tokens computed, where memory does not suffice for `batch_tokens`. A shape of one row
@@ -70,7 +70,7 @@ class Model:
         bound = self.batch_tokens if max_tokens is None else max_tokens
         return packing.plan(lengths, [shape for shape in self.shapes if shape.tokens <= bound or shape.rows == 1])
 
-    def run(self, texts: Sequence[Ids], plan: Plan) -> Probabilities:
+    def run(self, texts: Sequence[Ids], plan: BatchPlan) -> Probabilities:
         """float32[len(plan.texts), labels]: probabilities of the plan's texts, in its order.
 
         `texts` are the ids that the plan was made for, those it left out included. Raises what TensorFlow raises.
@@ -111,11 +111,11 @@ def load(folder: Path, choice: Choice = "auto", batch_tokens: int | None = None)
     gpu = bool(tf.config.list_physical_devices("GPU"))
     tokens = batch_tokens or packing.batch_tokens(manifest.architecture, gpu)
     shapes = packing.shapes(manifest.max_length, tokens)
-    rivals = (
+    contenders = (
         Model(manifest, tokenizer, _encoder(weights, manifest, precision, gpu), shapes)
         for precision in candidates(gpu, choice)
     )
-    model = _fastest_that_agrees(rivals, folder)
+    model = _fastest_that_agrees(contenders, folder)
     model.warm_up()
     return model
 
@@ -130,9 +130,9 @@ def _encoder(weights: Weights, manifest: Manifest, precision: Precision, gpu: bo
     )
 
 
-def _fastest_that_agrees(rivals: Iterable[Model], folder: Path) -> Model:
+def _fastest_that_agrees(contenders: Iterable[Model], folder: Path) -> Model:
     fastest, least, refusals = None, math.inf, []
-    for model in rivals:
+    for model in contenders:
         try:
             check_golden(model)
         except BadArtifact as error:

@@ -53,7 +53,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """The next batch. `places` is in the order of urgency of its texts; what is not in it waits for another batch."""
 
     shape: Shape
@@ -72,11 +72,11 @@ class Grid(NamedTuple):
 
     ids: NDArray[np.int32]
     """int32[rows, length], 0 where there is no text."""
-    positions: NDArray[np.int32]
+    position_ids: NDArray[np.int32]
     """int32[rows, length]: a token's place in its text, from 0."""
-    segments: NDArray[np.int32]
+    segment_ids: NDArray[np.int32]
     """int32[rows, length]: number of the token's text in its row, from 1; 0 where there is none."""
-    firsts: NDArray[np.int32]
+    cls_positions: NDArray[np.int32]
     """int32[rows, slots]: offset in the row of each text's first token, which is [CLS]; 0 in slots without a text."""
 
 
@@ -106,7 +106,7 @@ def _row_counts(most: int) -> list[int]:
     return [1 << power for power in range(max(1, most).bit_length())]
 
 
-def plan(lengths: Sequence[int], available: Sequence[Shape]) -> Plan:
+def plan(lengths: Sequence[int], available: Sequence[Shape]) -> BatchPlan:
     """The next batch out of texts of these lengths, most urgent first, in one of the shapes `available`.
 
     The most urgent text is always in it, so no text waits for ever. Then come those that need rows this long, so that
@@ -134,7 +134,7 @@ def _order(lengths: Sequence[int], shape: Shape) -> list[int]:
     return [0, *sorted(range(1, len(lengths)), key=lambda text: lengths[text] <= shorter)]
 
 
-def pack(lengths: Sequence[int], shape: Shape, order: Iterable[int]) -> Plan:
+def pack(lengths: Sequence[int], shape: Shape, order: Iterable[int]) -> BatchPlan:
     """Fill a batch of this shape with texts in this order; smaller texts further back fill the holes.
 
     Each text goes where it leaves the least room (best fit).
@@ -150,28 +150,28 @@ def pack(lengths: Sequence[int], shape: Shape, order: Iterable[int]) -> Plan:
         ends[row] += length
         counts[row] += 1
         free[row] = shape.length - ends[row] if counts[row] < shape.slots else 0
-    return Plan(shape, tuple(sorted(places)), sum(ends))
+    return BatchPlan(shape, tuple(sorted(places)), sum(ends))
 
 
-def _shrunk(plan: Plan, available: Sequence[Shape]) -> Plan:
+def _shrunk(plan: BatchPlan, available: Sequence[Shape]) -> BatchPlan:
     """The same places in the cheapest shape that holds them."""
     rows = max((place.row for place in plan.places), default=0) + 1
     end = plan.tokens if rows == 1 else plan.shape.length
     slots = len(plan.places) if rows == 1 else plan.shape.slots
     fitting = [shape for shape in available if shape.rows >= rows and shape.length >= end and shape.slots >= slots]
-    return Plan(min(fitting, key=cost), plan.places, plan.tokens)
+    return BatchPlan(min(fitting, key=cost), plan.places, plan.tokens)
 
 
-def lay_out(texts: Sequence[NDArray[np.int32]], plan: Plan) -> Grid:
+def lay_out(texts: Sequence[NDArray[np.int32]], plan: BatchPlan) -> Grid:
     """Copy the ids of the plan's texts (`texts` is indexed as the plan's lengths were) to their places."""
-    ids, positions, segments = np.zeros((3, plan.shape.rows, plan.shape.length), np.int32)
-    firsts = np.zeros((plan.shape.rows, plan.shape.slots), np.int32)
+    ids, position_ids, segment_ids = np.zeros((3, plan.shape.rows, plan.shape.length), np.int32)
+    cls_positions = np.zeros((plan.shape.rows, plan.shape.slots), np.int32)
     steps = np.arange(plan.shape.length, dtype=np.int32)
     for text, row, offset, slot in plan.places:
         length = len(texts[text])
         span = slice(offset, offset + length)
         ids[row, span] = texts[text]
-        positions[row, span] = steps[:length]
-        segments[row, span] = slot + 1
-        firsts[row, slot] = offset
-    return Grid(ids, positions, segments, firsts)
+        position_ids[row, span] = steps[:length]
+        segment_ids[row, span] = slot + 1
+        cls_positions[row, slot] = offset
+    return Grid(ids, position_ids, segment_ids, cls_positions)

@@ -21,7 +21,7 @@ UNKNOWN, FIRST, LAST = "[UNK]", "[CLS]", "[SEP]"
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedText:
     """One text as the model reads it."""
 
     ids: Ids
@@ -59,20 +59,20 @@ class TextTokenizer:
         )
         self._tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
 
-    def encode(self, texts: Sequence[str], truncate: Truncate = "right") -> list[Encoded]:
+    def encode(self, texts: Sequence[str], truncate: Truncate = "right") -> list[EncodedText]:
         """One Encoded per text, in order. `truncate` says which end of a text that is too long is cut off."""
         encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return [self._encoded(encoding.ids, truncate) for encoding in encodings]
 
-    def _encoded(self, body: list[int], truncate: Truncate) -> Encoded:
+    def _encoded(self, body: list[int], truncate: Truncate) -> EncodedText:
         length = len(body) + 2
         if len(body) > self._body:
             if truncate == "error":
-                return Encoded(np.empty(0, np.int32), length)
+                return EncodedText(np.empty(0, np.int32), length)
             body = body[-self._body :] if truncate == "left" else body[: self._body]
         ids = np.empty(len(body) + 2, np.int32)
         ids[0], ids[1:-1], ids[-1] = self._first, body, self._last
-        return Encoded(ids, length)
+        return EncodedText(ids, length)
 
 
 def read_vocabulary(path: Path) -> dict[str, int]:

@@ -100,10 +100,10 @@ class Batcher:
         self._remove(batch.texts)
         return batch
 
-    def remove_chunks(self, doomed: Callable[[ChunkWork], bool]) -> set[ChunkWork]:
-        """Remove every text of the chunks that are `doomed`, and return those chunks."""
+    def remove_chunks(self, predicate: Callable[[ChunkWork], bool]) -> set[ChunkWork]:
+        """Remove every text of the chunks for which `predicate` holds, and return those chunks."""
         chunks = {text.chunk for lane in self._lanes.values() for text in lane}
-        removed = {chunk for chunk in chunks if doomed(chunk)}
+        removed = {chunk for chunk in chunks if predicate(chunk)}
         if removed:
             for lane, texts in self._lanes.items():
                 self._lanes[lane] = deque(text for text in texts if text.chunk not in removed)
@@ -111,7 +111,7 @@ class Batcher:
 
     def _candidates(self) -> list[TextWork]:
         waiting = self._lanes[self._next_lane()]
-        same = (text for text in waiting if text.chunk.company == waiting[0].chunk.company)
+        same = (text for text in waiting if text.chunk.batch_key == waiting[0].chunk.batch_key)
         return list(islice(same, WINDOW))
 
     def _next_lane(self) -> Lane:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from threading import Thread
 
-from contract.chunk_store import Chunks
+from contract.chunk_store import ChunkStore
 from contract.errors import StoreUnavailable
 from contract.job_record import Commit
 from worker.metrics import ANSWER_SECONDS, COMMIT_SECONDS, COMMITTED_TEXTS, LATE_CHUNKS
@@ -22,7 +22,7 @@ RETRY_S = 0.5
 class Committer:
     """Commits complete chunks and settles them. While Redis is away it holds them and tries again."""
 
-    def __init__(self, chunks: Chunks, on_texts: Callable[[int, int], None]) -> None:
+    def __init__(self, chunks: ChunkStore, on_texts: Callable[[int, int], None]) -> None:
         """`on_texts` gets the texts and bytes of each group that was committed."""
         self._chunks = chunks
         self._on_texts = on_texts

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
-from contract.chunk_store import Chunks, Skipped
+from contract.chunk_store import ChunkStore, Skipped
 from contract.errors import StoreUnavailable
 from contract.job_record import Lease
 from contract.message import Ticket
@@ -17,7 +17,7 @@ from worker.pipeline.answers import text_error
 from worker.pipeline.committer import Committer
 from worker.pipeline.inference import Inference
 from worker.pipeline.work import ChunkWork, TextWork
-from worker.queueing.flow_control import Gates
+from worker.queueing.flow_control import FlowControl
 
 if TYPE_CHECKING:
     from worker.engine.model import Model
@@ -33,35 +33,35 @@ class ModelHolder(Protocol):
     def model(self) -> Model: ...
 
 
-class Station:
+class MessageHandler:
     """What this worker holds of the queue's work."""
 
     def __init__(
         self,
-        chunks: Chunks,
-        keeper: ModelHolder,
+        chunks: ChunkStore,
+        models: ModelHolder,
         inference: Inference,
         committer: Committer,
-        gates: Gates,
+        flow: FlowControl,
         record: Callable[[ChunkWork], None] = lambda _: None,
     ) -> None:
         """`record` is told of every chunk that is settled."""
         self._chunks = chunks
-        self._keeper = keeper
+        self._models = models
         self._inference = inference
         self._committer = committer
-        self._gates = gates
+        self._flow = flow
         self._record = record
         self._lock = Lock()
         self._held: set[Ticket] = set()
 
-    def process(self, tickets: Sequence[Ticket]) -> None:
+    def handle(self, tickets: Sequence[Ticket]) -> None:
         """Answer the tickets' texts. Returns when each chunk is committed, given back, or no longer wanted."""
         mine = self._claim(tickets)
         try:
             for work in [work for lease in self._lease(mine) if (work := self._admit(lease))]:
                 work.settled.wait()
-                self._gates.release(work.lane, work.tokens)
+                self._flow.release(work.lane, work.tokens)
                 self._record(work)
         finally:
             with self._lock:
@@ -72,9 +72,9 @@ class Station:
         with self._lock:
             return set(self._held)
 
-    def drop(self, doomed: Callable[[ChunkWork], bool]) -> list[ChunkWork]:
-        """Forget the waiting chunks that are `doomed`; their messages return. Gives back which those were."""
-        dropped = list(self._inference.withdraw(doomed))
+    def drop(self, predicate: Callable[[ChunkWork], bool]) -> list[ChunkWork]:
+        """Forget the waiting chunks for which `predicate` holds; their messages return. Gives back which those were."""
+        dropped = list(self._inference.withdraw(predicate))
         for work in dropped:
             work.settled.set()
         return dropped
@@ -108,14 +108,14 @@ class Station:
     def _admit(self, lease: Lease) -> ChunkWork | None:
         """Hand the chunk on to the device. One that can't even be read is left to `Reconciler.retry_forgotten`."""
         try:
-            work = ChunkWork(lease, self._keeper.model)
+            work = ChunkWork(lease, self._models.model)
             texts = list(self._tokenize(work))
         except Exception:
             log.exception("%s can't be read", lease.ticket)
             return None
         work.tokens = sum(text.length for text in texts)
         work.steps.append(("tokenize", work.arrived, time.monotonic()))
-        self._gates.hold(work.lane, work.tokens)
+        self._flow.hold(work.lane, work.tokens)
         if texts:
             self._inference.add(texts)
         else:

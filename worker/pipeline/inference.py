@@ -18,7 +18,7 @@ from worker.pipeline.work import ChunkWork, TextWork
 
 if TYPE_CHECKING:
     from worker.engine.model import Model
-    from worker.engine.packing import Plan
+    from worker.engine.packing import BatchPlan
 
 log = logging.getLogger(__name__)
 LEAST_TOKENS = 64
@@ -68,10 +68,10 @@ class Inference:
             self._batcher.add(texts)
             self._changed.notify()
 
-    def withdraw(self, doomed: Callable[[ChunkWork], bool]) -> set[ChunkWork]:
-        """Take the waiting texts of the chunks that are `doomed` out of the queue, and return those chunks."""
+    def withdraw(self, predicate: Callable[[ChunkWork], bool]) -> set[ChunkWork]:
+        """Take the waiting texts of the chunks for which `predicate` holds out of the queue; return the chunks."""
         with self._changed:
-            return self._batcher.remove_chunks(doomed)
+            return self._batcher.remove_chunks(predicate)
 
     def oldest_age_s(self) -> float:
         with self._changed:
@@ -96,7 +96,7 @@ class Inference:
         except Exception:
             log.critical("the inference thread ends, and this worker with it", exc_info=True)
 
-    def _next(self) -> Batch[Plan] | None:
+    def _next(self) -> Batch[BatchPlan] | None:
         with self._changed:
             while not self._stopping:
                 self._drop_expired()
@@ -110,7 +110,7 @@ class Inference:
         for work in self._batcher.remove_chunks(lambda work: work.expires <= now):
             work.settled.set()
 
-    def _may_run(self, batch: Batch[Plan]) -> bool:
+    def _may_run(self, batch: Batch[BatchPlan]) -> bool:
         work = batch.offered[0].chunk
         if work.started or not work.lease.is_suspect or self._start_suspect(work):
             return True
@@ -118,12 +118,12 @@ class Inference:
         work.settled.set()
         return False
 
-    def _plan(self, model: Model, lengths: Sequence[int], brief: bool) -> Plan:
+    def _plan(self, model: Model, lengths: Sequence[int], brief: bool) -> BatchPlan:
         if not brief:
             return model.plan(lengths, self._max_tokens)
         return model.plan(lengths, (self._max_tokens or model.batch_tokens) // BRIEF_SHARE)
 
-    def _run(self, batch: Batch[Plan]) -> None:
+    def _run(self, batch: Batch[BatchPlan]) -> None:
         texts, model = batch.texts, batch.model
         for text in texts:
             text.chunk.started = True

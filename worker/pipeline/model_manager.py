@@ -24,7 +24,7 @@ Sighting = tuple[str, int]
 """A version that CURRENT named, and when CURRENT was written: activating a refused version again tries it again."""
 
 
-class Keeper:
+class ModelManager:
     """Holds the served model. A version that can't be loaded is refused, and the old one goes on serving."""
 
     def __init__(
@@ -79,12 +79,12 @@ class Keeper:
     def _loop(self) -> None:
         while not self._stop.is_set():
             try:
-                self.look()
+                self.poll_current()
             except Exception:
                 log.exception("can't look for a new version, trying again")
             self._stop.wait(self._reload_s)
 
-    def look(self) -> None:
+    def poll_current(self) -> None:
         """Load what CURRENT names if that is new."""
         try:
             sighting = self._sight()

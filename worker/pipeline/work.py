@@ -29,7 +29,7 @@ class ChunkWork:
         self.started = False
         """Whether one of its texts has been on the device."""
         self.arrived = time.monotonic()
-        self.expires = self.arrived + (lease.deadline_ms - lease.leased_ms) / 1000
+        self.expires = self.arrived + (lease.deadline_at_ms - lease.leased_ms) / 1000
         """On this process's monotonic clock: the time of day may be another here than it is in Redis."""
         self.steps: list[tuple[str, float, float]] = []
         """What was done to it: name, start and end on the monotonic clock."""
@@ -51,7 +51,7 @@ class ChunkWork:
         return self.queued_s + time.monotonic() - self.arrived
 
     @property
-    def company(self) -> object:
+    def batch_key(self) -> object:
         """Texts share a batch only if this is equal: model and lane, or the chunk itself after a failed attempt."""
         return self if self.lease.is_suspect else (self.model, self.lane)
 

@@ -23,7 +23,7 @@ POLL_S = 0.1
 TICKETS_PER_MESSAGE = 16
 
 
-class SteadfastConsumer(Consumer):  # type: ignore[misc]
+class ConstantRetryConsumer(Consumer):  # type: ignore[misc]
     """Celery's consumer, but it tries every second to reach Redis, not after 2, 4, 6 and at last 30 seconds."""
 
     def ensure_connected(self, conn: Any) -> Any:
@@ -48,7 +48,7 @@ def create_app(
     `hub_moved` is called every second by Celery's event loop, `on_hub` with the loop whenever a connection is made.
     """
     app = Celery("retort")
-    app.conf.update(celery_config(settings), worker_consumer=SteadfastConsumer)
+    app.conf.update(celery_config(settings), worker_consumer=ConstantRetryConsumer)
     app.conf.broker_transport_options |= {
         "queue_order_strategy": "worker.queueing.flow_control:LaneOrder",
         "polling_interval": POLL_S,

@@ -19,7 +19,7 @@ BULK_FIRST_EVERY = 8
 """Of so many reads, one looks at the bulk lane first, so that it goes on under any interactive load."""
 
 
-class Bar(Enum):
+class PauseReason(Enum):
     """Why no lane may be read, whatever is held."""
 
     NO_MODEL = auto()
@@ -27,14 +27,14 @@ class Bar(Enum):
     DRAINING = auto()
 
 
-class Gates:
+class FlowControl:
     """How much of each lane is held, in tokens, and whether more may be read."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._held = dict.fromkeys(Lane, 0)
         self._bounds = dict.fromkeys(Lane, 0)
-        self._bars = {Bar.NO_MODEL}
+        self._reasons = {PauseReason.NO_MODEL}
         self._on_open: Callable[[], object] = lambda: None
 
     def configure(self, bounds: dict[Lane, int], on_open: Callable[[], object]) -> None:
@@ -42,22 +42,22 @@ class Gates:
         self._bounds = dict(bounds)
         self._on_open = on_open
 
-    def bar(self, why: Bar) -> None:
+    def pause(self, why: PauseReason) -> None:
         """Read nothing any more, whatever is held. Takes no lock: a signal handler may call it."""
-        self._bars = self._bars | {why}
+        self._reasons = self._reasons | {why}
 
-    def lift(self, why: Bar) -> None:
+    def resume(self, why: PauseReason) -> None:
         """Read lanes again, if nothing else bars them."""
-        if why in self._bars:
-            self._bars = self._bars - {why}
+        if why in self._reasons:
+            self._reasons = self._reasons - {why}
             self._on_open()
 
-    def is_barred(self) -> bool:
+    def is_paused(self) -> bool:
         """Whether this worker takes no work at all."""
-        return bool(self._bars)
+        return bool(self._reasons)
 
     def is_open(self, lane: Lane) -> bool:
-        return not self._bars and self._held[lane] < self._bounds[lane]
+        return not self._reasons and self._held[lane] < self._bounds[lane]
 
     def hold(self, lane: Lane, tokens: int) -> None:
         with self._lock:
@@ -72,7 +72,7 @@ class Gates:
             self._on_open()
 
 
-gates = Gates()
+flow = FlowControl()
 """This process's: kombu builds `LaneOrder` by its name and gives it nothing."""
 
 
@@ -84,7 +84,7 @@ class LaneOrder(priority_cycle):
     def consume(self, n: int) -> list[str]:
         """Names of the queues to read now, the first one that has a message wins."""
         self.reads += 1
-        names = sorted(name for name in self.items[:n] if gates.is_open(_lane(name)))
+        names = sorted(name for name in self.items[:n] if flow.is_open(_lane(name)))
         return names[::-1] if self.reads % BULK_FIRST_EVERY == 0 else names
 
 

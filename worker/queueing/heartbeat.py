@@ -21,7 +21,7 @@ EXIT_AFTER_HUB_S = 60.0
 EXIT_CODE = 70  # EX_SOFTWARE
 
 
-class Pulse:
+class Watchdog:
     """When the Celery hub last moved, how long the running batch has been on the device, which threads live."""
 
     def __init__(
@@ -43,7 +43,7 @@ class Pulse:
     def hub_moved(self) -> None:
         self._hub_moved = self._clock()
 
-    def excuse_hub(self) -> None:
+    def reset_hub_timer(self) -> None:
         """Redis is away: the hub waits for it, and can't be blamed for not moving."""
         if self._hub_moved is not None:
             self.hub_moved()
@@ -58,7 +58,7 @@ class Pulse:
             return f"Celery's event loop has not moved for {age:.1f} s"
         return None
 
-    def is_hopeless(self) -> bool:
+    def must_restart(self) -> bool:
         """Whether only a new process can help."""
         hangs = self._busy_s() > EXIT_AFTER_WATCHDOGS * self.watchdog_s or self._hub_age_s() > EXIT_AFTER_HUB_S
         return hangs or self._ended() is not None
@@ -77,7 +77,7 @@ class Heartbeat:
         self,
         fleet: Fleet,
         status: Callable[[], WorkerStatus],
-        pulse: Pulse,
+        pulse: Watchdog,
         interval_s: float,
         ttl_s: float,
         on_health: Callable[[bool], None],
@@ -86,7 +86,7 @@ class Heartbeat:
         """`on_health` is told at every heartbeat whether this worker is well."""
         self._fleet = fleet
         self._status = status
-        self._pulse = pulse
+        self._watchdog = pulse
         self._interval_s = interval_s
         self._ttl_s = ttl_s
         self._on_health = on_health
@@ -118,7 +118,7 @@ class Heartbeat:
             self._stop.wait(self._interval_s)
 
     def beat(self) -> None:
-        fault = self._pulse.fault()
+        fault = self._watchdog.fault()
         self._on_health(fault is None)
         try:
             if fault is None:
@@ -129,8 +129,8 @@ class Heartbeat:
                 self._fleet.live()
         except StoreUnavailable as error:
             log.warning("no heartbeat: %s", error)
-            self._pulse.excuse_hub()
-        if fault and self._pulse.is_hopeless():
+            self._watchdog.reset_hub_timer()
+        if fault and self._watchdog.must_restart():
             log.critical("this worker ends itself, to be started again")
             os._exit(EXIT_CODE)
 

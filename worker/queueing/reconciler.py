@@ -23,10 +23,10 @@ from typing import cast
 import redis
 from kombu.exceptions import OperationalError
 
-from contract.chunk_store import Chunks, Resend
+from contract.chunk_store import ChunkStore, Resend
 from contract.errors import StoreUnavailable
 from contract.fleet import Fleet
-from contract.job_store import Jobs
+from contract.job_store import JobStore
 from contract.message import Lane, Ticket, queue_name, unpack
 from contract.redis_client import Script, store_errors
 from worker.metrics import RESENT_CHUNKS
@@ -48,15 +48,15 @@ class Reconciler:
         self,
         client: redis.Redis,
         fleet: Fleet,
-        chunks: Chunks,
-        jobs: Jobs,
+        chunks: ChunkStore,
+        jobs: JobStore,
         model: str,
         send: Callable[[Sequence[Resend]], None],
         held: Callable[[], set[Ticket]],
-        knows_the_dead: Callable[[], bool],
+        liveness_known: Callable[[], bool],
         interval_s: float,
     ) -> None:
-        """`held` gives the tickets that this worker works on. `knows_the_dead` says whether every live worker has had
+        """`held` gives the tickets that this worker works on. `liveness_known` says whether every live worker has had
         the time to send a heartbeat: just after an outage of Redis all of them look dead."""
         self._client = client
         self._fleet = fleet
@@ -65,7 +65,7 @@ class Reconciler:
         self._model = model
         self._send = send
         self._held = held
-        self._knows_the_dead = knows_the_dead
+        self._liveness_known = liveness_known
         self._interval_s = interval_s
         self._lock, self._unlock = (Script(client, name) for name in ("lock", "unlock"))
         self._pause_s = interval_s
@@ -91,7 +91,7 @@ class Reconciler:
                 self.retry_forgotten()
                 if self._has_lock():
                     self.sweep()
-                    self._leave_the_lock_to_who_knows()
+                    self._release_lock_unless_liveness_known()
             except (StoreUnavailable, OperationalError) as error:
                 log.warning("no sweep: %s", error)
             except Exception:
@@ -108,16 +108,16 @@ class Reconciler:
     def sweep(self) -> None:
         """Once over everything. Raises StoreUnavailable, or what the queue raises."""
         self._expire_jobs()
-        if self._knows_the_dead():
+        if self._liveness_known():
             for worker in self._fleet.dead():
-                self._bury(worker)
+                self._reclaim_from(worker)
         self._resend_lost()
 
     def _has_lock(self) -> bool:
         return bool(self._lock(self._model, self._chunks.worker, int(1000 * LOCK_PAUSES * self._pause_s)))
 
-    def _leave_the_lock_to_who_knows(self) -> None:
-        if not self._knows_the_dead():
+    def _release_lock_unless_liveness_known(self) -> None:
+        if not self._liveness_known():
             self._unlock(self._model, self._chunks.worker)
 
     def _expire_jobs(self) -> None:
@@ -126,7 +126,7 @@ class Reconciler:
         for job_id in cast("list[str]", due):
             self._jobs.expire(job_id)
 
-    def _bury(self, worker: str) -> None:
+    def _reclaim_from(self, worker: str) -> None:
         """Send the chunks that a dead worker held again."""
         leases = self._leases(worker)
         log.warning("worker %s is dead, it held %d chunks", worker, len(leases))

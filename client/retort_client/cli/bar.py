@@ -16,7 +16,7 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:,.0f} texts/s" if task.speed else "")
 
 
-class Bar:
+class ProgressBar:
     """Rows done of rows in all, rate and time left."""
 
     def __init__(self, console: Console, rows: int | None, done: int, quiet: bool) -> None:

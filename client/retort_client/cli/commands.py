@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Column, Table
 
-from retort_client.cli.run import STANDARD, Plan, run
+from retort_client.cli.run import STANDARD, RunPlan, run
 from retort_client.cli.tables import Format, format_of
 from retort_client.client import Client
 from retort_client.wire import Options
@@ -71,7 +71,7 @@ def predict(
     options: Options = {"top_k": top_k, "scores": scores, "truncate": truncate.value}
     if model:
         options["model"] = model
-    plan = Plan(
+    plan = RunPlan(
         source=questions,
         target=output,
         column=column,

@@ -14,11 +14,11 @@ from rich.console import Console
 
 from retort_client.cli import tables
 from retort_client.cli.answer_columns import AnswerColumns
-from retort_client.cli.bar import Bar
-from retort_client.cli.errands import Errands
+from retort_client.cli.bar import ProgressBar
 from retort_client.cli.errors import BadInput, BadOutput
 from retort_client.cli.outputs import FileOutput, Output, StreamOutput
 from retort_client.cli.tables import Format, Table, Writer
+from retort_client.cli.window_runner import WindowRunner
 from retort_client.cli.windows import Window, windows
 from retort_client.client import Client
 from retort_client.documents import TextError
@@ -29,7 +29,7 @@ USUAL_COLUMNS = ("text", "post")
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """What is to be done."""
 
     source: Path
@@ -45,7 +45,7 @@ class Plan:
     quiet: bool
 
 
-def run(client: Client, plan: Plan, console: Console) -> None:
+def run(client: Client, plan: RunPlan, console: Console) -> None:
     """Predict what is not predicted yet. Raises CommandError or RetortError; then it can be run again to go on."""
     started = time.monotonic()
     total = None if plan.source == STANDARD else _check(plan)
@@ -58,27 +58,32 @@ def run(client: Client, plan: Plan, console: Console) -> None:
             if resumed:
                 console.print(f"going on after {resumed:,} rows")
             cut = windows(table.rows, column, plan.window, str(plan.source))
-            with Bar(console, total, resumed, plan.quiet) as bar:
-                _answer(Errands(client, plan.options, output.progress.run), cut, columns, writer, output, bar)
+            with ProgressBar(console, total, resumed, plan.quiet) as bar:
+                _answer(WindowRunner(client, plan.options, output.progress.run), cut, columns, writer, output, bar)
             output.finish()
         if not plan.quiet:
             _report(console, output, resumed, time.monotonic() - started)
 
 
 def _answer(
-    errands: Errands, cut: Iterator[Window], columns: AnswerColumns, writer: Writer, output: Output, bar: Bar
+    runner: WindowRunner,
+    cut: Iterator[Window],
+    columns: AnswerColumns,
+    writer: Writer,
+    output: Output,
+    bar: ProgressBar,
 ) -> None:
     if output.progress.size == 0:
         header = writer.header()
         output.append(header, output.progress.started(len(header)))
-    for sent, answers in errands.answered(_left(cut, output), bar.seen):
+    for sent, answers in runner.answered(_left(cut, output), bar.seen):
         window = sent.window
         cells = [columns.joined(row.cells, answer) for row, answer in zip(window.rows, answers, strict=True)]
         written = writer.rows(cells)
         errors = sum(isinstance(answer, TextError) for answer in answers)
         output.append(written, output.progress.after(window, errors, len(written)))
         bar.seen(window.end)
-        errands.forget(sent)
+        runner.forget(sent)
 
 
 def _left(cut: Iterator[Window], output: Output) -> Iterator[Window]:
@@ -93,7 +98,7 @@ def _left(cut: Iterator[Window], output: Output) -> Iterator[Window]:
     return cut
 
 
-def _check(plan: Plan) -> int:
+def _check(plan: RunPlan) -> int:
     """Read the whole table once, so that row 900,000 can't spoil a night's work; the number of its rows."""
     with _source(plan) as table:
         cut = windows(table.rows, _text_column(table.columns, plan), plan.window, str(plan.source))
@@ -101,7 +106,7 @@ def _check(plan: Plan) -> int:
 
 
 @contextmanager
-def _source(plan: Plan) -> Iterator[Table]:
+def _source(plan: RunPlan) -> Iterator[Table]:
     if plan.source == STANDARD:
         yield tables.read(sys.stdin.buffer, "stdin", plan.source_format)
         return
@@ -113,7 +118,7 @@ def _source(plan: Plan) -> Iterator[Table]:
         yield tables.read(file, str(plan.source), plan.source_format)
 
 
-def _text_column(columns: Sequence[str], plan: Plan) -> str:
+def _text_column(columns: Sequence[str], plan: RunPlan) -> str:
     """The one that was named, else the only one, else the first of the usual names that is there."""
     usual = [name for name in USUAL_COLUMNS if name in columns]
     found = plan.column or (columns[0] if len(columns) == 1 else next(iter(usual), None))
@@ -123,7 +128,7 @@ def _text_column(columns: Sequence[str], plan: Plan) -> str:
     return found
 
 
-def _output(plan: Plan, column: str) -> Output:
+def _output(plan: RunPlan, column: str) -> Output:
     settings: dict[str, Any] = {
         "column": column,
         "format": plan.target_format,

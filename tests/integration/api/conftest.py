@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.app import create_app
-from api.context import Services
+from api.context import AppContext
 from api.settings import ApiSettings
 from tests.answering_worker import AnsweringWorker
 from tests.redis_server import RedisServer
@@ -44,7 +44,7 @@ def make_app(store: redis.Redis, settings: ApiSettings) -> Iterator[MakeApp]:
 
     yield make
     for app in made:
-        services(app).close()
+        context(app).close()
 
 
 @pytest.fixture
@@ -60,10 +60,10 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def worker(app: Flask, settings: ApiSettings) -> Iterator[AnsweringWorker]:
     with AnsweringWorker(settings) as worker:
-        services(app).fleet.look()
+        context(app).fleet.refresh()
         yield worker
 
 
-def services(app: Flask) -> Services:
-    found: Services = app.extensions["retort"]
+def context(app: Flask) -> AppContext:
+    found: AppContext = app.extensions["retort"]
     return found

@@ -6,7 +6,7 @@ import redis
 from flask.testing import FlaskClient
 
 from tests.answering_worker import AnsweringWorker
-from tests.integration.api.conftest import MakeApp, services
+from tests.integration.api.conftest import MakeApp, context
 
 
 def post(client: FlaskClient, texts: int, text: str = "a") -> tuple[int, str | None]:
@@ -39,8 +39,8 @@ def test_a_full_bulk_lane_leaves_the_interactive_lane_open(make_app: MakeApp) ->
 
 def test_the_fleet_s_rate_says_how_much_may_wait_and_when_to_return(make_app: MakeApp) -> None:
     app = make_app(backlog_s=5)
-    with AnsweringWorker(services(app).settings, texts_per_s=10, held=True):
-        services(app).fleet.look()
+    with AnsweringWorker(context(app).settings, texts_per_s=10, held=True):
+        context(app).fleet.refresh()
         client = app.test_client()
         assert post(client, 50)[0] == 202
         assert post(client, 20) == (429, "2")

@@ -15,7 +15,7 @@ from api.app import create_app
 from api.openapi.schemas import ProblemDocument
 from api.settings import ApiSettings
 from contract.redis_client import connect
-from tests.integration.api.conftest import services
+from tests.integration.api.conftest import context
 from tests.redis_server import RedisServer
 
 JSON = "application/json"
@@ -197,7 +197,7 @@ def app(redis_server: RedisServer) -> Iterator[Flask]:
     connect(limited).flushall()
     app = create_app(limited)
     yield app
-    services(app).close()
+    context(app).close()
 
 
 @pytest.mark.parametrize("bad", BAD, ids=[bad.name for bad in BAD])

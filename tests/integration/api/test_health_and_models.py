@@ -9,7 +9,7 @@ from api.openapi.schemas import Live, ModelDocument, ModelList, Ready
 from contract.fleet import Fleet, WorkerState, WorkerStatus
 from contract.settings import SharedSettings
 from tests.answering_worker import VERSION, AnsweringWorker
-from tests.integration.api.conftest import MakeApp, services
+from tests.integration.api.conftest import MakeApp, context
 from tests.tiny_artifact import point_current_to, write_tiny_artifact
 
 
@@ -43,7 +43,7 @@ def test_a_refused_version_is_a_reason(
     write_tiny_artifact(tmp_path, "default")
     app = make_app(models_dir=tmp_path)
     beat(store, settings, WorkerState.WAITING_FOR_MODEL, refused={"v2": "wrong answers"})
-    services(app).fleet.look()
+    context(app).fleet.refresh()
     reasons = app.test_client().get("/health/ready").get_json()["reasons"]
     assert reasons[1:] == [
         "worker w1 is waiting-for-model, for model 'default'",
@@ -59,7 +59,7 @@ def test_models_are_listed_with_their_versions(
     write_tiny_artifact(tmp_path, "other", "v1")
     app = make_app(models_dir=tmp_path)
     beat(store, settings, WorkerState.READY, version="v1")
-    services(app).fleet.look()
+    context(app).fleet.refresh()
     found = ModelList.model_validate_json(app.test_client().get("/models").data)
     assert [model.model_dump() for model in found.models] == [
         {"name": "default", "default": True, "current": "v1", "versions": ["v1", "v2"], "workers": 1},
@@ -74,7 +74,7 @@ def test_a_model_is_described_by_its_manifests(
     write_tiny_artifact(tmp_path, "default", "v2", current=False)
     app = make_app(models_dir=tmp_path)
     beat(store, settings, WorkerState.READY, version="v1")
-    services(app).fleet.look()
+    context(app).fleet.refresh()
     found = ModelDocument.model_validate_json(app.test_client().get("/models/default").data)
     newest, oldest = found.versions
     assert (newest.version, newest.current, newest.workers) == ("v2", False, [])

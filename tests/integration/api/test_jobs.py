@@ -8,12 +8,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api.openapi.schemas import Job
-from contract.chunk_store import Chunks
+from contract.chunk_store import ChunkStore
 from contract.job_record import Commit
 from contract.message import Ticket
 from contract.settings import SharedSettings
 from tests.answering_worker import AnsweringWorker
-from tests.integration.api.conftest import services
+from tests.integration.api.conftest import context
 
 
 def submit(client: FlaskClient, texts: list[str], **more: object) -> str:
@@ -23,7 +23,7 @@ def submit(client: FlaskClient, texts: list[str], **more: object) -> str:
 
 def test_a_running_job_shows_its_progress(client: FlaskClient, store: redis.Redis, settings: SharedSettings) -> None:
     job = submit(client, ["a"] * 130)
-    chunks = Chunks(store, settings, "w1")
+    chunks = ChunkStore(store, settings, "w1")
     chunks.lease([Ticket(job, 0)])
     chunks.commit([Commit(Ticket(job, 0), "v1", '{"version":"v1","predictions":[]}', errors=3)])
     document = Job.model_validate_json(client.get(f"/jobs/{job}").data)
@@ -39,7 +39,7 @@ def test_a_job_sees_how_many_texts_go_before_it_and_how_long_they_take(
     submit(client, ["a"] * 50)
     job = submit(client, ["b"] * 10)
     with AnsweringWorker(settings, texts_per_s=20, held=True):
-        services(app).fleet.look()
+        context(app).fleet.refresh()
         queue = client.get(f"/jobs/{job}").get_json()["queue"]
     assert queue == {"texts_ahead": 50, "seconds_left": 3.0}
 
@@ -73,7 +73,7 @@ def test_a_job_whose_chunk_was_given_up_fails_and_says_why(
     client: FlaskClient, store: redis.Redis, settings: SharedSettings
 ) -> None:
     job = submit(client, ["a", "b"])
-    chunks = Chunks(store, settings, "w1")
+    chunks = ChunkStore(store, settings, "w1")
     for _ in range(settings.max_attempts):
         chunks.lease([Ticket(job, 0)])
         chunks.give_up([Ticket(job, 0)], "its worker died")

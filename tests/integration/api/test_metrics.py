@@ -5,7 +5,7 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.answering_worker import VERSION, AnsweringWorker
-from tests.integration.api.conftest import MakeApp, services
+from tests.integration.api.conftest import MakeApp, context
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -56,8 +56,8 @@ def test_the_backlog_is_measured_in_texts_and_seconds(make_app: MakeApp) -> None
     client = app.test_client()
     client.post("/predict?wait=0", json={"texts": ["a"] * 50})
     client.post("/predict?wait=0", json={"texts": ["a"] * 500})
-    with AnsweringWorker(services(app).settings, texts_per_s=10, held=True):
-        services(app).fleet.look()
+    with AnsweringWorker(context(app).settings, texts_per_s=10, held=True):
+        context(app).fleet.refresh()
         samples = scrape(client)
     assert value(samples, "retort_backlog_texts", model="default", lane="interactive") == 50
     assert value(samples, "retort_backlog_seconds", model="default", lane="bulk") == 50

@@ -13,10 +13,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api.openapi.schemas import Job
-from contract.job_record import State
+from contract.job_record import JobState
 from contract.prediction import Options
 from tests.answering_worker import VERSION, AnsweringWorker, answer_document
-from tests.integration.api.conftest import MakeApp, services
+from tests.integration.api.conftest import MakeApp, context
 from tests.tiny_artifact import write_tiny_artifact
 
 
@@ -70,7 +70,7 @@ def test_single_texts_that_come_together_are_each_sent_once_and_not_crossed(
 @pytest.mark.parametrize(("texts", "lane"), [(1, "interactive"), (256, "interactive"), (257, "bulk")])
 def test_the_number_of_texts_decides_the_lane(app: Flask, client: FlaskClient, texts: int, lane: str) -> None:
     job = client.post("/predict", json={"texts": ["a"] * texts}, headers={"Prefer": "respond-async"}).get_json()["id"]
-    assert services(app).jobs.status(job).lane == lane
+    assert context(app).jobs.status(job).lane == lane
 
 
 def test_each_chunk_of_a_bulk_job_is_a_message(client: FlaskClient, store: redis.Redis) -> None:
@@ -105,4 +105,4 @@ def test_without_any_worker_a_job_is_accepted_and_waits(app: Flask, client: Flas
     assert accepted.status_code == 202
     document = accepted.get_json()
     assert document["queue"] == {"texts_ahead": 0, "seconds_left": None}
-    assert services(app).jobs.status(document["id"]).state is State.QUEUED
+    assert context(app).jobs.status(document["id"]).state is JobState.QUEUED

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from api.openapi.schemas import Results
 from contract.errors import GoneJob
 from tests.answering_worker import AnsweringWorker, answer_document
-from tests.integration.api.conftest import MakeApp, services
+from tests.integration.api.conftest import MakeApp, context
 
 TEXTS = [f"text {n}" for n in range(300)]
 NDJSON, CSV = {"Accept": "application/x-ndjson"}, {"Accept": "text/csv"}
@@ -104,7 +104,7 @@ def test_a_stream_ends_when_its_wait_is_over(client: FlaskClient, held_job: str)
 def test_a_stream_of_a_cancelled_job_breaks_off(app: Flask, client: FlaskClient, held_job: str) -> None:
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(app.test_client().get, f"/jobs/{held_job}/results", headers=NDJSON)
-        while held_job not in services(app).waiters._waiting:
+        while held_job not in context(app).events._waiting:
             time.sleep(0.001)
         client.delete(f"/jobs/{held_job}")
         with pytest.raises(GoneJob):

@@ -15,7 +15,7 @@ from api.app import create_app
 from api.settings import ApiSettings
 from contract.message import Lane, queue_name
 from tests.answering_worker import AnsweringWorker, answer_document
-from tests.integration.api.conftest import services
+from tests.integration.api.conftest import context
 from tests.redis_server import RedisServer
 
 
@@ -31,7 +31,7 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 def app(server: RedisServer) -> Iterator[Flask]:
     app = create_app(ApiSettings(redis_url=server.url))
     yield app
-    services(app).close()
+    context(app).close()
 
 
 @pytest.mark.parametrize(
@@ -59,18 +59,18 @@ def test_without_redis_the_process_lives_is_not_ready_and_is_measured(client: Fl
 def test_the_service_starts_without_redis(tmp_path: Path) -> None:
     app = create_app(ApiSettings(redis_url=RedisServer(tmp_path).url))
     assert app.test_client().get("/health/live").status_code == 200
-    services(app).close()
+    context(app).close()
 
 
 def test_a_client_goes_on_waiting_while_redis_restarts(app: Flask, server: RedisServer) -> None:
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(app.test_client().post, "/predict?wait=30", json={"texts": ["a"]})
-        while not services(app).store.llen(queue_name("default", Lane.INTERACTIVE)):
+        while not context(app).store.llen(queue_name("default", Lane.INTERACTIVE)):
             time.sleep(0.01)
         server.kill()
         time.sleep(1.5)  # longer than a waiting client goes without looking
         server.start()
-        with AnsweringWorker(services(app).settings):
+        with AnsweringWorker(context(app).settings):
             assert asking.result(30).get_json()["predictions"] == [answer_document("a")]
 
 
@@ -78,7 +78,7 @@ def test_a_job_is_answered_after_redis_came_back(app: Flask, client: FlaskClient
     location = client.post("/predict?wait=0", json={"texts": ["a"]}).headers["Location"]
     server.kill()
     server.start()
-    with AnsweringWorker(services(app).settings):
+    with AnsweringWorker(context(app).settings):
         deadline = time.monotonic() + 20
         while (answer := client.get(f"{location}?wait=10")).status_code == 503 and time.monotonic() < deadline:
             time.sleep(0.05)

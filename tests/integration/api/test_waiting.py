@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from contract.job_store import WAKE_CHANNEL
 from tests.answering_worker import AnsweringWorker, answer_document
-from tests.integration.api.conftest import MakeApp, services
+from tests.integration.api.conftest import MakeApp, context
 
 LATER = {"Prefer": "respond-async"}
 
@@ -78,4 +78,4 @@ def test_the_longest_wait_is_a_setting(make_app: MakeApp) -> None:
 
 def test_nobody_is_remembered_once_they_stopped_waiting(app: Flask, client: FlaskClient) -> None:
     client.post("/predict?wait=0.1", json={"texts": ["a"]})
-    assert services(app).waiters._waiting == {}
+    assert context(app).events._waiting == {}

@@ -43,7 +43,7 @@ def server(serve: Serve) -> FaultyServer:
 @pytest.fixture
 def worker(server: FaultyServer, settings: ApiSettings) -> Iterator[AnsweringWorker]:
     with AnsweringWorker(settings) as worker:
-        server.app.extensions["retort"].fleet.look()
+        server.app.extensions["retort"].fleet.refresh()
         yield worker
 
 

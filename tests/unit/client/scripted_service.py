@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import httpx
 
 from retort_client.retry import Call, Send
-from retort_client.wire import Lost, Reply
+from retort_client.wire import Reply, TransportFailure
 
 T = TypeVar("T")
 JOB_ID = "a" * 29
@@ -29,7 +29,7 @@ PREDICTION = {"label": "java", "score": 0.75, "tokens": 7, "truncated": False}
 class ScriptedService:
     """Answers the first request with the first outcome, and so on."""
 
-    def __init__(self, outcomes: Sequence[Reply | Lost], reply_s: float = 0.0) -> None:
+    def __init__(self, outcomes: Sequence[Reply | TransportFailure], reply_s: float = 0.0) -> None:
         self.outcomes = list(outcomes)
         self.sent: list[Send] = []
         self.clock_s = 1000.0
@@ -48,7 +48,7 @@ class ScriptedService:
             result: T = done.value
             return result
 
-    def _outcome(self, send: Send) -> Reply | Lost:
+    def _outcome(self, send: Send) -> Reply | TransportFailure:
         self.sent.append(send)
         self.clock_s += send.pause_s + min(self._reply_s, send.request.wait_s)
         return self.outcomes.pop(0)

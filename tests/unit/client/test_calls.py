@@ -12,7 +12,7 @@ from retort_client import calls
 from retort_client.documents import Prediction, TextError
 from retort_client.errors import Gone, JobCancelled, TimedOut, UnexpectedReply
 from retort_client.retry import Call, Patience
-from retort_client.wire import Lost, Reply, submission
+from retort_client.wire import Reply, TransportFailure, submission
 from tests.unit.client.scripted_service import JOB_ID, PREDICTION, ScriptedService, job, problem, reply
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ def test_a_service_that_does_not_wait_is_polled_when_it_says() -> None:
 
 
 def test_a_lost_reply_is_asked_for_under_the_same_key() -> None:
-    service = ScriptedService([Lost("reset"), reply(200, DONE)])
+    service = ScriptedService([TransportFailure("reset"), reply(200, DONE)])
     predict(service)
     first, second = (send.request for send in service.sent)
     assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]

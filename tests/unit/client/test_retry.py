@@ -11,7 +11,7 @@ import pytest
 
 from retort_client.errors import Busy, ProblemError, ServiceFailed, Unauthorized, Unreachable
 from retort_client.retry import LONGEST_PAUSE_S, SPREAD, Patience, replied, retry_after_s
-from retort_client.wire import Lost, Reply, models
+from retort_client.wire import Reply, TransportFailure, models
 from tests.unit.client.scripted_service import ScriptedService, problem, reply
 
 GOOD = reply(200, {})
@@ -29,7 +29,7 @@ def test_a_busy_or_absent_service_is_asked_again(status: int) -> None:
 
 
 def test_a_lost_connection_is_tried_again_with_the_same_request() -> None:
-    service = ScriptedService([Lost("reset"), GOOD])
+    service = ScriptedService([TransportFailure("reset"), GOOD])
     assert ask(service) is GOOD
     assert service.sent[0].request is service.sent[1].request
 
@@ -42,12 +42,12 @@ def test_what_trying_again_would_not_mend_is_raised_at_once(status: int) -> None
     assert len(service.sent) == 1
 
 
-@pytest.mark.parametrize("told_s", [0, 7, 300])
-def test_retry_after_is_waited_for_and_not_much_longer(told_s: int) -> None:
+@pytest.mark.parametrize("retry_after", [0, 7, 300])
+def test_retry_after_is_waited_for_and_not_much_longer(retry_after: int) -> None:
     for _ in range(20):
-        service = ScriptedService([problem(429, "backlog-full", Retry_After=str(told_s)), GOOD])
+        service = ScriptedService([problem(429, "backlog-full", Retry_After=str(retry_after)), GOOD])
         ask(service)
-        assert told_s <= service.pauses[1] <= told_s * (1 + SPREAD)
+        assert retry_after <= service.pauses[1] <= retry_after * (1 + SPREAD)
 
 
 def test_clients_told_the_same_time_do_not_all_come_at_once() -> None:
@@ -60,7 +60,7 @@ def test_clients_told_the_same_time_do_not_all_come_at_once() -> None:
 
 
 def test_pauses_without_retry_after_grow_up_to_a_bound() -> None:
-    service = ScriptedService([Lost("refused")] * 12 + [GOOD])
+    service = ScriptedService([TransportFailure("refused")] * 12 + [GOOD])
     ask(service, retries=12)
     most = [0.5, 1, 2, 4, 8] + [LONGEST_PAUSE_S] * 7
     for pause, bound in zip(service.pauses[1:], most, strict=True):
@@ -68,7 +68,7 @@ def test_pauses_without_retry_after_grow_up_to_a_bound() -> None:
 
 
 def test_an_unreachable_service_is_given_up_after_the_retries() -> None:
-    service = ScriptedService([Lost("refused")] * 4)
+    service = ScriptedService([TransportFailure("refused")] * 4)
     with pytest.raises(Unreachable, match="refused"):
         ask(service, retries=3)
     assert len(service.sent) == 4

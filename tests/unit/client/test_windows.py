@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retort_client.cli.errands import AHEAD, Sent, ahead
 from retort_client.cli.errors import BadInput
 from retort_client.cli.tables import Row
+from retort_client.cli.window_runner import PREFETCH, Sent, ahead
 from retort_client.cli.windows import MOST_BYTES, Window, windows
 
 
@@ -44,7 +44,7 @@ def test_a_row_without_a_text_is_named(cells: dict[str, object]) -> None:
         list(windows([Row(7, cells)], "post", 10, "q"))
 
 
-@pytest.mark.parametrize("count", [0, 1, AHEAD, AHEAD + 1, 10])
+@pytest.mark.parametrize("count", [0, 1, PREFETCH, PREFETCH + 1, 10])
 def test_windows_are_sent_ahead_and_read_in_order(count: int) -> None:
     sent: list[int] = []
 
@@ -54,4 +54,4 @@ def test_windows_are_sent_ahead_and_read_in_order(count: int) -> None:
 
     for read, one in enumerate(ahead(map(send, range(count)))):
         assert one.window.number == read
-        assert len(sent) == min(read + 1 + AHEAD, count)
+        assert len(sent) == min(read + 1 + PREFETCH, count)

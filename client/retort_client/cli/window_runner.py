@@ -15,7 +15,7 @@ from retort_client.documents import Answer, TextError
 from retort_client.errors import BadRequest, Gone, RetortError, UnexpectedReply
 from retort_client.wire import Options
 
-AHEAD = 3
+PREFETCH = 3
 """Windows that wait at the service behind the one that is read, so that it never runs dry."""
 MOST_SENDINGS = 10
 Seen = Callable[[int], object]
@@ -37,7 +37,7 @@ class Sent:
     """None when all were refused."""
 
 
-class Errands:
+class WindowRunner:
     """Windows out, answers back, in order.
 
     A key decides which job a window gets, so that a run that goes on after an interruption finds the jobs it left.
@@ -100,7 +100,7 @@ def ahead(sent: Iterable[Sent]) -> Iterator[Sent]:
     waiting: deque[Sent] = deque()
     for one in sent:
         waiting.append(one)
-        if len(waiting) > AHEAD:
+        if len(waiting) > PREFETCH:
             yield waiting.popleft()
     yield from waiting
 

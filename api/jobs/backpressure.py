@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TypedDict
 
-from api.jobs.fleet_cache import FleetWatch, Rate
+from api.jobs.fleet_cache import DrainRate, FleetCache
 from api.settings import ApiSettings
 from contract.job_record import Backlog, JobStatus
-from contract.job_store import Bounds, Jobs
+from contract.job_store import Bounds, JobStore
 from contract.message import Lane
 
 UNKNOWN_RETRY_S = 5
@@ -22,7 +22,7 @@ class Outlook(TypedDict):
     seconds_left: float | None
 
 
-def bounds(texts: int, size: int, seconds: float, rate: Rate) -> Bounds:
+def bounds(texts: int, size: int, seconds: float, rate: DrainRate) -> Bounds:
     """The tighter of the fixed bounds and what the fleet drains in `seconds`, where that is known."""
     if rate.texts_per_s > 0:
         texts = min(texts, math.ceil(rate.texts_per_s * seconds))
@@ -31,7 +31,7 @@ def bounds(texts: int, size: int, seconds: float, rate: Rate) -> Bounds:
     return Bounds(texts, size)
 
 
-def retry_after_s(backlog: Backlog, texts: int, size: int, allowed: Bounds, rate: Rate) -> int:
+def retry_after_s(backlog: Backlog, texts: int, size: int, allowed: Bounds, rate: DrainRate) -> int:
     """Seconds until `texts` texts of `size` bytes fit under the bounds, or an empty lane would take them anyway."""
 
     def seconds(waiting: int, more: int, bound: int, per_s: float) -> float:
@@ -45,10 +45,10 @@ def retry_after_s(backlog: Backlog, texts: int, size: int, allowed: Bounds, rate
     return min(max(math.ceil(max(by_texts, by_bytes)), 1), LONGEST_RETRY_S)
 
 
-class Admission:
+class Backpressure:
     """The bounds of each lane, as the settings and the fleet have them now."""
 
-    def __init__(self, jobs: Jobs, fleet: FleetWatch, settings: ApiSettings) -> None:
+    def __init__(self, jobs: JobStore, fleet: FleetCache, settings: ApiSettings) -> None:
         self._jobs = jobs
         self._fleet = fleet
         self._fixed = {

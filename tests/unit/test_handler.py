@@ -15,13 +15,13 @@ from contract.job_record import Commit, Lease
 from contract.message import Lane, Ticket
 from contract.prediction import Options
 from tests.stand_ins import EchoModel, as_any, echo, ids_of
-from worker.engine.tokenization import Encoded
-from worker.pipeline import handler as station_module
+from worker.engine.tokenization import EncodedText
+from worker.pipeline import handler as handler_module
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.committer import Committer
-from worker.pipeline.handler import Station
+from worker.pipeline.handler import MessageHandler
 from worker.pipeline.inference import Inference
-from worker.queueing.flow_control import Bar, Gates
+from worker.queueing.flow_control import FlowControl, PauseReason
 
 PATIENCE_S = 10.0
 MAX_TOKENS = 20
@@ -30,12 +30,12 @@ MAX_TOKENS = 20
 class Numbers:
     """A tokenizer of texts that are numbers: "3 4" is the tokens 3 and 4."""
 
-    def encode(self, texts: Sequence[str], truncate: str = "right") -> list[Encoded]:
+    def encode(self, texts: Sequence[str], truncate: str = "right") -> list[EncodedText]:
         made = []
         for text in texts:
             ids = ids_of(*map(int, text.split()))
             fits = len(ids) <= MAX_TOKENS
-            made.append(Encoded(ids if fits else ids[: 0 if truncate == "error" else MAX_TOKENS], len(ids)))
+            made.append(EncodedText(ids if fits else ids[: 0 if truncate == "error" else MAX_TOKENS], len(ids)))
         return made
 
 
@@ -69,18 +69,18 @@ class Store:
 
 class Rig:
     def __init__(self) -> None:
-        self.store, self.gates, model = Store(), Gates(), as_any(EchoModel())
+        self.store, self.flow, model = Store(), FlowControl(), as_any(EchoModel())
         model.tokenizer, model.manifest.max_length = Numbers(), MAX_TOKENS
-        self.gates.configure({Lane.INTERACTIVE: 1000, Lane.BULK: 1000}, on_open=lambda: None)
-        self.gates.lift(Bar.NO_MODEL)
+        self.flow.configure({Lane.INTERACTIVE: 1000, Lane.BULK: 1000}, on_open=lambda: None)
+        self.flow.resume(PauseReason.NO_MODEL)
         self.committer = Committer(as_any(self.store), lambda *_: None)
         self.inference = Inference(Batcher(2.0), lambda _: True, self.committer.add, lambda _: False)
-        self.station = Station(
-            as_any(self.store), SimpleNamespace(model=model), self.inference, self.committer, self.gates
+        self.handler = MessageHandler(
+            as_any(self.store), SimpleNamespace(model=model), self.inference, self.committer, self.flow
         )
 
     def held_tokens(self) -> int:
-        return sum(self.gates._held.values())
+        return sum(self.flow._held.values())
 
 
 @pytest.fixture
@@ -119,19 +119,19 @@ def until(condition: Callable[[], bool]) -> None:
 
 def test_a_message_returns_when_the_answers_of_all_its_chunks_are_stored(rig: Rig) -> None:
     rig.store.chunks = {Ticket("a", 0): ["3 4", "5"], Ticket("b", 0): ["6"], Ticket("c", 1): ["7 8 9"]}
-    rig.station.process([*rig.store.chunks, Ticket("gone", 0)])
+    rig.handler.handle([*rig.store.chunks, Ticket("gone", 0)])
     for ticket, texts in rig.store.chunks.items():
         predictions = json.loads(rig.store.results[ticket])["predictions"]
         high = [prediction["scores"]["high"] for prediction in predictions]
         assert high == pytest.approx([echo(ids_of(*map(int, text.split())))[1] for text in texts], abs=1e-6)
     assert rig.held_tokens() == 0
-    assert rig.station.held() == set()
+    assert rig.handler.held() == set()
 
 
 def test_empty_and_overlong_texts_get_their_error_and_the_others_their_answer(rig: Rig) -> None:
     rig.store.options = Options(truncate="error")
     rig.store.chunks = {Ticket("a", 0): ["", "5", " ".join(["5"] * 30), "  "]}
-    rig.station.process(list(rig.store.chunks))
+    rig.handler.handle(list(rig.store.chunks))
     answers = json.loads(rig.store.results[Ticket("a", 0)])["predictions"]
     assert [answer.get("error", {}).get("code") for answer in answers] == [
         "empty-text",
@@ -144,40 +144,40 @@ def test_empty_and_overlong_texts_get_their_error_and_the_others_their_answer(ri
 
 def test_a_chunk_of_nothing_but_errors_is_stored_without_the_device(idle_rig: Rig) -> None:
     idle_rig.store.chunks = {Ticket("a", 0): ["", " "]}
-    idle_rig.station.process(list(idle_rig.store.chunks))
+    idle_rig.handler.handle(list(idle_rig.store.chunks))
     assert Ticket("a", 0) in idle_rig.store.results
 
 
 def test_a_cut_text_says_so(rig: Rig) -> None:
     rig.store.chunks = {Ticket("a", 0): [" ".join(["5"] * 30)]}
-    rig.station.process(list(rig.store.chunks))
+    rig.handler.handle(list(rig.store.chunks))
     [answer] = json.loads(rig.store.results[Ticket("a", 0)])["predictions"]
     assert (answer["truncated"], answer["tokens"]) == (True, MAX_TOKENS)
 
 
 def test_leasing_waits_for_redis(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(station_module, "RETRY_S", 0.01)
+    monkeypatch.setattr(handler_module, "RETRY_S", 0.01)
     rig.store.chunks, rig.store.away = {Ticket("a", 0): ["5"]}, 3
-    rig.station.process(list(rig.store.chunks))
+    rig.handler.handle(list(rig.store.chunks))
     assert Ticket("a", 0) in rig.store.results
 
 
 def test_a_chunk_that_can_not_be_read_does_not_stop_its_neighbours(rig: Rig) -> None:
     rig.store.chunks = {Ticket("a", 0): ["not a number"], Ticket("b", 0): ["5"]}
-    rig.station.process(list(rig.store.chunks))
+    rig.handler.handle(list(rig.store.chunks))
     assert list(rig.store.results) == [Ticket("b", 0)]
     assert rig.held_tokens() == 0
-    assert rig.station.held() == set()
+    assert rig.handler.held() == set()
 
 
 def test_a_second_message_for_a_chunk_that_is_held_returns_at_once(idle_rig: Rig) -> None:
     rig, ticket = idle_rig, Ticket("a", 0)
     rig.store.chunks = {ticket: ["5"]}
-    first = in_thread(lambda: rig.station.process([ticket]))
+    first = in_thread(lambda: rig.handler.handle([ticket]))
     until(lambda: len(rig.inference._batcher) == 1)
-    rig.station.process([ticket])
+    rig.handler.handle([ticket])
     assert rig.store.leased == [ticket]
-    assert rig.station.held() == {ticket}
+    assert rig.handler.held() == {ticket}
     rig.inference.start()
     first.join(PATIENCE_S)
     rig.inference.stop()
@@ -187,12 +187,12 @@ def test_a_second_message_for_a_chunk_that_is_held_returns_at_once(idle_rig: Rig
 def test_a_dropped_chunk_lets_its_message_go_and_frees_its_room(idle_rig: Rig) -> None:
     rig = idle_rig
     rig.store.chunks = {Ticket("a", 0): ["5"], Ticket("b", 0): ["6"]}
-    messages = [in_thread(lambda t=ticket: rig.station.process([t])) for ticket in rig.store.chunks]  # type: ignore[misc]
+    messages = [in_thread(lambda t=ticket: rig.handler.handle([t])) for ticket in rig.store.chunks]  # type: ignore[misc]
     until(lambda: rig.held_tokens() == 6)
-    dropped = rig.station.drop(lambda work: work.lease.ticket.job_id == "a")
+    dropped = rig.handler.drop(lambda work: work.lease.ticket.job_id == "a")
     assert [work.lease.ticket for work in dropped] == [Ticket("a", 0)]
     messages[0].join(PATIENCE_S)
     until(lambda: rig.held_tokens() == 3)
-    assert rig.station.held() == {Ticket("b", 0)}
-    rig.station.drop(lambda _: True)
+    assert rig.handler.held() == {Ticket("b", 0)}
+    rig.handler.drop(lambda _: True)
     messages[1].join(PATIENCE_S)

@@ -13,7 +13,7 @@ from contract.fleet import WorkerState
 from contract.model_store import CURRENT, ModelStore
 from tests.stand_ins import as_any
 from tests.tiny_artifact import point_current_to, write_tiny_artifact
-from worker.pipeline.model_manager import RETRY_S, Keeper
+from worker.pipeline.model_manager import RETRY_S, ModelManager
 
 V1, V2, V3 = "20260101t000000-000001", "20260102t000000-000002", "20260103t000000-000003"
 
@@ -33,7 +33,7 @@ class Rig:
         self.loads: list[str] = []
         self.firsts = 0
         self.fault: Exception | None = None
-        self.keeper = Keeper(
+        self.manager = ModelManager(
             ModelStore(models), "tiny", as_any(self._load), self._first, 1.0, "cpu", clock=lambda: self.now
         )
 
@@ -50,8 +50,8 @@ class Rig:
         return write_tiny_artifact(self.models, version=version, seed=seed)
 
     def served(self) -> str | None:
-        self.keeper.look()
-        return self.keeper.loaded.version if self.keeper.loaded else None
+        self.manager.poll_current()
+        return self.manager.loaded.version if self.manager.loaded else None
 
 
 @pytest.fixture
@@ -66,11 +66,11 @@ def corrupt(folder: Path) -> None:
 
 
 def test_a_worker_waits_for_the_first_model_and_then_serves_it(rig: Rig) -> None:
-    assert (rig.served(), rig.keeper.state) == (None, WorkerState.WAITING_FOR_MODEL)
+    assert (rig.served(), rig.manager.state) == (None, WorkerState.WAITING_FOR_MODEL)
     with pytest.raises(NoModel):
-        _ = rig.keeper.model
+        _ = rig.manager.model
     rig.publish(V1)
-    assert (rig.served(), rig.keeper.state) == (V1, WorkerState.READY)
+    assert (rig.served(), rig.manager.state) == (V1, WorkerState.READY)
     assert rig.firsts == 1
 
 
@@ -109,8 +109,8 @@ def test_a_bad_version_is_refused_with_its_reason_and_the_old_one_serves(rig: Ri
     rig.served()
     spoil(rig.publish(V2))
     assert rig.served() == V1
-    assert why in rig.keeper.refused[V2]
-    assert rig.keeper.state is WorkerState.READY
+    assert why in rig.manager.refused[V2]
+    assert rig.manager.state is WorkerState.READY
 
 
 def test_current_is_refused_until_it_names_another_version(rig: Rig) -> None:
@@ -118,10 +118,10 @@ def test_current_is_refused_until_it_names_another_version(rig: Rig) -> None:
     rig.served()
     corrupt(rig.publish(V2))
     rig.served()
-    assert rig.keeper.refuses_current
+    assert rig.manager.refuses_current
     point_current_to(rig.models, "tiny", V1)
     rig.served()
-    assert not rig.keeper.refuses_current
+    assert not rig.manager.refuses_current
 
 
 def test_any_other_failure_to_load_is_a_refusal_too(rig: Rig) -> None:
@@ -130,7 +130,7 @@ def test_any_other_failure_to_load_is_a_refusal_too(rig: Rig) -> None:
     rig.fault = MemoryError("no room for a second model")
     rig.publish(V2)
     assert rig.served() == V1
-    assert rig.keeper.refused == {V2: "MemoryError: no room for a second model"}
+    assert rig.manager.refused == {V2: "MemoryError: no room for a second model"}
 
 
 def test_a_version_that_says_that_it_is_another_is_refused(rig: Rig) -> None:
@@ -138,7 +138,7 @@ def test_a_version_that_says_that_it_is_another_is_refused(rig: Rig) -> None:
     rig.served()
     point_current_to(rig.models, "tiny", V2)
     assert rig.served() == V1
-    assert V1 in rig.keeper.refused[V2]
+    assert V1 in rig.manager.refused[V2]
 
 
 def test_a_refused_version_is_tried_again_when_it_is_activated_again(rig: Rig) -> None:
@@ -152,7 +152,7 @@ def test_a_refused_version_is_tried_again_when_it_is_activated_again(rig: Rig) -
     assert rig.served() == V1
     point_current_to(rig.models, "tiny", V2)
     assert rig.served() == V2
-    assert rig.keeper.refused == {}
+    assert rig.manager.refused == {}
 
 
 def test_while_nothing_is_served_a_refused_version_is_tried_again_by_itself(rig: Rig) -> None:
@@ -160,7 +160,7 @@ def test_while_nothing_is_served_a_refused_version_is_tried_again_by_itself(rig:
     kept = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes(kept[: len(kept) // 2])
     assert rig.served() is None
-    assert rig.keeper.state is WorkerState.WAITING_FOR_MODEL
+    assert rig.manager.state is WorkerState.WAITING_FOR_MODEL
     (folder / WEIGHTS).write_bytes(kept)
     rig.now += RETRY_S - 1
     assert rig.served() is None

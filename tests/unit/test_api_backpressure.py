@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from api.jobs.admission import LONGEST_RETRY_S, UNKNOWN_RETRY_S, bounds, retry_after_s
-from api.jobs.fleet_cache import Rate
+from api.jobs.backpressure import LONGEST_RETRY_S, UNKNOWN_RETRY_S, bounds, retry_after_s
+from api.jobs.fleet_cache import DrainRate
 from contract.job_record import Backlog
 from contract.job_store import Bounds
 
@@ -11,12 +11,12 @@ ROOM = 10**9
 
 
 def test_without_a_measured_rate_the_fixed_bounds_hold() -> None:
-    assert bounds(1000, 5000, 10, Rate()) == Bounds(1000, 5000)
+    assert bounds(1000, 5000, 10, DrainRate()) == Bounds(1000, 5000)
 
 
 def test_a_slow_fleet_tightens_the_bounds_and_a_fast_one_does_not_widen_them() -> None:
-    assert bounds(1000, 5000, 10, Rate(20, 100)) == Bounds(200, 1000)
-    assert bounds(1000, 5000, 10, Rate(2000, 10_000)) == Bounds(1000, 5000)
+    assert bounds(1000, 5000, 10, DrainRate(20, 100)) == Bounds(200, 1000)
+    assert bounds(1000, 5000, 10, DrainRate(2000, 10_000)) == Bounds(1000, 5000)
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,8 @@ def test_a_slow_fleet_tightens_the_bounds_and_a_fast_one_does_not_widen_them() -
 def test_the_client_is_told_to_return_when_there_is_room(
     waiting: int, texts: int, bound: int, rate: float, expected: int
 ) -> None:
-    assert retry_after_s(Backlog(waiting, 0), texts, 0, Bounds(bound, ROOM), Rate(rate, 0)) == expected
+    assert retry_after_s(Backlog(waiting, 0), texts, 0, Bounds(bound, ROOM), DrainRate(rate, 0)) == expected
 
 
 def test_the_slower_of_texts_and_bytes_decides() -> None:
-    assert retry_after_s(Backlog(100, 900), 10, 300, Bounds(105, 1000), Rate(10, 20)) == 10
+    assert retry_after_s(Backlog(100, 900), 10, 300, Bounds(105, 1000), DrainRate(10, 20)) == 10
