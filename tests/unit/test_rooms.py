@@ -1,0 +1,72 @@
+"""How the house is built: imports run one way."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SERVICES = ("api", "worker", "training", "contract", "encoders", "client")
+
+
+def sources(package: str) -> Iterator[tuple[str, ast.Module]]:
+    """Every module of the package by its dotted name."""
+    for path in sorted((ROOT / package).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        yield ".".join(parts).removesuffix(".__init__"), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(package: str) -> dict[str, set[str]]:
+    """The modules of the same package that each module imports, type-checking imports included."""
+    modules = dict(sources(package))
+    return {name: set(imported(tree, modules.keys())) - {name} for name, tree in modules.items()}
+
+
+def imported(tree: ast.Module, modules: Iterable[str]) -> Iterator[str]:
+    known = set(modules)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield from [inner] if inner in known else [node.module] if node.module in known else []
+
+
+def room(module: str) -> str:
+    """The folder that a module lies in; a module at the top of its package is a room of its own."""
+    package, _, rest = module.partition(".")
+    return f"{package}.{rest.partition('.')[0]}" if rest else package
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """The names along one circle of the graph; empty when there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_a_circle_is_found() -> None:
+    assert set(circle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})) == {"a", "b", "c"}
+    assert circle({"a": {"b"}, "b": {"c"}, "d": {"a"}}) == []
+
+
+@pytest.mark.parametrize("package", SERVICES)
+def test_no_module_imports_itself_by_a_detour(package: str) -> None:
+    assert circle(imports(package)) == []
+
+
+@pytest.mark.parametrize("package", SERVICES)
+def test_no_import_runs_back_up_from_one_room_to_another(package: str) -> None:
+    rooms: dict[str, set[str]] = defaultdict(set)
+    for module, others in imports(package).items():
+        rooms[room(module)] |= {room(other) for other in others} - {room(module)}
+
+    assert circle(rooms) == []
