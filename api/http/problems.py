@@ -106,7 +106,7 @@ class FieldError(NamedTuple):
     where: str
     detail: str
 
-    def document(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, str]:
         return {self.place: self.where, "detail": self.detail}
 
 
@@ -145,7 +145,7 @@ def as_json(problem: Problem, request_id: str) -> str:
         "request_id": request_id,
     }
     if problem.field_errors:
-        document["errors"] = [fault.document() for fault in problem.field_errors]
+        document["errors"] = [fault.as_dict() for fault in problem.field_errors]
     return json.dumps(document)
 
 

@@ -10,7 +10,7 @@ from api.jobs.backpressure import Backpressure
 from contract.job_record import JobStatus
 
 
-def document(status: JobStatus, backpressure: Backpressure) -> dict[str, Any]:
+def job_document(status: JobStatus, backpressure: Backpressure) -> dict[str, Any]:
     """Everything but the predictions."""
     found: dict[str, Any] = {
         "id": status.id,

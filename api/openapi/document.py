@@ -61,7 +61,7 @@ def _operation(operation: Operation, settings: ApiSettings) -> dict[str, Any]:
         "summary": operation.summary,
         "description": operation.description,
         "tags": [operation.tag],
-        "parameters": [parameter.document() for parameter in operation.parameters],
+        "parameters": [parameter.as_openapi() for parameter in operation.parameters],
         "responses": _responses(operation, settings),
     }
     if operation.body:

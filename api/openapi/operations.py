@@ -13,7 +13,7 @@ from api.settings import ApiSettings
 from contract.ids import ID_PATTERN
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Parameter:
     """A part of the address, of the query or of the headers."""
 
@@ -22,7 +22,7 @@ class Parameter:
     description: str
     schema: Mapping[str, Any]
 
-    def document(self) -> dict[str, Any]:
+    def as_openapi(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "in": self.where,
@@ -32,7 +32,7 @@ class Parameter:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ResponseSpec:
     """A good answer: a model or a schema per media type."""
 
@@ -42,7 +42,7 @@ class ResponseSpec:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Operation:
     """A method at an address."""
 
@@ -61,16 +61,18 @@ class Operation:
 
 
 JSON = "application/json"
-_JOB = Parameter("job_id", "path", "the job's id", {"type": "string", "pattern": ID_PATTERN})
+_JOB = Parameter(
+    name="job_id", where="path", description="the job's id", schema={"type": "string", "pattern": ID_PATTERN}
+)
 _RETRY = {"Retry-After": "seconds after which asking again makes sense; only while the job is queued or running"}
 _APPLIED = {"Preference-Applied": "the preferences that were followed"}
 _REPLAYED = {"Idempotency-Replayed": "`true` when an earlier request had made the job"}
 _ACCEPTED = {"Location": "address of the job"}
 _PREFER = Parameter(
-    "Prefer",
-    "header",
-    "`wait=N`: wait up to N seconds for the job's end; `respond-async`: don't wait (RFC 7240)",
-    {"type": "string", "examples": ["wait=5", "respond-async"]},
+    name="Prefer",
+    where="header",
+    description="`wait=N`: wait up to N seconds for the job's end; `respond-async`: don't wait (RFC 7240)",
+    schema={"type": "string", "examples": ["wait=5", "respond-async"]},
 )
 _RESULTS: Mapping[str, type[BaseModel] | Mapping[str, Any]] = {
     JSON: schemas.Results,
@@ -88,7 +90,7 @@ _EXAMPLES = {
 
 def _wait(settings: ApiSettings, otherwise: str) -> Parameter:
     text = f"seconds to wait, {settings.max_wait_s:g} at most; {otherwise} when absent; goes before `Prefer`"
-    return Parameter("wait", "query", text, {"type": "number", "minimum": 0})
+    return Parameter(name="wait", where="query", description=text, schema={"type": "number", "minimum": 0})
 
 
 def operations(settings: ApiSettings) -> list[Operation]:
@@ -98,10 +100,10 @@ def operations(settings: ApiSettings) -> list[Operation]:
 
 def _predict(settings: ApiSettings) -> Operation:
     key = Parameter(
-        "Idempotency-Key",
-        "header",
-        f"the same key with the same request gives the same job, for {settings.idempotency_ttl_s} s",
-        {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+        name="Idempotency-Key",
+        where="header",
+        description=f"the same key with the same request gives the same job, for {settings.idempotency_ttl_s} s",
+        schema={"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
     )
     return Operation(
         method="post",
@@ -117,8 +119,18 @@ def _predict(settings: ApiSettings) -> Operation:
         body=schemas.predict_request(settings),
         examples=_EXAMPLES,
         answers=[
-            ResponseSpec(200, "The job has ended; `status` says how", {JSON: schemas.Job}, _APPLIED | _REPLAYED),
-            ResponseSpec(202, "The job is accepted", {JSON: schemas.Job}, _ACCEPTED | _APPLIED | _REPLAYED | _RETRY),
+            ResponseSpec(
+                status=200,
+                description="The job has ended; `status` says how",
+                content={JSON: schemas.Job},
+                headers=_APPLIED | _REPLAYED,
+            ),
+            ResponseSpec(
+                status=202,
+                description="The job is accepted",
+                content={JSON: schemas.Job},
+                headers=_ACCEPTED | _APPLIED | _REPLAYED | _RETRY,
+            ),
         ],
         problems=[
             "invalid-json", "gone-job", "too-large", "unsupported-media-type", "invalid-request",
@@ -140,7 +152,9 @@ def _jobs(settings: ApiSettings) -> list[Operation]:
             summary="A job as it stands",
             description="With `wait`, answers when the job ends, or as it stands after so many seconds.",
             parameters=[_JOB, _wait(settings, "0"), _PREFER],
-            answers=[ResponseSpec(200, "The job", {JSON: schemas.Job}, _RETRY | _APPLIED)],
+            answers=[
+                ResponseSpec(status=200, description="The job", content={JSON: schemas.Job}, headers=_RETRY | _APPLIED)
+            ],
             problems=[*absent, "invalid-request"],
         ),
         Operation(
@@ -152,7 +166,7 @@ def _jobs(settings: ApiSettings) -> list[Operation]:
             description="A job that has not ended is cancelled: what has not run never will, and its texts and results "
             "are deleted; it can still be seen as cancelled. A job that has ended is deleted.",
             parameters=[_JOB],
-            answers=[ResponseSpec(204, "Done")],
+            answers=[ResponseSpec(status=204, description="Done")],
             problems=absent,
         ),
         Operation(
@@ -166,19 +180,28 @@ def _jobs(settings: ApiSettings) -> list[Operation]:
             "until the last text, or until `wait` seconds have passed.",
             parameters=[
                 _JOB,
-                Parameter("from", "query", "number of the first text, counted from 0", whole),
-                Parameter("limit", "query", "texts of a page at most", limit),
+                Parameter(
+                    name="from", where="query", description="number of the first text, counted from 0", schema=whole
+                ),
+                Parameter(name="limit", where="query", description="texts of a page at most", schema=limit),
                 _wait(settings, "0 for a page, the job's whole life for a stream"),
                 _PREFER,
             ],
-            answers=[ResponseSpec(200, "Results in the order of the texts", _RESULTS, _RETRY | _APPLIED)],
+            answers=[
+                ResponseSpec(
+                    status=200,
+                    description="Results in the order of the texts",
+                    content=_RESULTS,
+                    headers=_RETRY | _APPLIED,
+                )
+            ],
             problems=[*absent, "not-acceptable", "invalid-request"],
         ),
     ]
 
 
 def _models() -> list[Operation]:
-    name = Parameter("name", "path", "the model's name", {"type": "string"})
+    name = Parameter(name="name", where="path", description="the model's name", schema={"type": "string"})
     return [
         Operation(
             method="get",
@@ -187,7 +210,7 @@ def _models() -> list[Operation]:
             tag="models",
             summary="Models that are published or served",
             description="Which there are, which version of each is current, and how many workers serve it.",
-            answers=[ResponseSpec(200, "The models", {JSON: schemas.ModelList})],
+            answers=[ResponseSpec(status=200, description="The models", content={JSON: schemas.ModelList})],
         ),
         Operation(
             method="get",
@@ -197,7 +220,7 @@ def _models() -> list[Operation]:
             summary="A model with its versions",
             description="Labels, metrics and origin of each version, and which workers serve it.",
             parameters=[name],
-            answers=[ResponseSpec(200, "The model", {JSON: schemas.ModelDocument})],
+            answers=[ResponseSpec(status=200, description="The model", content={JSON: schemas.ModelDocument})],
             problems=["not-found", "no-model"],
         ),
     ]
@@ -212,7 +235,7 @@ def _health() -> list[Operation]:
             tag="health",
             summary="Whether the process answers",
             description="Asks nobody else; for restarting a process that hangs.",
-            answers=[ResponseSpec(200, "It does", {JSON: schemas.Live})],
+            answers=[ResponseSpec(status=200, description="It does", content={JSON: schemas.Live})],
             needs_key=False,
         ),
         Operation(
@@ -223,8 +246,8 @@ def _health() -> list[Operation]:
             summary="Whether a text would be answered now",
             description="Redis answers, and a worker is ready for the default model. Says why not.",
             answers=[
-                ResponseSpec(200, "Ready", {JSON: schemas.Ready}),
-                ResponseSpec(503, "Not ready, and why", {JSON: schemas.Ready}),
+                ResponseSpec(status=200, description="Ready", content={JSON: schemas.Ready}),
+                ResponseSpec(status=503, description="Not ready, and why", content={JSON: schemas.Ready}),
             ],
             needs_key=False,
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from api.context import AppContext
-from api.http.responses import document
+from api.http.responses import json_response
 from api.openapi.schemas import Live, Ready, Worker
 from contract.errors import NoModel, StoreUnavailable
 
@@ -15,14 +15,14 @@ def health_views(context: AppContext) -> Blueprint:
 
     @views.get("/health/live")
     def live() -> Response:
-        return document(Live())
+        return json_response(Live())
 
     @views.get("/health/ready")
     def ready() -> Response:
         reasons = why_not_ready(context)
         workers = [Worker.model_validate(worker, from_attributes=True) for worker in context.fleet.workers]
         found = Ready(status="not ready" if reasons else "ready", reasons=reasons, workers=workers)
-        return document(found, 503 if reasons else 200)
+        return json_response(found, 503 if reasons else 200)
 
     return views
 

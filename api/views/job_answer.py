@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response
 
 from api.context import AppContext
-from api.jobs.job_document import document, with_predictions
+from api.jobs.job_document import job_document, with_predictions
 from api.jobs.results import as_json
 from contract.job_record import JobState, JobStatus, Snapshot
 
@@ -19,7 +19,7 @@ SOONEST_S, LATEST_S = 1, 30
 
 def accepted(snapshot: Snapshot, context: AppContext) -> Response:
     """202: the job is made, and this is where its answer will be."""
-    found = document(snapshot.status, context.backpressure)
+    found = job_document(snapshot.status, context.backpressure)
     answer = _json(json.dumps(found), 202)
     answer.headers["Location"] = f"/jobs/{snapshot.status.id}"
     answer.headers["Retry-After"] = _retry_after(found)
@@ -29,7 +29,7 @@ def accepted(snapshot: Snapshot, context: AppContext) -> Response:
 def standing(snapshot: Snapshot, context: AppContext) -> Response:
     """200: the job as it stands, with its predictions once it has ended."""
     status = snapshot.status
-    found = document(status, context.backpressure)
+    found = job_document(status, context.backpressure)
     if status.state.is_open:
         answer = _json(json.dumps(found))
         answer.headers["Retry-After"] = _retry_after(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from api.context import AppContext
-from api.http.responses import document
+from api.http.responses import json_response
 from api.openapi.schemas import ModelList
 from api.views.model_documents import ModelDocuments
 
@@ -16,10 +16,10 @@ def model_views(context: AppContext) -> Blueprint:
 
     @views.get("/models")
     def models() -> Response:
-        return document(ModelList(models=[documents.summary(name) for name in documents.names()]))
+        return json_response(ModelList(models=[documents.summary(name) for name in documents.names()]))
 
     @views.get("/models/<name>")
     def model(name: str) -> Response:
-        return document(documents.detail(name))
+        return json_response(documents.detail(name))
 
     return views

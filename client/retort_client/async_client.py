@@ -28,7 +28,7 @@ class AsyncClient:
         retries: int = 6,
         http: httpx.AsyncClient | None = None,
     ) -> None:
-        self._service = transport.Service(url, api_key, timeout_s, retries)
+        self._service = transport.Service(url=url, api_key=api_key, timeout_s=timeout_s, retries=retries)
         self._http = http or httpx.AsyncClient()
 
     async def __aenter__(self) -> Self:

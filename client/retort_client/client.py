@@ -34,7 +34,7 @@ class Client:
         retries: int = 6,
         http: httpx.Client | None = None,
     ) -> None:
-        self._service = transport.Service(url, api_key, timeout_s, retries)
+        self._service = transport.Service(url=url, api_key=api_key, timeout_s=timeout_s, retries=retries)
         self._http = http or httpx.Client()
 
     def __enter__(self) -> Self:

@@ -19,7 +19,7 @@ class Scored:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Prediction:
     """The answer for one text."""
 
@@ -47,7 +47,7 @@ class TextError:
 Answer = Prediction | TextError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class JobStatus:
     """A job as it stands. Times that can't be told yet are None."""
 
@@ -76,7 +76,7 @@ class JobStatus:
         return self.state in ("queued", "running")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ModelVersion:
     """A published version of a model."""
 
@@ -94,7 +94,7 @@ class ModelVersion:
     """Why its manifest can't be read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Model:
     """A model; requests that name none go to the `default` one."""
 
@@ -159,7 +159,13 @@ def page(document: Document) -> Page:
 
 def models(document: Document) -> list[Model]:
     return [
-        Model(one["name"], one["default"], one["current"], tuple(one["versions"]), one["workers"])
+        Model(
+            name=one["name"],
+            default=one["default"],
+            current=one["current"],
+            versions=tuple(one["versions"]),
+            workers=one["workers"],
+        )
         for one in document["models"]
     ]
 

@@ -25,7 +25,7 @@ class Arguments(TypedDict):
     timeout: httpx.Timeout
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Service:
     """A service and how patiently it is asked."""
 

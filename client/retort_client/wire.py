@@ -25,7 +25,7 @@ class Options(TypedDict, total=False):
     """The model to ask instead of the default one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """One HTTP request."""
 
@@ -65,34 +65,38 @@ def submission(texts: Sequence[str], options: Options, key: str | None) -> Reque
         "Idempotency-Key": key or str(uuid.uuid4()),
         "Prefer": "respond-async",
     }
-    return Request("POST", "/predict", headers=headers, body=_json(document))
+    return Request(method="POST", path="/predict", headers=headers, body=_json(document))
 
 
 def waiting(request: Request, wait_s: int) -> Request:
     """The same request, whose reply the service may delay up to `wait_s` seconds (RFC 7240)."""
     headers = {**request.headers, "Prefer": f"wait={wait_s}"}
-    return Request(request.method, request.path, request.query, headers, request.body, wait_s)
+    return Request(
+        method=request.method, path=request.path, query=request.query, headers=headers, body=request.body, wait_s=wait_s
+    )
 
 
 def job(job_id: str) -> Request:
-    return Request("GET", _job_path(job_id))
+    return Request(method="GET", path=_job_path(job_id))
 
 
 def removal(job_id: str) -> Request:
-    return Request("DELETE", _job_path(job_id))
+    return Request(method="DELETE", path=_job_path(job_id))
 
 
 def results(job_id: str, start: int) -> Request:
     """A page of results from text `start` on, as long as the service allows."""
-    return Request("GET", f"{_job_path(job_id)}/results", {"from": start}, {"Accept": "application/json"})
+    return Request(
+        method="GET", path=f"{_job_path(job_id)}/results", query={"from": start}, headers={"Accept": "application/json"}
+    )
 
 
 def models() -> Request:
-    return Request("GET", "/models")
+    return Request(method="GET", path="/models")
 
 
 def model(name: str) -> Request:
-    return Request("GET", f"/models/{quote(name, safe='')}")
+    return Request(method="GET", path=f"/models/{quote(name, safe='')}")
 
 
 def _job_path(job_id: str) -> str:

@@ -48,7 +48,7 @@ def test_a_client_waits_as_long_as_it_says(query: str, prefer: list[str], expect
 def test_a_bad_wait_in_the_query_is_refused_by_name(text: str) -> None:
     with pytest.raises(Problem) as refused:
         patience(request(f"wait={text}"), SETTINGS, otherwise_s=10)
-    assert [fault.document()["parameter"] for fault in refused.value.field_errors] == ["wait"]
+    assert [fault.as_dict()["parameter"] for fault in refused.value.field_errors] == ["wait"]
 
 
 def test_the_preferences_that_were_followed_are_told() -> None:

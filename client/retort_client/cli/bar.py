@@ -19,7 +19,7 @@ class _Rate(ProgressColumn):
 class ProgressBar:
     """Rows done of rows in all, rate and time left."""
 
-    def __init__(self, console: Console, rows: int | None, done: int, quiet: bool) -> None:
+    def __init__(self, console: Console, *, rows: int | None, done: int, quiet: bool) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
         self._progress = Progress(*columns, console=console, disable=quiet, speed_estimate_period=RATE_OVER_S)
         self._task = self._progress.add_task("predicting", total=rows, completed=done)

@@ -28,7 +28,7 @@ STANDARD = Path("-")
 USUAL_COLUMNS = ("text", "post")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunPlan:
     """What is to be done."""
 
@@ -58,7 +58,7 @@ def run(client: Client, plan: RunPlan, console: Console) -> None:
             if resumed:
                 console.print(f"going on after {resumed:,} rows")
             cut = windows(table.rows, column, plan.window, str(plan.source))
-            with ProgressBar(console, total, resumed, plan.quiet) as bar:
+            with ProgressBar(console, rows=total, done=resumed, quiet=plan.quiet) as bar:
                 _answer(WindowRunner(client, plan.options, output.progress.run), cut, columns, writer, output, bar)
             output.finish()
         if not plan.quiet:

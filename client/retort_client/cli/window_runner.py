@@ -26,7 +26,7 @@ class GaveUp(CommandError):
     """The service can't answer a window."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sent:
     """A window on its way: the job that has its texts, but for those that the service refused."""
 
@@ -65,7 +65,7 @@ class WindowRunner:
         while sending < MOST_SENDINGS:
             kept = [number for number in range(len(window.texts)) if number not in refused]
             if not kept:
-                return Sent(window, sending, refused, None)
+                return Sent(window=window, sending=sending, refused=refused, job=None)
             try:
                 job = self._submit(window, kept, sending)
             except BadRequest as error:
@@ -77,7 +77,7 @@ class WindowRunner:
                 sending += 1
             else:
                 if job.status.state not in ("cancelled", "expired"):
-                    return Sent(window, sending, refused, job)
+                    return Sent(window=window, sending=sending, refused=refused, job=job)
                 sending += 1
         raise GaveUp(f"{_lines(window)}: {MOST_SENDINGS} jobs were given up before they ran; do workers run?")
 

@@ -14,7 +14,7 @@ MOST_BYTES = 2 * 2**20
 """Of a window's texts. JSON makes at most six times as much of them, and a service takes 16 MiB by default."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Window:
     """Rows that are asked about together."""
 
@@ -40,7 +40,9 @@ def windows(rows: Iterable[Row], column: str, most_rows: int, name: str) -> Iter
 
     def window() -> Window:
         hashed.update(json.dumps([row.cells for row in kept]).encode())
-        return Window(number, first, kept, [row.cells[column] for row in kept], hashed.hexdigest())
+        return Window(
+            number=number, first=first, rows=kept, texts=[row.cells[column] for row in kept], digest=hashed.hexdigest()
+        )
 
     for row in rows:
         more = len(text_of(row, column, name).encode(errors="replace"))

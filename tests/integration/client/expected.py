@@ -17,4 +17,4 @@ def _seen(text: str) -> Answer:
     found = answer(text)
     if isinstance(found, Failed):
         return TextError(found.error.code, found.error.detail)
-    return Prediction(found.label, found.score, found.tokens, found.truncated)
+    return Prediction(label=found.label, score=found.score, tokens=found.tokens, truncated=found.truncated)

@@ -17,7 +17,7 @@ from tests.unit.client.scripted_service import JOB_ID, PREDICTION, ScriptedServi
 
 T = TypeVar("T")
 DONE = job("succeeded", predictions=[PREDICTION])
-ANSWERS = [Prediction("java", 0.75, 7, False)]
+ANSWERS = [Prediction(label="java", score=0.75, tokens=7, truncated=False)]
 
 
 def carry_out(service: ScriptedService, call: Callable[[Patience], Call[T]], timeout_s: float = math.inf) -> T:

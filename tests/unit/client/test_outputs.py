@@ -14,7 +14,7 @@ SETTINGS = {"column": "post", "options": {"top_k": 1}}
 
 
 def window(number: int) -> Window:
-    return Window(number, number, [], [], f"digest {number}")
+    return Window(number=number, first=number, rows=[], texts=[], digest=f"digest {number}")
 
 
 def append(output: FileOutput, number: int, data: bytes) -> None:

@@ -80,7 +80,14 @@ def test_a_lone_surrogate_is_written_as_its_escape() -> None:
     assert Writer(["text"], Format.CSV).rows([row]) == b"bad \\ud800\r\n"
 
 
-PREDICTION = Prediction("java", 0.5, 3, False, (Scored("java", 0.5), Scored("sql", 0.3)), {"java": 0.5, "sql": 0.3})
+PREDICTION = Prediction(
+    label="java",
+    score=0.5,
+    tokens=3,
+    truncated=False,
+    top=(Scored("java", 0.5), Scored("sql", 0.3)),
+    scores={"java": 0.5, "sql": 0.3},
+)
 
 
 def test_an_answer_stands_behind_its_row() -> None:
@@ -89,7 +96,10 @@ def test_an_answer_stands_behind_its_row() -> None:
     assert columns.joined({"post": "why"}, TextError("empty-text", "d")) == {
         "post": "why", "error": "empty-text", "detail": "d",
     }  # fmt: skip
-    assert columns.joined({"post": "why"}, Prediction("java", 0.5, 3, False))["label"] == "java"
+    assert (
+        columns.joined({"post": "why"}, Prediction(label="java", score=0.5, tokens=3, truncated=False))["label"]
+        == "java"
+    )
 
 
 def test_a_column_of_the_table_keeps_its_name() -> None:

@@ -50,7 +50,9 @@ def test_windows_are_sent_ahead_and_read_in_order(count: int) -> None:
 
     def send(number: int) -> Sent:
         sent.append(number)
-        return Sent(Window(number, number, [], [], ""), 0, {}, None)
+        return Sent(
+            window=Window(number=number, first=number, rows=[], texts=[], digest=""), sending=0, refused={}, job=None
+        )
 
     for read, one in enumerate(ahead(map(send, range(count)))):
         assert one.window.number == read
