@@ -18,13 +18,13 @@ import numpy as np
 from benchmarks import texts
 from benchmarks.engine import batches
 from contract.artifact import VOCABULARY, WEIGHTS, read_manifest
+from encoders.tensors import check_tensors, classifier_shapes, read_tensors
+from encoders.tokenization import Ids, TextTokenizer
 from worker.engine import packing
 from worker.engine.encoder import Encoder, Tensor, linear
 from worker.engine.packing import BatchPlan, Grid, Place, Shape
 from worker.engine.precision import Precision
 from worker.engine.tensorflow_env import tf
-from worker.engine.tokenization import Ids, TextTokenizer
-from worker.engine.weights import read_weights
 
 ROUNDS = 5
 COUNT = 512
@@ -97,7 +97,8 @@ def packed(some: Texts, shapes: Sequence[Shape]) -> Iterator[Grid]:
 def main() -> None:
     artifact, precision = Path(sys.argv[1]), cast("Precision", sys.argv[2])
     manifest = read_manifest(artifact)
-    weights = read_weights(artifact / WEIGHTS, manifest.architecture, len(manifest.labels))
+    expected = classifier_shapes(manifest.architecture, len(manifest.labels))
+    weights = check_tensors(read_tensors(artifact / WEIGHTS), expected, artifact / WEIGHTS)
     encoder, spreading = (
         kind(weights, manifest.architecture, precision=precision, compile_with_xla=False)
         for kind in (Encoder, Unpadded)

@@ -26,10 +26,10 @@ from contract.artifact import (
     sha256,
 )
 from contract.model_store import CURRENT
-from contract.tensors import ENCODER_PREFIX, classifier_shapes
+from encoders.tensors import ENCODER_PREFIX, classifier_shapes
+from encoders.tokenization import TextTokenizer
 from tests.reference_bert import probabilities
 from training.pretrained import minilm
-from worker.engine.tokenization import TextTokenizer
 
 Size = Literal["minilm", "base"]
 VERSION = "20260101t000000-benchmark"

@@ -15,9 +15,9 @@ from safetensors.numpy import load_file
 
 from benchmarks.arm import serve
 from contract.artifact import VOCABULARY, WEIGHTS, read_manifest
+from encoders.tokenization import Ids, TextTokenizer
 from training.bert_compat import tf
 from training.fit.model import Classifier
-from worker.engine.tokenization import Ids, TextTokenizer
 
 BATCH = 32
 

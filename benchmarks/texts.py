@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from contract.artifact import TokenizerOptions
+from encoders.tokenization import TextTokenizer
 from training.pretrained import minilm
-from worker.engine.tokenization import TextTokenizer
 
 QUESTIONS = Path(__file__).parents[1] / "examples" / "questions.csv"
 MAX_LENGTH = 256

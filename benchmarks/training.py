@@ -19,17 +19,17 @@ from typing import Any
 
 import numpy as np
 
+from encoders.tokenization import TextTokenizer
 from training.bert_compat import bert, bert_layer, keras, params_flow
 from training.data.batches import Examples
 from training.data.table import read_table
 from training.fit.checkpoint import Epoch
-from training.fit.device import cpu_precision
+from training.fit.device import best_precision
 from training.fit.loop import Parts, Run
 from training.fit.progress import Step
 from training.hyperparameters import HyperParameters
 from training.pretrained import minilm
 from training.pretrained.base_model import BaseModel
-from training.pretrained.tokenization import TextTokenizer
 
 TEXTS = 640
 BATCH = 32
@@ -100,7 +100,7 @@ def measure(data: Path, max_length: int) -> dict[str, Any]:
     """Texts per second of both arms (medians over the epochs after the first), and their ratio."""
     base, examples, classes = _inputs(data, max_length)
     parameters = HyperParameters(
-        max_length=max_length, epochs=ROUNDS + 1, batch_size=BATCH, patience=ROUNDS + 1, precision=cpu_precision()
+        max_length=max_length, epochs=ROUNDS + 1, batch_size=BATCH, patience=ROUNDS + 1, precision=best_precision()
     )
     few = Examples(examples.ids[:8], examples.labels[:8])
     with tempfile.TemporaryDirectory() as folder:
@@ -124,9 +124,9 @@ def _inputs(data: Path, max_length: int) -> tuple[BaseModel, Examples, int]:
     rows = np.random.default_rng(0).permutation(len(table))[:TEXTS]
     number = {label: index for index, label in enumerate(table.classes)}
     texts = [table.texts[row] for row in rows]
-    ids, _ = TextTokenizer(base.vocabulary, base.tokenizer).encode(texts, max_length)
+    encoded = TextTokenizer(base.vocabulary, base.tokenizer, max_length).encode(texts)
     labels = np.array([number[table.labels[row]] for row in rows], np.int32)
-    return base, Examples(ids, labels), len(number)
+    return base, Examples([text.ids for text in encoded], labels), len(number)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,13 @@ class BadSettings(RetortError):
     code = "bad-settings"
 
 
-class BadArtifact(RetortError):
+class BadModel(RetortError):
+    """A file of a model, be it an artifact or what training starts from, is unreadable or contradicts another."""
+
+    code = "bad-model"
+
+
+class BadArtifact(BadModel):
     """A model artifact is missing, incomplete, altered, or of a schema this release does not know."""
 
     code = "bad-artifact"

@@ -15,10 +15,10 @@ from functools import partial
 from typing import NoReturn
 
 import worker.engine.model
+from encoders.tokenization import Ids
 from worker.__main__ import main
 from worker.engine.model import Model, Probabilities
 from worker.engine.packing import BatchPlan
-from worker.engine.tokenization import Ids
 
 KILLER, SLEEPER = "kill kill kill", "sleep sleep sleep"
 

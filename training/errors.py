@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract.errors import RetortError
+from contract.errors import BadModel, RetortError
 
 
 class AlreadyTraining(RetortError):
@@ -11,8 +11,8 @@ class AlreadyTraining(RetortError):
     code = "already-training"
 
 
-class BadBaseModel(RetortError):
-    """The pretrained model is missing, altered, of another kind, or has tensors that its configuration does not."""
+class BadBaseModel(BadModel):
+    """The pretrained model is missing, altered, or of another kind."""
 
     code = "bad-base-model"
 

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from contract.artifact import Architecture
-from contract.tensors import ENCODER_PREFIX
+from encoders.tensors import ENCODER_PREFIX
 from tests.reference_bert import probabilities
 from tests.tiny_artifact import random_weights, tiny_architecture
 from training.pretrained import minilm

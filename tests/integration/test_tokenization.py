@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.artifact import TokenizerOptions
-from contract.errors import BadArtifact
+from contract.errors import BadModel
+from encoders.tokenization import TextTokenizer, read_vocabulary
 from tests.tiny_artifact import VOCABULARY_TOKENS
 from training.bert_compat import bert_layer  # noqa: F401 bert-for-tf2 can't be imported without what this prepares
 from training.pretrained import minilm
-from worker.engine.tokenization import TextTokenizer, read_vocabulary
 
 from bert.tokenization.bert_tokenization import FullTokenizer  # isort: skip
 
@@ -103,5 +103,5 @@ def test_the_line_number_is_the_id_whatever_ends_lines_elsewhere(tmp_path: Path)
 def test_a_vocabulary_without_a_token_that_bert_needs_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "vocab.txt"
     path.write_text("\n".join(token for token in VOCABULARY_TOKENS if token != "[SEP]"))  # noqa: S105 no password
-    with pytest.raises(BadArtifact, match=r"has no \[SEP\]"):
+    with pytest.raises(BadModel, match=r"has no \[SEP\]"):
         read_vocabulary(path)

@@ -11,12 +11,12 @@ import pytest
 from numpy.typing import NDArray
 
 from contract.artifact import Architecture
+from encoders.tokenization import TextTokenizer
 from tests import reference_bert, tiny_artifact
 from training.bert_compat import tf
 from training.fit.model import Classifier, initial_classifier
 from training.pretrained import minilm
 from training.pretrained.base_model import BaseModel
-from training.pretrained.tokenization import TextTokenizer
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden/minilm_reference.json").read_bytes())
 TEXTS = [each["text"] for each in GOLDEN["texts"]]
@@ -47,10 +47,9 @@ def _with_weights(base: BaseModel, precision: str) -> Classifier:
 
 
 def test_texts_become_the_ids_that_hugging_face_gives_them(base: BaseModel) -> None:
-    encoded, lengths = TextTokenizer(base.vocabulary, base.tokenizer).encode(TEXTS, max_length=64)
+    encoded = TextTokenizer(base.vocabulary, base.tokenizer, max_length=64).encode(TEXTS)
 
-    assert [ids.tolist() for ids in encoded] == [each["ids"] for each in GOLDEN["texts"]]
-    assert lengths.tolist() == [len(each["ids"]) for each in GOLDEN["texts"]]
+    assert [text.ids.tolist() for text in encoded] == [each["ids"] for each in GOLDEN["texts"]]
 
 
 @pytest.mark.parametrize("number", range(len(TEXTS)))

@@ -24,7 +24,7 @@ from api.views.predict import predict_views
 from contract import errors
 
 ROOT = Path(__file__).parents[2]
-OPERATORS_ONLY = {"bad-settings", "bad-artifact"}
+OPERATORS_ONLY = {"bad-model", "bad-settings", "bad-artifact"}
 DESCRIBED = (predict_views, job_views, model_views, health_views)
 
 

@@ -14,8 +14,8 @@ from contract.errors import StoreUnavailable
 from contract.job_record import Commit, Lease
 from contract.message import Lane, Ticket
 from contract.prediction import Options
+from encoders.tokenization import EncodedText
 from tests.stand_ins import EchoModel, as_any, echo, ids_of
-from worker.engine.tokenization import EncodedText
 from worker.pipeline import handler as handler_module
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.committer import Committer
@@ -28,14 +28,15 @@ MAX_TOKENS = 20
 
 
 class Numbers:
-    """A tokenizer of texts that are numbers: "3 4" is the tokens 3 and 4."""
+    """A tokenizer of texts that are numbers: "3 4" is the tokens 3 and 4, and nothing is left of a zero-width space."""
 
     def encode(self, texts: Sequence[str], truncate: str = "right") -> list[EncodedText]:
         made = []
         for text in texts:
-            ids = ids_of(*map(int, text.split()))
+            ids = ids_of(*(int(word) for word in text.split() if word != "\u200b"))
             fits = len(ids) <= MAX_TOKENS
-            made.append(EncodedText(ids if fits else ids[: 0 if truncate == "error" else MAX_TOKENS], len(ids)))
+            read = ids if fits else ids[: 0 if truncate == "error" else MAX_TOKENS]
+            made.append(EncodedText(read, len(ids), empty=len(ids) == 2))
         return made
 
 
@@ -130,7 +131,7 @@ def test_a_message_returns_when_the_answers_of_all_its_chunks_are_stored(rig: Ri
 
 def test_empty_and_overlong_texts_get_their_error_and_the_others_their_answer(rig: Rig) -> None:
     rig.store.options = Options(truncate="error")
-    rig.store.chunks = {Ticket("a", 0): ["", "5", " ".join(["5"] * 30), "  "]}
+    rig.store.chunks = {Ticket("a", 0): ["", "5", " ".join(["5"] * 30), "  ", "\u200b"]}
     rig.handler.handle(list(rig.store.chunks))
     answers = json.loads(rig.store.results[Ticket("a", 0)])["predictions"]
     assert [answer.get("error", {}).get("code") for answer in answers] == [
@@ -138,12 +139,13 @@ def test_empty_and_overlong_texts_get_their_error_and_the_others_their_answer(ri
         None,
         "text-too-long",
         "empty-text",
+        "empty-text",
     ]
     assert answers[2]["error"]["detail"] == "the text has 32 tokens, the model reads 20"
 
 
 def test_a_chunk_of_nothing_but_errors_is_stored_without_the_device(idle_rig: Rig) -> None:
-    idle_rig.store.chunks = {Ticket("a", 0): ["", " "]}
+    idle_rig.store.chunks = {Ticket("a", 0): ["", "\u200b"]}
     idle_rig.handler.handle(list(idle_rig.store.chunks))
     assert Ticket("a", 0) in idle_rig.store.results
 

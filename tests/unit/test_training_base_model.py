@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from contract.artifact import TokenizerOptions
+from contract.errors import BadModel
 from tests.base_models import encoder_tensors, write_hugging_face
 from tests.tiny_artifact import tiny_architecture
 from training.errors import BadBaseModel
@@ -15,7 +16,6 @@ from training.pretrained import hugging_face
 from training.pretrained.base_model import tokenizer_for
 from training.pretrained.base_models import load_base_model
 from training.pretrained.names import hugging_face_name
-from training.pretrained.tokenization import TextTokenizer
 
 
 def test_a_hugging_face_folder_is_read_whole(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def _without_pooler() -> dict[str, np.ndarray]:
 def test_a_tensor_that_is_wrong_is_named(tmp_path: Path, tensors: dict[str, np.ndarray], complaint: str) -> None:
     folder = write_hugging_face(tmp_path, tensors)
 
-    with pytest.raises(BadBaseModel, match=complaint):
+    with pytest.raises(BadModel, match=complaint):
         hugging_face.load(folder, "own")
 
 
@@ -114,7 +114,14 @@ def test_the_tokenizers_own_file_wins(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("share_of_capitals", "uncased"), [(0.0, True), (0.005, True), (0.2, False)])
 def test_a_checkpoint_is_cased_when_its_vocabulary_is(tmp_path: Path, share_of_capitals: float, uncased: bool) -> None:
     capitals = int(1000 * share_of_capitals)
-    tokens = ["[PAD]", "[UNK]", *(f"W{n}" for n in range(capitals)), *(f"w{n}" for n in range(998 - capitals))]
+    tokens = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        *(f"W{n}" for n in range(capitals)),
+        *(f"w{n}" for n in range(996 - capitals)),
+    ]
     (tmp_path / "vocab.txt").write_text("".join(f"{token}\n" for token in tokens))
     architecture = tiny_architecture().model_copy(update={"vocab_size": len(tokens)})
 
@@ -153,5 +160,5 @@ def test_names_of_both_tensorflow_layouts_become_hugging_faces(variable: str, ex
 def test_a_vocabulary_without_berts_tokens_is_refused(tmp_path: Path, tokens: str, complaint: str) -> None:
     (tmp_path / "vocab.txt").write_text(tokens)
 
-    with pytest.raises(BadBaseModel, match=complaint):
-        TextTokenizer(tmp_path / "vocab.txt", TokenizerOptions(lowercase=True, strip_accents=True))
+    with pytest.raises(BadModel, match=complaint):
+        tokenizer_for(tmp_path / "vocab.txt", tiny_architecture())

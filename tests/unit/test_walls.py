@@ -12,8 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OTHERS = {
-    "contract": {"api", "worker", "training", "local", "tests", "benchmarks"},
-    "api": {"worker", "training", "local", "tests", "benchmarks"},
+    "contract": {"encoders", "api", "worker", "training", "local", "tests", "benchmarks"},
+    "encoders": {"api", "worker", "training", "local", "tests", "benchmarks"},
+    "api": {"encoders", "worker", "training", "local", "tests", "benchmarks"},
     "worker": {"api", "training", "local", "tests", "benchmarks"},
     "training": {"api", "worker", "local", "tests", "benchmarks"},
 }
@@ -62,6 +63,33 @@ def test_the_api_loads_neither_tensorflow_nor_a_worker() -> None:
 
     assert "flask" in loaded
     assert loaded.isdisjoint({"tensorflow", "tf_keras", "bert", "celery.worker", "worker", "training"})
+
+
+def test_encoders_need_only_numpy_tokenizers_safetensors_and_the_contract() -> None:
+    allowed = sys.stdlib_module_names | {"encoders", "contract", "numpy", "tokenizers", "safetensors"}
+
+    assert [found for found in imported_names("encoders") if found[1].split(".")[0] not in allowed] == []
+
+
+@pytest.mark.parametrize(
+    ("room", "forbidden"),
+    [
+        ("worker/engine", ("redis", "celery", "kombu", "worker.pipeline", "worker.queueing")),
+        ("worker/pipeline", ("celery", "kombu")),
+        ("api/http", ("api.jobs", "contract.job")),
+    ],
+)
+def test_a_room_does_not_know_the_ones_above_it(room: str, forbidden: tuple[str, ...]) -> None:
+    crossed = [found for found in imported_names(room) if found[1].startswith(forbidden)]
+
+    assert crossed == []
+
+
+def test_the_engine_loads_neither_redis_nor_celery() -> None:
+    loaded = modules_after_importing("worker.engine")
+
+    assert "worker.engine.model" in loaded
+    assert loaded.isdisjoint({"redis", "celery", "kombu", "worker.pipeline", "worker.queueing"})
 
 
 def test_the_contract_loads_no_framework() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from training.cli.app import BaseName, DataFile, LabelColumn, TextColumn, app, console
@@ -37,14 +38,14 @@ def data_report(
     max_length: int = HyperParameters().max_length,
 ) -> None:
     """What there is to know about labelled texts before training on them."""
+    from encoders.tokenization import TextTokenizer
     from training.data.data_report import report_on, show, show_classes
     from training.data.table import read_table
     from training.pretrained.base_models import load_base_model
-    from training.pretrained.tokenization import TextTokenizer
 
     table = read_table(data, text_column, label_column)
     model = load_base_model(base, TrainingSettings.load().base_models_dir)
-    _, lengths = TextTokenizer(model.vocabulary, model.tokenizer).encode(table.texts, max_length)
-    report = report_on(table, lengths, max_length)
+    encoded = TextTokenizer(model.vocabulary, model.tokenizer, max_length).encode(table.texts)
+    report = report_on(table, np.array([text.length for text in encoded]), max_length)
     show(report, console)
     show_classes(report, console)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.pretrained.tokenization import Ids
+from encoders.tokenization import Ids
 
 MULTIPLE = 8
 """Bucket lengths are multiples of this: matrix kernels like them."""

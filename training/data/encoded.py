@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from encoders.tokenization import TextTokenizer
 from training.data.batches import Examples
 from training.data.data_report import DataReport, report_on
 from training.data.recipe import Recipe
 from training.data.split import Rows, Split
 from training.pretrained.base_model import BaseModel
-from training.pretrained.tokenization import TextTokenizer
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ def encode(recipe: Recipe, base: BaseModel) -> EncodedCorpus:
     table = recipe.corpus.table
     number = {label: index for index, label in enumerate(table.classes)}
     max_length = recipe.parameters.max_length
-    ids, lengths = TextTokenizer(base.vocabulary, base.tokenizer).encode(table.texts, max_length)
-    examples = Examples(ids, np.array([number[label] for label in table.labels], np.int32))
-    report = report_on(table, lengths, max_length)
+    encoded = TextTokenizer(base.vocabulary, base.tokenizer, max_length).encode(table.texts)
+    labels = np.array([number[label] for label in table.labels], np.int32)
+    examples = Examples([text.ids for text in encoded], labels)
+    report = report_on(table, np.array([text.length for text in encoded]), max_length)
     return EncodedCorpus(table.texts, tuple(table.classes), examples, recipe.corpus.parts, report)

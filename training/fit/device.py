@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pynvml
 
+from encoders.precision import cpu_multiplies_bfloat16
 from training.hyperparameters import Precision
 
-BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 BFLOAT16_CAPABILITY = (8, 0)
 """Since Ampere (CUDA C++ Programming Guide, arithmetic instructions)."""
 
@@ -22,16 +19,7 @@ def best_precision() -> Precision:
     capabilities = _gpu_capabilities() if _has_gpu_driver() else []
     if capabilities:
         return "bfloat16" if min(capabilities) >= BFLOAT16_CAPABILITY else "float32"
-    return cpu_precision()
-
-
-def cpu_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> Precision:
-    """bfloat16 where the processor multiplies it natively (x86 flags as Linux names them), else float32."""
-    try:
-        flags = re.search(r"^flags\s*:(.*)$", cpuinfo.read_text(), re.MULTILINE)
-    except OSError:
-        return "float32"
-    return "bfloat16" if flags and BFLOAT16_FLAGS & set(flags[1].split()) else "float32"
+    return "bfloat16" if cpu_multiplies_bfloat16() else "float32"
 
 
 def _has_gpu_driver() -> bool:

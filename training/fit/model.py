@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.artifact import Architecture
-from contract.tensors import classifier_shapes
+from encoders.tensors import classifier_shapes
 from training.bert_compat import bert_layer, keras, tf
 from training.data.batches import Examples, fill, plan_in_order
 from training.pretrained.names import hugging_face_name, transposed

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.tensors import ENCODER_PREFIX
+from encoders.tensors import ENCODER_PREFIX
 from training.bert_compat import tf
 from training.data.batches import PaddedBatch
 from training.fit.model import Classifier, Tensors, initial_classifier

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from contract.artifact import Architecture, TokenizerOptions
-from contract.tensors import encoder_shapes
+from encoders.tensors import Weights, check_tensors, encoder_shapes
+from encoders.tokenization import PADDING, read_vocabulary
 from training.errors import BadBaseModel
 
-Tensors = Mapping[str, NDArray[np.float32]]
+Tensors = Weights
 
 LEFT_OUT = re.compile(r"^(cls\.|classifier\.|embeddings\.position_ids$)")
 """Heads of the task that a checkpoint was trained on, and a buffer of consecutive numbers: not part of the encoder."""
@@ -50,50 +50,27 @@ def architecture_from(config: Mapping[str, Any], activations: Mapping[str, str],
         raise BadBaseModel(f"{source}: {error}") from error
 
 
-def check_tensors(tensors: Mapping[str, NDArray[Any]], architecture: Architecture, source: Path) -> Tensors:
-    """The encoder's tensors in float32. Raises BadBaseModel, naming what is missing, extra or mis-shaped.
+def encoder_tensors(tensors: Mapping[str, NDArray[Any]], architecture: Architecture, source: Path) -> Tensors:
+    """The encoder's tensors in float32. Raises BadModel, naming what is missing, extra or mis-shaped.
 
     Names may carry the prefix `bert.`; LEFT_OUT says which other tensors may be there.
     """
     found = {name.removeprefix("bert."): tensor for name, tensor in tensors.items()}
-    found = {name: tensor for name, tensor in found.items() if not LEFT_OUT.match(name)}
-    expected = encoder_shapes(architecture)
-    problems = [f"lacks {name}" for name in expected.keys() - found.keys()]
-    problems += [f"has {name}, which its configuration does not" for name in found.keys() - expected.keys()]
-    for name in expected.keys() & found.keys():
-        if found[name].shape != expected[name]:
-            problems.append(f"{name} is {list(found[name].shape)}, expected {list(expected[name])}")
-        elif not np.issubdtype(found[name].dtype, np.floating):
-            problems.append(f"{name} is {found[name].dtype}, expected floating point")
-    if problems:
-        raise BadBaseModel(f"{source}: {_first(problems)}")
-    return {name: found[name].astype(np.float32) for name in expected}
+    kept = {name: tensor for name, tensor in found.items() if not LEFT_OUT.match(name)}
+    return check_tensors(kept, encoder_shapes(architecture), source)
 
 
 def tokenizer_for(vocabulary: Path, architecture: Architecture) -> TokenizerOptions:
     """Options for a checkpoint that states none: cased when a notable share of its tokens has a capital letter.
 
-    Google's checkpoints say it only in their names. Raises BadBaseModel when the vocabulary has another size than the
-    embedding table.
+    Google's checkpoints say it only in their names. Raises BadModel when the vocabulary has another size than the
+    embedding table, lacks a token that BERT needs, or does not begin with the padding.
     """
-    tokens = vocabulary_tokens(vocabulary)
-    if len(tokens) != architecture.vocab_size:
-        raise BadBaseModel(f"{vocabulary}: {len(tokens)} tokens, vocab_size is {architecture.vocab_size}")
-    capitals = sum(any("A" <= letter <= "Z" for letter in token) for token in tokens if not token.startswith("["))
-    uncased = capitals < 0.01 * len(tokens)
+    ids = read_vocabulary(vocabulary)
+    if ids.get(PADDING) != 0:
+        raise BadBaseModel(f"{vocabulary}: {PADDING} is token {ids.get(PADDING)}, BERT masks token 0")
+    if (size := 1 + max(ids.values())) != architecture.vocab_size:
+        raise BadBaseModel(f"{vocabulary}: {size} tokens, vocab_size is {architecture.vocab_size}")
+    capitals = sum(any("A" <= letter <= "Z" for letter in token) for token in ids if not token.startswith("["))
+    uncased = capitals < 0.01 * len(ids)
     return TokenizerOptions(lowercase=uncased, strip_accents=uncased)
-
-
-def vocabulary_tokens(path: Path) -> list[str]:
-    """The tokens of a `vocab.txt`, in order of their ids. Raises BadBaseModel."""
-    try:
-        text = path.read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadBaseModel(f"{path}: {error}") from error
-    return [token.removesuffix("\r") for token in text.removesuffix("\n").split("\n")]
-
-
-def _first(problems: Iterable[str], shown: int = 5) -> str:
-    ordered = sorted(problems)
-    rest = f" and {len(ordered) - shown} more" if len(ordered) > shown else ""
-    return "; ".join(ordered[:shown]) + rest

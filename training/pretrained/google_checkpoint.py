@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from contract.artifact import sha256
 from training.errors import BadBaseModel
-from training.pretrained.base_model import BaseModel, architecture_from, check_tensors, tokenizer_for
+from training.pretrained.base_model import BaseModel, architecture_from, encoder_tensors, tokenizer_for
 from training.pretrained.names import hugging_face_name, transposed
 
 CONFIG = "bert_config.json"
@@ -23,7 +23,7 @@ OF_THE_OPTIMIZER = re.compile(r"(/adam_[mv]|^global_step)$")
 
 
 def load(folder: Path) -> BaseModel:
-    """The checkpoint in `folder`. Raises BadBaseModel, which names the file and what is wrong with it.
+    """The checkpoint in `folder`. Raises BadModel, which names the file and what is wrong with it.
 
     Whether it is cased follows from its vocabulary.
     """
@@ -38,7 +38,7 @@ def load(folder: Path) -> BaseModel:
         architecture=architecture,
         tokenizer=tokenizer_for(folder / "vocab.txt", architecture),
         vocabulary=folder / "vocab.txt",
-        tensors=check_tensors(_tensors(prefix), architecture, prefix),
+        tensors=encoder_tensors(_tensors(prefix), architecture, prefix),
         sha256=sha256(prefix.with_name(f"{prefix.name}.data-00000-of-00001")),
     )
 

@@ -6,32 +6,26 @@ import json
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
-
 from contract.artifact import Architecture, TokenizerOptions, sha256
+from encoders.tensors import read_tensors
 from training.errors import BadBaseModel
-from training.pretrained.base_model import BaseModel, architecture_from, check_tensors, tokenizer_for
+from training.pretrained.base_model import BaseModel, architecture_from, encoder_tensors, tokenizer_for
 
 WEIGHTS = "model.safetensors"
 ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh"}
 
 
 def load(folder: Path, name: str) -> BaseModel:
-    """The BERT in `folder`. Raises BadBaseModel, which names the file and what is wrong with it."""
+    """The BERT in `folder`. Raises BadModel, which names the file and what is wrong with it."""
     architecture = architecture_from(_json(folder / "config.json"), ACTIVATIONS, folder / "config.json")
     weights = folder / WEIGHTS
-    try:
-        tensors = load_file(weights)
-    except (OSError, SafetensorError) as error:
-        raise BadBaseModel(f"{weights}: {error}") from error
-    tensors = {_modern(name): tensor for name, tensor in tensors.items()}
+    tensors = {_modern(name): tensor for name, tensor in read_tensors(weights).items()}
     return BaseModel(
         name=name,
         architecture=architecture,
         tokenizer=_tokenizer(folder, architecture),
         vocabulary=folder / "vocab.txt",
-        tensors=check_tensors(tensors, architecture, weights),
+        tensors=encoder_tensors(tensors, architecture, weights),
         sha256=sha256(weights),
     )
 

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.artifact import Architecture
+from encoders.tensors import Weights
 from worker.engine.packing import Grid
 from worker.engine.precision import Precision
 from worker.engine.tensorflow_env import tf
-from worker.engine.weights import Weights
 
 Tensor = Any
 SCORE_SCALE = 0.5

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from contract import artifact
 from contract.artifact import Manifest
 from contract.errors import BadArtifact
+from encoders.tensors import Weights, check_tensors, classifier_shapes, read_tensors
+from encoders.tokenization import Ids, TextTokenizer
 from worker.engine import packing
 from worker.engine.encoder import Encoder
 from worker.engine.packing import BatchPlan, Grid, Shape
 from worker.engine.precision import TOLERANCE, Choice, Precision, candidates
 from worker.engine.tensorflow_env import tf
-from worker.engine.tokenization import Ids, TextTokenizer
-from worker.engine.weights import Weights, read_weights
 
 log = logging.getLogger(__name__)
 
@@ -101,10 +101,12 @@ def load(folder: Path, choice: Choice = "auto", batch_tokens: int | None = None)
     """The artifact in `folder`: verified, in the fastest precision that agrees with its trainer, every shape warm.
 
     `choice` fixes the precision, `batch_tokens` the size of a full batch. Takes seconds; safe beside a running model.
-    Raises BadArtifact when a file, a tensor or the vocabulary is wrong or a golden text gets another answer.
+    Raises BadModel when a file, a tensor or the vocabulary is wrong or a golden text gets another answer.
     """
     manifest = artifact.verify(folder)
-    weights = read_weights(folder / artifact.WEIGHTS, manifest.architecture, len(manifest.labels))
+    file = folder / artifact.WEIGHTS
+    expected = classifier_shapes(manifest.architecture, len(manifest.labels))
+    weights = check_tensors(read_tensors(file), expected, file)
     tokenizer = TextTokenizer(folder / artifact.VOCABULARY, manifest.tokenizer, manifest.max_length)
     if tokenizer.vocabulary_size > manifest.architecture.vocab_size:
         raise BadArtifact(f"{folder / artifact.VOCABULARY}: has more tokens than the model has embeddings")

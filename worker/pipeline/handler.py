@@ -127,7 +127,7 @@ class MessageHandler:
         with TOKENIZE_SECONDS.time():
             encoded = work.model.tokenizer.encode(work.lease.texts, work.lease.options.truncate)
         for index, (text, each) in enumerate(zip(work.lease.texts, encoded, strict=True)):
-            if not text.strip():
+            if each.empty or not text.strip():
                 work.answer(index, text_error("empty-text", "the text is empty"), failed=True)
             elif each.too_long:
                 limit = work.model.manifest.max_length

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from contract.errors import BadArtifact, NoModel
+from contract.errors import BadArtifact, BadModel, NoModel
 from contract.fleet import WorkerState
 from contract.model_store import CURRENT, ModelStore
 from worker.metrics import MODEL, REFUSED_VERSIONS, RELOADS
@@ -112,7 +112,7 @@ class ModelManager:
             model = self._load(self._store.path(self._name, version))
             if model.version != version:
                 raise BadArtifact(f"the manifest of {version} says that it is version {model.version}")
-        except BadArtifact as error:
+        except BadModel as error:
             self._refuse(version, str(error))
         except Exception as error:
             log.exception("version %s can't be loaded", version)

@@ -11,8 +11,8 @@ from contract.job_record import Lease
 from contract.message import Lane
 
 if TYPE_CHECKING:
+    from encoders.tokenization import Ids
     from worker.engine.model import Model
-    from worker.engine.tokenization import Ids
 
 
 class ChunkWork:

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from contract.artifact import TokenizerOptions
+from encoders import tokenization
+from encoders.tokenization import TextTokenizer
+from tests.tiny_artifact import VOCABULARY_TOKENS
+
+
+@pytest.fixture
+def tokenizer(tmp_path: Path) -> TextTokenizer:
+    path = tmp_path / "vocab.txt"
+    path.write_text("".join(f"{token}\n" for token in VOCABULARY_TOKENS))
+    return TextTokenizer(path, TokenizerOptions(lowercase=True, strip_accents=True), max_length=16)
+
+
+def test_more_texts_than_a_chunk_keep_their_order(tokenizer: TextTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["sort", "a list", "null pointer", "", "select rows"]
+    expected = [text.ids.tolist() for text in tokenizer.encode(texts)]
+
+    monkeypatch.setattr(tokenization, "CHUNK", 2)
+
+    assert [text.ids.tolist() for text in tokenizer.encode(texts)] == expected
+
+
+@pytest.mark.parametrize("text", ["", " \t\n", "\u200b", "\u200d\u200b\u2060", "\x00\x07", "\ufeff", "\u0301"])
+def test_a_text_of_which_nothing_is_left_is_empty(tokenizer: TextTokenizer, text: str) -> None:
+    assert tokenizer.encode([text])[0].empty
+
+
+@pytest.mark.parametrize("text", [".", "a", "\u200ba", "語", "[UNK]"])
+def test_a_text_of_which_anything_is_left_is_not_empty(tokenizer: TextTokenizer, text: str) -> None:
+    assert not tokenizer.encode([text])[0].empty
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("", 0.0), ("sort a list", 0.0), ("sort 語 list 学", 0.5), ("日本語", 1.0), ("日本語" * 20, 1.0)],
+)
+def test_the_share_of_unknown_tokens_is_that_of_the_whole_text(
+    tokenizer: TextTokenizer, text: str, share: float
+) -> None:
+    assert tokenizer.encode([text])[0].unknown_share == share
