@@ -28,6 +28,7 @@ HELD = HeldOutPredictions(
 DATA = DataReport(
     rows=40,
     dropped={"empty text": 2},
+    notes=["data.csv: columns 'post' and 'tags' [/b]"],
     classes={"python": 20, "sql": 15, "c<++>": 5},
     duplicates=3,
     conflicts=["same text [/b]"],
@@ -147,6 +148,7 @@ def test_the_data_report_counts_what_is_odd() -> None:
     assert report == DataReport(
         rows=4,
         dropped={"empty text": 1},
+        notes=[],
         classes={"a": 3, "b": 1},
         duplicates=1,
         conflicts=["how to sort"],
@@ -163,6 +165,7 @@ def test_the_data_report_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
 
     shown = capsys.readouterr().out
     for said in (
+        "columns 'post' and 'tags' [/b]",
         "40 texts, 3 labels",
         "2 rows dropped: empty text",
         "'same text [/b]'",

@@ -28,9 +28,7 @@ def _valid_name(name: str | None) -> str | None:
 
 
 ModelName = Annotated[str | None, typer.Option("--name", help="the model's name [RETORT_MODEL]", callback=_valid_name)]
-DataFile = Annotated[Path, typer.Option(help="labelled texts: .csv, .tsv, .jsonl or .parquet")]
-TextColumn = Annotated[str, typer.Option(help="the column with the texts")]
-LabelColumn = Annotated[str, typer.Option(help="the column with the labels")]
+DataFile = Annotated[Path, typer.Option(help="labelled texts: .csv, .tsv, .jsonl, .parquet, the first three also .gz")]
 BaseName = Annotated[str, typer.Option(help="minilm, a folder, or the name of a downloaded base model")]
 Margin = Annotated[float, typer.Option(help="accuracy that may be lost against the current version")]
 Force = Annotated[bool, typer.Option("--force", help="serve it even if it is worse")]

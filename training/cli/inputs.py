@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-from training.cli.app import BaseName, DataFile, LabelColumn, TextColumn, app, console
+from training.cli.app import BaseName, DataFile, app, console
+from training.cli.options import validated, with_options
+from training.data.table_options import TableOptions
 from training.hyperparameters import HyperParameters
 from training.pretrained.catalog import DEFAULT_MODEL, download_base, download_questions
 from training.settings import TrainingSettings
@@ -30,12 +32,13 @@ def download_data() -> None:
 
 
 @app.command("data-report")
+@with_options(TableOptions, "reading")
 def data_report(
     data: DataFile,
     base: BaseName = "minilm",
-    text_column: TextColumn = "post",
-    label_column: LabelColumn = "tags",
     max_length: int = HyperParameters().max_length,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """What there is to know about labelled texts before training on them."""
     from encoders.tokenization import TextTokenizer
@@ -43,7 +46,7 @@ def data_report(
     from training.data.table import read_table
     from training.pretrained.base_models import load_base_model
 
-    table = read_table(data, text_column, label_column)
+    table = read_table(data, validated(TableOptions, reading))
     model = load_base_model(base, TrainingSettings.load().base_models_dir)
     encoded = TextTokenizer(model.vocabulary, model.tokenizer, max_length).encode(table.texts)
     report = report_on(table, np.array([text.length for text in encoded]), max_length)

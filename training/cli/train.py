@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -15,16 +15,15 @@ from training.cli.app import (
     BaseName,
     DataFile,
     Force,
-    LabelColumn,
     Margin,
     ModelName,
-    TextColumn,
     app,
     console,
     errors,
     named,
 )
-from training.cli.options import with_options
+from training.cli.options import bad_option, validated, with_options
+from training.data.table_options import TableOptions
 from training.fit.device import best_precision
 from training.hyperparameters import HyperParameters
 
@@ -33,18 +32,14 @@ if TYPE_CHECKING:
 
 
 @app.command()
+@with_options(TableOptions, "reading")
 @with_options(HyperParameters, "given")
 def train(
     data: DataFile,
     name: ModelName = None,
     base: BaseName = "minilm",
-    text_column: TextColumn = "post",
-    label_column: LabelColumn = "tags",
     validation_data: Annotated[Path | None, typer.Option(help="a file of its own to choose the epoch by")] = None,
     test_data: Annotated[Path | None, typer.Option(help="a file of its own to score")] = None,
-    bad_rows: Annotated[
-        Literal["drop", "refuse"], typer.Option(help="what to do with rows that lack a text or a label")
-    ] = "drop",
     if_missing: Annotated[bool, typer.Option("--if-missing", help="do nothing when a version is current")] = False,
     if_changed: Annotated[
         bool, typer.Option("--if-changed", help="do nothing when the current version was made just so")
@@ -53,6 +48,7 @@ def train(
     force: Force = False,
     gpu: Annotated[str | None, typer.Option(help="GPUs to use, as in CUDA_VISIBLE_DEVICES; none: -1")] = None,
     *,
+    reading: dict[str, Any],
     given: dict[str, Any],
 ) -> None:
     """Fine-tune a BERT on labelled texts, report, and serve it unless it is worse than the current version.
@@ -65,8 +61,8 @@ def train(
         return
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    columns = {"text": text_column, "label": label_column, "bad_rows": bad_rows}
-    recipe = _recipe(model.store.name, base, data, (validation_data, test_data), columns, given)
+    options = validated(TableOptions, reading)
+    recipe = _recipe(model.store.name, base, data, (validation_data, test_data), options, given)
     if if_changed and model.current and recipe.matches(read_manifest(model.store.folder / model.current)):
         console.print(f"{model.store.name} {model.current} was made just so: nothing to do")
         return
@@ -89,15 +85,15 @@ def _recipe(
     base: str,
     data: Path,
     own: tuple[Path | None, Path | None],
-    columns: dict[str, Any],
+    options: TableOptions,
     given: dict[str, Any],
 ) -> Recipe:
     from training.data.corpus import build_corpus
     from training.data.recipe import Recipe
     from training.data.table import read_table
 
-    table = read_table(data, **columns)
-    validation, test = (read_table(file, **columns) if file else None for file in own)
+    table = read_table(data, options)
+    validation, test = (read_table(file, options) if file else None for file in own)
     parameters = _chosen(given, len(table))
     return Recipe(name, base, build_corpus(table, parameters, validation, test), parameters)
 
@@ -106,9 +102,7 @@ def _chosen(given: dict[str, Any], texts: int) -> HyperParameters:
     try:
         return HyperParameters.chosen(given, texts, best_precision())
     except ValidationError as error:
-        first = error.errors()[0]
-        option = "--" + str(first["loc"][0]).replace("_", "-")
-        raise typer.BadParameter(f"{option}: {first['msg']}, not {first['input']!r}") from error
+        raise bad_option(error) from error
 
 
 def _show(manifest: Manifest, folder: Path) -> None:

@@ -60,7 +60,8 @@ def _joined(tables: list[Table]) -> Table:
     for table in tables:
         dropped |= {problem: dropped.get(problem, 0) + count for problem, count in table.dropped.items()}
     texts = [text for table in tables for text in table.texts]
-    return Table(texts, [label for table in tables for label in table.labels], dropped)
+    notes = [note for table in tables for note in table.notes]
+    return Table(texts, [label for table in tables for label in table.labels], dropped, notes)
 
 
 def _fingerprint(tables: dict[str, Table]) -> str:

@@ -21,6 +21,8 @@ class DataReport:
     """Usable rows."""
     dropped: dict[str, int]
     """Unusable rows, by what was wrong."""
+    notes: list[str]
+    """How the files were read, and which of their lines were left out."""
     classes: dict[str, int]
     """Texts by label, the most frequent first."""
     duplicates: int
@@ -47,6 +49,7 @@ def report_on(table: Table, lengths: NDArray[np.int64], max_length: int) -> Data
     return DataReport(
         rows=len(table),
         dropped=table.dropped,
+        notes=table.notes,
         classes=dict(Counter(table.labels).most_common()),
         duplicates=len(table) - len(labels_of),
         conflicts=sorted(text for text, labels in labels_of.items() if len(labels) > 1),
@@ -58,6 +61,8 @@ def report_on(table: Table, lengths: NDArray[np.int64], max_length: int) -> Data
 
 def show(report: DataReport, console: Console) -> None:
     """The report as a few lines; `show_classes` has the labels."""
+    for note in report.notes:
+        console.print(note, soft_wrap=True)
     console.print(f"{report.rows} texts, {len(report.classes)} labels")
     for problem, count in report.dropped.items():
         console.print(f"{count} rows dropped: {problem}", style="yellow")

@@ -17,7 +17,8 @@ from rich.logging import RichHandler
 from rich.table import Column, Table
 
 from retort_client.cli.run import STANDARD, RunPlan, run
-from retort_client.cli.tables import Format, format_of
+from retort_client.cli.table_rows import Format, Quotes, Reading
+from retort_client.cli.tables import format_of
 from retort_client.client import Client
 from retort_client.wire import Options
 
@@ -53,13 +54,19 @@ def predict(
     questions: Annotated[Path, typer.Argument(help="CSV, TSV or JSON lines (.csv .tsv .jsonl); - is stdin")],
     output: Annotated[Path, typer.Option("--output", "-o", help="answers, in the format of its ending")] = STANDARD,
     url: Url = LOCAL,
-    column: Annotated[str | None, typer.Option(help="the column with the texts: the only one, text, or post")] = None,
+    column: Annotated[
+        str | None, typer.Option(help="the column with the texts: the only one, or one with a usual name")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="the model to ask instead of the default one")] = None,
     top_k: Annotated[int, typer.Option(min=1, help="labels per text")] = 1,
     scores: Annotated[bool, typer.Option("--scores", help="every label's score")] = False,
     truncate: Annotated[Truncate, typer.Option(help="what to do with texts that are too long")] = Truncate.RIGHT,
     window: Annotated[int, typer.Option(min=1, help="rows that are sent together")] = 2000,
     from_format: Annotated[Format | None, typer.Option("--from", help="format of the questions")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="what divides the cells of a row; tab for a tab")] = None,
+    encoding: Annotated[str | None, typer.Option(help="of the questions: utf-8, cp1252, utf-16, …")] = None,
+    quotes: Annotated[Quotes, typer.Option(help="a quotation mark encloses a cell, or is text")] = Quotes.CSV,
+    odd_rows: Annotated[int, typer.Option(min=0, help="rows to leave out that can't be read")] = 0,
     to_format: Annotated[Format | None, typer.Option("--to", help="format of the answers")] = None,
     restart: Annotated[bool, typer.Option("--restart", help="forget an unfinished run")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress bar")] = False,
@@ -77,6 +84,7 @@ def predict(
         column=column,
         window=window,
         source_format=from_format or format_of(questions),
+        reading=_reading(delimiter, encoding, quotes, odd_rows),
         target_format=to_format or format_of(output),
         options=options,
         restart=restart,
@@ -136,6 +144,13 @@ def _versions(client: Client, name: str) -> Table:
 def _table(*headers: str) -> Table:
     """Whose cells are never cut off."""
     return Table(*(Column(header, overflow="fold") for header in headers))
+
+
+def _reading(delimiter: str | None, encoding: str | None, quotes: Quotes, odd_rows: int) -> Reading:
+    try:
+        return Reading(delimiter, encoding, quotes, odd_rows)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _client(url: str, timeout_s: float = 60.0, retries: int = 2) -> Client:

@@ -17,7 +17,8 @@ from retort_client.cli.answer_columns import AnswerColumns
 from retort_client.cli.bar import ProgressBar
 from retort_client.cli.errors import BadInput, BadOutput
 from retort_client.cli.outputs import FileOutput, Output, StreamOutput
-from retort_client.cli.tables import Format, Table, Writer
+from retort_client.cli.table_rows import TEXT_COLUMNS, Format, Reading, column_named
+from retort_client.cli.tables import Table, Writer
 from retort_client.cli.window_runner import WindowRunner
 from retort_client.cli.windows import Window, windows
 from retort_client.client import Client
@@ -25,7 +26,6 @@ from retort_client.documents import TextError
 from retort_client.wire import Options
 
 STANDARD = Path("-")
-USUAL_COLUMNS = ("text", "post")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,7 @@ class RunPlan:
     window: int
     """Rows of a window at most."""
     source_format: Format
+    reading: Reading
     target_format: Format
     options: Options
     restart: bool
@@ -48,7 +49,7 @@ class RunPlan:
 def run(client: Client, plan: RunPlan, console: Console) -> None:
     """Predict what is not predicted yet. Raises CommandError or RetortError; then it can be run again to go on."""
     started = time.monotonic()
-    total = None if plan.source == STANDARD else _check(plan)
+    total = None if plan.source == STANDARD else _check(plan, console)
     with _source(plan) as table:
         column = _text_column(table.columns, plan)
         columns = AnswerColumns(plan.options, table.columns)
@@ -98,34 +99,41 @@ def _left(cut: Iterator[Window], output: Output) -> Iterator[Window]:
     return cut
 
 
-def _check(plan: RunPlan) -> int:
-    """Read the whole table once, so that row 900,000 can't spoil a night's work; the number of its rows."""
+def _check(plan: RunPlan, console: Console) -> int:
+    """Read the whole table once, so that row 900,000 can't spoil a night's work; the number of its rows.
+
+    Says what was told from the file, unless it is as usual."""
     with _source(plan) as table:
         cut = windows(table.rows, _text_column(table.columns, plan), plan.window, str(plan.source))
-        return max((window.end for window in cut), default=0)
+        rows = max((window.end for window in cut), default=0)
+        for note in table.notes:
+            console.print(f"{plan.source}: {note}", markup=False, highlight=False, soft_wrap=True)
+    return rows
 
 
 @contextmanager
 def _source(plan: RunPlan) -> Iterator[Table]:
     if plan.source == STANDARD:
-        yield tables.read(sys.stdin.buffer, "stdin", plan.source_format)
+        yield tables.read(sys.stdin.buffer, "stdin", plan.source_format, plan.reading)
         return
     try:
         file = plan.source.open("rb")
     except OSError as error:
         raise BadInput(f"{plan.source}: {error.strerror}") from error
     with file:
-        yield tables.read(file, str(plan.source), plan.source_format)
+        yield tables.read(file, str(plan.source), plan.source_format, plan.reading)
 
 
 def _text_column(columns: Sequence[str], plan: RunPlan) -> str:
     """The one that was named, else the only one, else the first of the usual names that is there."""
-    usual = [name for name in USUAL_COLUMNS if name in columns]
-    found = plan.column or (columns[0] if len(columns) == 1 else next(iter(usual), None))
-    if found is None or (columns and found not in columns):
-        wanted = f"no column {found!r}" if found else "which column has the texts? Say --column NAME"
+    if plan.column:
+        found = column_named(columns, [plan.column])
+    else:
+        found = columns[0] if len(columns) == 1 else column_named(columns, TEXT_COLUMNS)
+    if found is None and columns:
+        wanted = f"no column {plan.column!r}" if plan.column else "which column has the texts? Say --column NAME"
         raise BadInput(f"{plan.source}: {wanted}; there are {', '.join(columns)}")
-    return found
+    return found or plan.column or TEXT_COLUMNS[0]
 
 
 def _output(plan: RunPlan, column: str) -> Output:

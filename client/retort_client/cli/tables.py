@@ -6,35 +6,17 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
-from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TextIO
+from typing import Any, BinaryIO, NamedTuple
 
 from retort_client.cli.errors import BadInput
+from retort_client.cli.table_lines import BadTable
+from retort_client.cli.table_rows import Format, Reading, Row, TableRows
 
-# One cell may be as long as it likes; the service says what it takes.
-csv.field_size_limit(2**31 - 1)
 Cells = Mapping[str, Any]
-
-
-class Format(StrEnum):
-    """How a table is written."""
-
-    CSV = "csv"
-    TSV = "tsv"
-    JSONL = "jsonl"
-
 
 _DELIMITERS = {Format.CSV: ",", Format.TSV: "\t"}
 _SUFFIXES = {".tsv": Format.TSV, ".tab": Format.TSV, ".jsonl": Format.JSONL, ".ndjson": Format.JSONL}
-
-
-class Row(NamedTuple):
-    """A row and the number of the line that it ends on, counted from 1."""
-
-    line: int
-    cells: Cells
 
 
 class Table(NamedTuple):
@@ -42,68 +24,34 @@ class Table(NamedTuple):
 
     columns: Sequence[str]
     rows: Iterator[Row]
+    notes: Sequence[str]
+    """What was told from the file, complete when the rows have been read."""
 
 
 def format_of(path: Path) -> Format:
-    """By the file's ending; CSV when that says nothing."""
-    return _SUFFIXES.get(path.suffix.lower(), Format.CSV)
+    """By the file's ending, in whatever case and before `.gz`; CSV when that says nothing."""
+    suffix = path.suffix.lower()
+    return _SUFFIXES.get(Path(path.stem).suffix.lower() if suffix == ".gz" else suffix, Format.CSV)
 
 
-def read(source: BinaryIO, name: str, written: Format) -> Table:
-    """The table in a stream of UTF-8, with or without a byte order mark. Raises BadInput, which begins with `name`."""
-    text = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
-    if written is Format.JSONL:
-        return _read_json_lines(text, name)
-    return _read_delimited(text, name, _DELIMITERS[written])
+def read(source: BinaryIO, name: str, written: Format, reading: Reading = Reading()) -> Table:  # noqa: B008 (frozen)
+    """The table in a stream of bytes. Raises BadInput, which begins with `name`."""
 
-
-def _read_delimited(text: TextIO, name: str, delimiter: str) -> Table:
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
-
-    def lines() -> Iterator[list[str]]:
+    def rows(found: TableRows) -> Iterator[Row]:
         try:
-            yield from reader
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise BadInput(f"{name}, after line {reader.line_num}: {error}") from error
+            yield from found
+        except BadTable as error:
+            raise _refused(name, error) from error
 
-    def rows() -> Iterator[Row]:
-        for cells in found:
-            if cells and len(cells) != len(columns):
-                raise BadInput(f"{name}, line {reader.line_num}: {len(cells)} columns, the header has {len(columns)}")
-            if cells:
-                yield Row(reader.line_num, dict(zip(columns, cells, strict=True)))
-
-    found = lines()
-    columns = next(found, [])
-    if not columns:
-        raise BadInput(f"{name}: no header line")
-    if len(set(columns)) < len(columns):
-        raise BadInput(f"{name}: two columns have the same name")
-    return Table(columns, rows())
+    try:
+        found = TableRows(source, written, reading)
+    except BadTable as error:
+        raise _refused(name, error) from error
+    return Table(found.columns, rows(found), found.notes)
 
 
-def _read_json_lines(text: TextIO, name: str) -> Table:
-    def rows() -> Iterator[Row]:
-        line = 0
-        try:
-            for line, written in enumerate(text, 1):
-                if written.strip():
-                    yield Row(line, _json_object(written))
-        except ValueError as error:
-            raise BadInput(f"{name}, {f'line {line}' if line else 'at its start'}: {error}") from error
-
-    found = rows()
-    first = next(found, None)
-    if first is None:
-        return Table([], found)
-    return Table(list(first.cells), chain([first], found))
-
-
-def _json_object(written: str) -> dict[str, Any]:
-    found = json.loads(written)
-    if not isinstance(found, dict):
-        raise ValueError("not a JSON object")
-    return found
+def _refused(name: str, error: BadTable) -> BadInput:
+    return BadInput(f"{name}, {error}" if str(error).startswith(("line", "after")) else f"{name}: {error}")
 
 
 class Writer:

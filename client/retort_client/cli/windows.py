@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from retort_client.cli.errors import BadInput
-from retort_client.cli.tables import Row
+from retort_client.cli.table_rows import Row
 
 MOST_BYTES = 2 * 2**20
 """Of a window's texts. JSON makes at most six times as much of them, and a service takes 16 MiB by default."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 from retort_client.cli import tables
 from retort_client.cli.answer_columns import AnswerColumns
 from retort_client.cli.errors import BadInput
-from retort_client.cli.tables import Format, Writer
+from retort_client.cli.table_rows import Format, Reading
+from retort_client.cli.tables import Writer
 from retort_client.documents import Prediction, Scored, TextError
+from tests.table_cases import CASES, REFUSED, TableCase
 
 
 def read(data: bytes, written: Format = Format.CSV) -> list[dict[str, object]]:
@@ -38,8 +41,37 @@ def test_csv_is_what_the_standard_library_reads(rows: list[dict[str, str]]) -> N
     assert list(csv.DictReader(io.StringIO(text, newline=""))) == rows
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_column() -> None:
-    assert read("\ufeffpost\nwhy\n".encode()) == [{"post": "why"}]
+def table_of(case: TableCase, odd_rows: int = 10) -> tuple[list[tuple[str, str]], str]:
+    """Rows and notes of a case."""
+    reading = Reading(odd_rows=odd_rows, **case.options)
+    found = tables.read(io.BytesIO(case.content), "q", tables.format_of(Path(f"q{case.suffix}")), reading)
+    return [(row.cells["post"], row.cells["tags"]) for row in found.rows], ", ".join(found.notes)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_client_reads_tables_as_training_does(case: TableCase) -> None:
+    rows, notes = table_of(case)
+
+    assert rows == case.rows
+    assert case.noted in notes if case.noted else not notes
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.odd_lines], ids=lambda case: case.name)
+def test_a_row_that_cannot_be_read_is_refused_with_its_line_unless_it_may_be_left_out(case: TableCase) -> None:
+    with pytest.raises(BadInput, match=f"q, line {case.odd_lines[0]}: "):
+        table_of(case, odd_rows=0)
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.name)
+def test_the_client_refuses_what_training_refuses(case: TableCase) -> None:
+    with pytest.raises(BadInput, match=r"^q"):
+        table_of(case)
+
+
+@pytest.mark.parametrize("module", ["table_rows.py", "table_lines.py", "decoding.py"])
+def test_training_and_the_client_hold_the_same_reader(module: str) -> None:
+    root = Path(__file__).parents[3]
+    assert (root / "client/retort_client/cli" / module).read_bytes() == (root / "training/data" / module).read_bytes()
 
 
 def test_lines_are_numbered_as_an_editor_does() -> None:
@@ -52,11 +84,11 @@ def test_lines_are_numbered_as_an_editor_does() -> None:
     [
         (b"", Format.CSV, "q: no header line"),
         (b"a,a\n1,2\n", Format.CSV, "two columns have the same name"),
-        (b"a,b\n1,2\n3\n", Format.CSV, "q, line 3: 1 columns, the header has 2"),
-        (b'a,b\n1,"never closed\n', Format.CSV, "q, after line 2: unexpected end of data"),
-        (b"a,b\n1,\xff\n", Format.CSV, "q, after line .*can't decode byte 0xff"),
+        (b"a,b\n1,2\n3\n", Format.CSV, "q, line 3: 1 cells, the header has 2"),
+        (b'a,b\n1,"never closed\n', Format.CSV, "q, line 2: a quotation mark is never closed"),
+        (b"a,b\n1,\x81\n", Format.CSV, "q, after line .*can't decode byte 0x81"),
         (b'{"a": 1}\n[1]\n', Format.JSONL, "q, line 2: not a JSON object"),
-        (b'{"a": 1}\n{"a":\n', Format.JSONL, "q, line 2: Expecting value"),
+        (b'{"a": 1}\n{"a":\n', Format.JSONL, "q, line 2: not JSON: Expecting value"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(data: bytes, written: Format, told: str) -> None:

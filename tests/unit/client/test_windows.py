@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retort_client.cli.errors import BadInput
-from retort_client.cli.tables import Row
+from retort_client.cli.table_rows import Row
 from retort_client.cli.window_runner import PREFETCH, Sent, ahead
 from retort_client.cli.windows import MOST_BYTES, Window, windows
 

@@ -1,0 +1,38 @@
+"""How to read a table of labelled texts: each is an option of the command line, and told from the file if not given."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from contract.artifact import Strict
+from training.data.table_rows import Quotes, Reading
+
+
+class TableOptions(Strict):
+    """Columns, rows and how the file is written."""
+
+    text_column: str | None = Field(default=None, description="the column with the texts; a usual name is found")
+    label_column: str | None = Field(default=None, description="the column with the labels; a usual name is found")
+    bad_rows: Literal["drop", "refuse"] = Field(
+        default="drop", description="what to do with rows that can't be read or lack a text or a label: drop, refuse"
+    )
+    odd_rows: int = Field(default=10, ge=0, description="rows that can't be read and may be left out")
+    delimiter: str | None = Field(default=None, description="what divides the cells of a row; tab for a tab")
+    encoding: str | None = Field(default=None, description="utf-8, cp1252, utf-16, … as Python names them")
+    quotes: Literal["csv", "text"] = Field(
+        default="csv", description="csv: a quotation mark encloses a cell; text: it is a letter like others"
+    )
+
+    @model_validator(mode="after")
+    def readable(self) -> TableOptions:
+        """Delimiter and encoding are such that something can be read with them."""
+        _ = self.reading
+        return self
+
+    @property
+    def reading(self) -> Reading:
+        """How the rows are to be read."""
+        allowed = 0 if self.bad_rows == "refuse" else self.odd_rows
+        return Reading(self.delimiter, self.encoding, Quotes(self.quotes), allowed)
