@@ -22,7 +22,7 @@ PACKAGES = $(patsubst %/,%,$(dir $(wildcard */__init__.py)))
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo status logs down train download_base_bert download_data build_dev build_api start_api test test_containers lint typecheck bench chaos format lock
+.PHONY: help install demo status logs down train download_base_bert download_data build_dev build_api start_api test test_containers check_locks lint typecheck bench chaos format lock
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -81,8 +81,12 @@ lint: $(INSTALLED) ## style of the code and of the Dockerfiles
 	$(BIN)/ruff format --check
 	$(BIN)/hadolint $(wildcard Dockerfile.*)
 
-typecheck: $(INSTALLED) ## strict types
+typecheck: $(INSTALLED) ## strict types, and nothing that macOS lacks
 	$(BIN)/mypy $(PACKAGES) client/retort_client
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin $(PACKAGES) client/retort_client
+
+check_locks: $(BIN)/uv ## requirements/*.txt can be installed on x86-64, arm64 and macOS; half a minute
+	@$(BIN)/python -m local.check_locks
 
 bench: $(INSTALLED) ## measure the engine, the service and its latency (PARTS="model served" for some of it)
 	$(BIN)/python -m training train --data examples/questions.csv --if-missing

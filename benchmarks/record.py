@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from contract import processor
+
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("tensorflow-cpu", "bert-for-tf2", "tokenizers", "celery", "kombu", "redis", "flask", "gunicorn", "gevent")
+PACKAGES = (
+    *("tensorflow", "tensorflow-cpu"),  # one of them is installed: which one depends on the platform
+    *("bert-for-tf2", "tokenizers", "celery", "kombu", "redis", "flask", "gunicorn", "gevent"),
+)
 
 
 @dataclass(frozen=True)
@@ -45,16 +50,17 @@ def machine() -> dict[str, Any]:
     """What the figures were measured on, and with."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cpu": processor.name(),
+        "cores": processor.usable_cores(),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": _installed_versions(),
     }
 
 
-def _cpu_name() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()
+def _installed_versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

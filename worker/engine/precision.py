@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, get_args
 
-from encoders.precision import CPU_INFO, cpu_multiplies_bfloat16
+from contract.processor import CPU_INFO
+from encoders.precision import cpu_multiplies_bfloat16
 
 Precision = Literal["float32", "bfloat16", "float16"]
 Choice = Literal["auto", "float32", "bfloat16", "float16"]

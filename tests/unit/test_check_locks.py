@@ -1,0 +1,34 @@
+"""Which locks are resolved for which platforms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from local.check_locks import targets
+
+ROOT = Path(__file__).parents[2]
+NOT_INSTALLED = {"build", "cpu-overrides"}
+"""What builds packages and what resolves them."""
+
+
+def test_every_lock_that_is_installed_is_resolved_for_linux_on_both_processors() -> None:
+    locks = {path.stem for path in (ROOT / "requirements").glob("*.txt")} - NOT_INSTALLED
+
+    for processor in ("x86_64", "aarch64"):
+        assert {lock for each in targets() if each.platform.startswith(processor) for lock in each.locks} == locks
+
+
+def test_images_are_resolved_for_the_python_that_they_hold() -> None:
+    for service in ("api", "worker"):
+        assert "FROM python:3.11-" in (ROOT / f"Dockerfile.{service}").read_text(encoding="utf-8")
+
+    pythons = {each.python for each in targets() if "api" in each.locks or "worker-cpu" in each.locks}
+
+    assert pythons == {"3.11"}
+
+
+def test_a_mac_needs_no_cuda() -> None:
+    on_macs = [each for each in targets() if "darwin" in each.platform]
+
+    assert on_macs
+    assert not [each for each in on_macs if any("gpu" in lock for lock in each.locks)]
