@@ -8,12 +8,17 @@ os.environ |= {"TF_USE_LEGACY_KERAS": "1", "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "0
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 import redis
 
 from contract.redis_client import connect
 from contract.settings import SharedSettings
 from tests.redis_server import RedisServer
+
+# How fast this machine runs an example is no rule of the code: emulated or busy machines run the same tests.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

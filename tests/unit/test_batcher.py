@@ -73,7 +73,7 @@ def batch_key(text: TextWork) -> tuple[str, Lane, str]:
     return text.chunk.model.version, text.chunk.lane, alone
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(arrivals, st.lists(st.integers(0, 3), max_size=25))
 def test_every_text_goes_once_and_in_the_order_of_urgency(story: list[Arrival], takes: list[int]) -> None:
     clock, waiting, taken = Clock(), list[TextWork](), list[TextWork]()

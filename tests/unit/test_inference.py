@@ -64,7 +64,7 @@ def expected(texts: Sequence[Sequence[int]]) -> list[Any]:
     return ["text-failed" if POISON in body else pytest.approx(echo(ids_of(*body))[1], abs=1e-6) for body in texts]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from(list(Lane)), st.lists(bodies, min_size=1, max_size=12)), max_size=12))
 def test_every_chunk_gets_the_answers_of_its_own_texts(chunks: list[tuple[Lane, list[list[int]]]]) -> None:
     rig, model, asked = Rig(), EchoModel(), dict[str, list[list[int]]]()
