@@ -22,7 +22,7 @@ PACKAGES = $(patsubst %/,%,$(dir $(wildcard */__init__.py)))
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo status logs down train download_base_bert download_data build_dev build_api start_api test test_containers check_locks lint typecheck bench chaos format lock
+.PHONY: help install demo status logs down train download_base_bert download_data build_dev build_api start_api test test_containers test_arm64 check_locks lint typecheck bench chaos format lock
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -75,6 +75,9 @@ test: $(INSTALLED) ## unit, integration and end-to-end tests
 
 test_containers: $(INSTALLED) ## the images and docker-compose.yml in a real container engine; some ten minutes
 	$(BIN)/python -m pytest --durations=0 tests/containers
+
+test_arm64: ## all of it on an emulated arm64 machine; needs root, Debian and an hour
+	tests/arm64/run
 
 lint: $(INSTALLED) ## style of the code and of the Dockerfiles
 	$(BIN)/ruff check
