@@ -18,12 +18,18 @@ from api.views.health import health_views
 from api.views.jobs import job_views
 from api.views.metrics import metrics_views
 from api.views.models import model_views
+from api.views.page import page_views
 from api.views.predict import predict_views
+from api.views.reports import report_link_views, report_views
+from api.views.status import status_views
 from contract.errors import RetortError
 
 log = logging.getLogger(__name__)
 
-VIEWS = (predict_views, job_views, model_views, health_views, metrics_views, doc_views)
+VIEWS = (
+    page_views, predict_views, job_views, model_views, report_views, report_link_views, status_views, health_views,
+    metrics_views, doc_views,
+)  # fmt: skip
 
 
 def create_app(settings: ApiSettings | None = None) -> Flask:

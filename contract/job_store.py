@@ -66,7 +66,9 @@ class JobStore:
         self._settings = settings
         self._idempotency_ttl_ms = idempotency_ttl_s * 1000
         self._result_ttl_ms = settings.result_ttl_s * 1000
+        self._kept_ms = max(settings.result_ttl_s, settings.dead_letter_ttl_s) * 1000
         self._submit, self._remove, self._expire = (Script(client, name) for name in ("submit", "remove", "expire"))
+        self._recent = Script(client, "recent")
         self._key: bytes | None = None
 
     def new_id(self, now_ms: int) -> str:
@@ -90,7 +92,7 @@ class JobStore:
     ) -> tuple[list[str], list[Any]]:
         arguments: list[Any] = [job.id, job.model, job.lane, job.options.model_dump_json(), job.caller]
         arguments += [job.deadline_in_ms, job.digest, self._idempotency_ttl_ms, bounds.texts, bounds.bytes, job.trace]
-        arguments += [len(messages), *chain.from_iterable(messages)]
+        arguments += [self._kept_ms, len(messages), *chain.from_iterable(messages)]
         for texts in job.chunks(self._settings.chunk_texts):
             stored = dump_texts(texts)
             arguments += [stored, len(texts), len(stored.encode())]
@@ -139,6 +141,15 @@ class JobStore:
         fields = iter(values[len(_STATUS) :])
         stored = zip(chunks, fields, fields, fields, strict=True)
         return Snapshot(_status(job_id, record), tuple(StoredChunk.parse(n, c, r, e) for n, c, r, e in stored if c))
+
+    def recent(self, caller: str, skip: int, most: int) -> list[JobStatus]:
+        """The caller's jobs that are still there, newest first: at most `most`, after the `skip` newest.
+
+        Only a caller's last 1,000 jobs are remembered.
+        """
+        names = [str(job_id) for job_id in self._recent(caller, skip, most)]
+        found = self.read([(job_id, ()) for job_id in names])
+        return [job.status for job in found if isinstance(job, Snapshot)]
 
     def results(self, job_id: str, chunks: Sequence[int]) -> list[str | None]:
         """The stored `ChunkResult` of each chunk as JSON, None where it is not committed."""

@@ -12,8 +12,9 @@ from api.http.problems import Problem
 from api.settings import ApiSettings
 from contract.redis_client import store_errors
 
-OPEN = frozenset({"health", "metrics", "docs", "swagger_ui"})
-"""Blueprints that need no key: what probes, scrapers and readers of the documentation ask for."""
+OPEN = frozenset({"health", "metrics", "docs", "swagger_ui", "page", "report_links"})
+"""Blueprints that need no key: what probes, scrapers, browsers and readers of the documentation ask for; the page asks
+for a key itself, and a link to a report is one."""
 
 
 def install(app: Flask, settings: ApiSettings, client: redis.Redis) -> None:

@@ -10,7 +10,8 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from api import __version__
 from api.http.problems import KINDS, MEDIA_TYPE
-from api.openapi.operations import Operation, ResponseSpec, operations
+from api.openapi.operation import Operation, ResponseSpec
+from api.openapi.operations import operations
 from api.openapi.schemas import ProblemDocument
 from api.settings import ApiSettings
 

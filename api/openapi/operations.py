@@ -2,65 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
-from api.openapi import schemas
+from api.openapi import page_operations, schemas
+from api.openapi.operation import JSON, Operation, Parameter, ResponseSpec
 from api.settings import ApiSettings
 from contract.ids import ID_PATTERN
 
-
-@dataclass(frozen=True, kw_only=True)
-class Parameter:
-    """A part of the address, of the query or of the headers."""
-
-    name: str
-    where: str
-    description: str
-    schema: Mapping[str, Any]
-
-    def as_openapi(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "in": self.where,
-            "required": self.where == "path",
-            "description": self.description,
-            "schema": dict(self.schema),
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResponseSpec:
-    """A good answer: a model or a schema per media type."""
-
-    status: int
-    description: str
-    content: Mapping[str, type[BaseModel] | Mapping[str, Any]] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Operation:
-    """A method at an address."""
-
-    method: str
-    path: str
-    name: str
-    tag: str
-    summary: str
-    description: str
-    answers: Sequence[ResponseSpec]
-    problems: Sequence[str] = ()
-    parameters: Sequence[Parameter] = ()
-    body: type[BaseModel] | None = None
-    examples: Mapping[str, Any] = field(default_factory=dict)
-    needs_key: bool = True
-
-
-JSON = "application/json"
 _JOB = Parameter(
     name="job_id", where="path", description="the job's id", schema={"type": "string", "pattern": ID_PATTERN}
 )
@@ -95,7 +46,7 @@ def _wait(settings: ApiSettings, otherwise: str) -> Parameter:
 
 def operations(settings: ApiSettings) -> list[Operation]:
     """Every operation, with the limits of these settings."""
-    return [_predict(settings), *_jobs(settings), *_models(), *_health()]
+    return [_predict(settings), *_jobs(settings), *_models(), *page_operations.operations(), *_health()]
 
 
 def _predict(settings: ApiSettings) -> Operation:
@@ -143,7 +94,23 @@ def _jobs(settings: ApiSettings) -> list[Operation]:
     absent = ["unknown-job", "gone-job", "store-unavailable"]
     whole = {"type": "integer", "minimum": 0}
     limit = {"type": "integer", "minimum": 1, "maximum": settings.page_texts}
+    listed = {"type": "integer", "minimum": 1, "maximum": 100}
     return [
+        Operation(
+            method="get",
+            path="/jobs",
+            name="jobs",
+            tag="jobs",
+            summary="The caller's recent jobs",
+            description="Newest first, without their predictions: the last 1,000 that this API key made, as long as "
+            "they are kept. Where no keys are set, those of everybody.",
+            parameters=[
+                Parameter(name="from", where="query", description="how many of the newest to leave out", schema=whole),
+                Parameter(name="limit", where="query", description="jobs of a page at most", schema=listed),
+            ],
+            answers=[ResponseSpec(status=200, description="The jobs", content={JSON: schemas.JobList})],
+            problems=["store-unavailable", "invalid-request"],
+        ),
         Operation(
             method="get",
             path="/jobs/{job_id}",

@@ -156,6 +156,13 @@ class Job(Document):
     predictions: list[Answer] = absent("one per text, in their order; once the job has ended, unless it was cancelled")
 
 
+class JobList(Document):
+    """A page of the caller's jobs, newest first."""
+
+    jobs: list[Job] = Field(description="without their predictions")
+    next: str | None = Field(description="address of the next page; null after the last job")
+
+
 class Results(Document):
     """A page of results: the answers from text `from` on, without a gap, as far as they are there."""
 
@@ -179,6 +186,7 @@ class VersionDocument(Document):
     base_model: str | None = None
     workers: list[str] = Field(description="live workers that serve it")
     problem: str | None = Field(default=None, description="why its manifest can't be read")
+    report: str | None = Field(default=None, description="address of its training report; null when it has none")
 
 
 class ModelSummary(Document):
@@ -226,6 +234,13 @@ class Ready(Document):
     status: Literal["ready", "not ready"]
     reasons: list[str] = Field(description="why not")
     workers: list[Worker]
+
+
+class ReportLink(Document):
+    """An address that opens a training report without a key."""
+
+    address: str
+    expires_s: int = Field(ge=1, description="seconds until it opens nothing any more")
 
 
 class FaultDocument(Document):

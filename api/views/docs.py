@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 
-from flask import Blueprint, Response, redirect, render_template
+from flask import Blueprint, Response, render_template
 from flask_swagger_ui import get_swaggerui_blueprint  # type: ignore[import-untyped]
 from markupsafe import Markup, escape
-from werkzeug.wrappers import Response as AnyResponse
 
 from api.context import AppContext
 from api.http.problems import KINDS
@@ -19,10 +18,6 @@ def doc_views(context: AppContext) -> Blueprint:
     views = Blueprint("docs", __name__)
     document = json.dumps(openapi(context.settings))
     views.add_app_template_filter(_code, "code")
-
-    @views.get("/")
-    def index() -> AnyResponse:
-        return redirect("docs/")
 
     @views.get("/openapi.json")
     def openapi_json() -> Response:

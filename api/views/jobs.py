@@ -1,4 +1,4 @@
-"""GET and DELETE /jobs/<id>, GET /jobs/<id>/results."""
+"""GET /jobs, GET and DELETE /jobs/<id>, GET /jobs/<id>/results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from api.context import AppContext
 from api.http.prefer import patience
 from api.http.problems import Problem
 from api.http.query import whole_number
-from api.jobs import result_stream
+from api.jobs import job_document, result_stream
 from api.jobs.reader import has_ended
 from api.jobs.results import refuse_cancelled
 from api.views import job_answer
@@ -20,6 +20,8 @@ from contract.errors import UnknownJob
 from contract.job_record import JobStatus, Snapshot
 
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
+USUAL_LISTED, MOST_LISTED = 20, 100
+"""Jobs of a page of the list."""
 
 
 def job_views(context: AppContext) -> Blueprint:
@@ -32,6 +34,15 @@ def job_views(context: AppContext) -> Blueprint:
         if snapshot.status.caller != g.caller:
             raise UnknownJob(f"no job {job_id!r} was ever accepted here")
         return snapshot
+
+    @views.get("/jobs")
+    def recent() -> Response:
+        start = whole_number("from", 0, least=0)
+        limit = whole_number("limit", USUAL_LISTED, least=1, most=MOST_LISTED)
+        found = context.jobs.recent(g.caller, start, limit + 1)
+        following = f"/jobs?{urlencode({'from': start + limit, 'limit': limit})}" if len(found) > limit else None
+        listed = [job_document.job_document(status, context.backpressure) for status in found[:limit]]
+        return Response(json.dumps({"jobs": listed, "next": following}), mimetype=JSON)
 
     @views.get("/jobs/<job_id>")
     def job(job_id: str) -> Response:

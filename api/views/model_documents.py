@@ -10,6 +10,7 @@ from contract.artifact import read_manifest
 from contract.errors import BadArtifact, NoModel
 from contract.model_store import ModelStore
 
+REPORT_PAGE = "report/index.html"
 # A published version never changes.
 _manifest = lru_cache(maxsize=256)(read_manifest)
 
@@ -61,5 +62,6 @@ class ModelDocuments:
             "metrics": manifest.metrics,
             "created": manifest.provenance.created,
             "base_model": manifest.provenance.base_model,
+            "report": f"/models/{name}/versions/{version}/report/index.html" if REPORT_PAGE in manifest.files else None,
         }
         return found.model_copy(update=told)

@@ -18,6 +18,7 @@ local function ticket(id, n) return id .. '/' .. n end
 local function queued(model) return 'retort:queued:' .. model end
 local function leased(worker) return 'retort:leased:' .. worker end
 local function backlog(model) return 'retort:backlog:' .. model end
+local function made_by(caller) return 'retort:jobs:' .. caller end
 
 -- When its memory is full, Redis refuses the first write of a script if that write may need memory, and none after it
 -- (scriptVerifyOOM in its source), so that a script is never cut in half. Scripts by which admitted work goes on begin

@@ -3,13 +3,14 @@
 local id, result_ttl = unpack(ARGV)
 even_if_memory_is_full()
 local key = record(id)
-local state, chunks = unpack(redis.call('HMGET', key, 'state', 'chunks'))
+local state, chunks, caller = unpack(redis.call('HMGET', key, 'state', 'chunks', 'caller'))
 if not state then return 'gone' end
 for n = 0, tonumber(chunks) - 1 do
   redis.call('ZREM', 'retort:dead', ticket(id, n))
 end
 if not is_open(state) then
   redis.call('DEL', key)
+  redis.call('ZREM', made_by(caller), id)
   return 'deleted'
 end
 abandon(id, 'cancelled', result_ttl)

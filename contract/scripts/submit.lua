@@ -1,13 +1,14 @@
 -- Admission and the whole job record in one step.
 -- KEYS: idempotency key, if there is one
 -- ARGV: id, model, lane, options, caller, deadline in ms from now, body digest, idempotency ttl ms,
---       most texts, most bytes of the lane's backlog, traceparent ('' for none), number of messages,
---       then per message: its queue, itself; then per chunk: texts as JSON, their number, their bytes
+--       most texts, most bytes of the lane's backlog, traceparent ('' for none), ms that an ended job is kept at most,
+--       number of messages, then per message: its queue, itself; then per chunk: texts as JSON, their number, their bytes
 -- Returns: accepted | same, id | conflict, id | full, texts, bytes of the backlog | no-memory
 local MEMORY_FOR_NEW_JOBS = 0.9
+local MOST_LISTED = 1000
 local id, model, lane, options, caller, deadline_in, digest, idempotency_ttl, most_texts, most_bytes, trace,
-  messages = unpack(ARGV, 1, 12)
-local first = 13 + 2 * messages
+  kept, messages = unpack(ARGV, 1, 13)
+local first = 14 + 2 * messages
 
 -- The client sends again what it got no answer to.
 if redis.call('EXISTS', record(id)) == 1 then return {'accepted'} end
@@ -55,13 +56,18 @@ for n = 0, chunks - 1 do
   redis.call('ZADD', queued(model), now, ticket(id, n))
 end
 redis.call('ZADD', 'retort:deadlines', now + deadline_in, id)
+-- The caller's newest jobs, for as long as the last of them can be there.
+redis.call('ZADD', made_by(caller), now, id)
+redis.call('ZREMRANGEBYRANK', made_by(caller), 0, -1 - MOST_LISTED)
+local listed = math.max(redis.call('PTTL', made_by(caller)), deadline_in + kept)
+redis.call('PEXPIRE', made_by(caller), listed)
 add_backlog(model, lane, texts, bytes)
 if KEYS[1] then
   redis.call('HSET', KEYS[1], 'id', id, 'digest', digest)
   redis.call('PEXPIRE', KEYS[1], idempotency_ttl)
 end
 for n = 0, messages - 1 do
-  redis.call('LPUSH', ARGV[13 + 2 * n], ARGV[14 + 2 * n])
+  redis.call('LPUSH', ARGV[14 + 2 * n], ARGV[15 + 2 * n])
 end
 count('accepted')
 return {'accepted'}

@@ -298,6 +298,7 @@ class JobRecord(RuleBasedStateMachine):
         assert set(self.store.zrange("retort:deadlines", 0, -1)) == {
             job_id for job_id, job in self.model.items() if job.is_open
         }
+        assert {job.id for job in self.jobs.recent("", 0, 1000)} == self.model.keys()
         kept = {ticket for ticket, job, _ in self.open_chunks("dead") if job.is_open or job.state is JobState.FAILED}
         assert set(map(str, self.letters.tickets())) == kept
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +12,24 @@ from werkzeug.test import TestResponse
 
 from api.app import create_app
 from api.context import AppContext
+from api.http.api_keys import digest
 from api.settings import ApiSettings
 from tests.answering_worker import AnsweringWorker
 from tests.redis_server import RedisServer
 
 MakeApp = Callable[..., Flask]
+KEYS = f"""
+[[keys]]
+name = "alice"
+sha256 = "{digest("alice's key")}"
+
+[[keys]]
+name = "bob"
+sha256 = "{digest("bob's key")}"
+rate_per_s = 3
+max_texts = 2
+"""
+ALICE, BOB = {"Authorization": "Bearer alice's key"}, {"X-API-Key": "bob's key"}
 
 
 class ClosingClient(FlaskClient):
@@ -28,6 +42,13 @@ class ClosingClient(FlaskClient):
 @pytest.fixture
 def settings(redis_server: RedisServer) -> ApiSettings:
     return ApiSettings(redis_url=redis_server.url)
+
+
+@pytest.fixture
+def keys_file(tmp_path: Path) -> Path:
+    path = tmp_path / "keys.toml"
+    path.write_text(KEYS)
+    return path
 
 
 @pytest.fixture

@@ -9,28 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api.http.api_keys import digest
-from tests.integration.api.conftest import MakeApp
+from tests.integration.api.conftest import ALICE, BOB, KEYS, MakeApp
 
-KEYS = f"""
-[[keys]]
-name = "alice"
-sha256 = "{digest("alice's key")}"
-
-[[keys]]
-name = "bob"
-sha256 = "{digest("bob's key")}"
-rate_per_s = 3
-max_texts = 2
-"""
-ALICE, BOB = {"Authorization": "Bearer alice's key"}, {"X-API-Key": "bob's key"}
 BODY = {"texts": ["a"]}
-
-
-@pytest.fixture
-def keys_file(tmp_path: Path) -> Path:
-    path = tmp_path / "keys.toml"
-    path.write_text(KEYS)
-    return path
 
 
 @pytest.fixture

@@ -25,8 +25,3 @@ def test_the_interactive_page_and_all_it_loads_come_from_the_service(client: Fla
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_type_of_every_problem_leads_to_its_paragraph(client: FlaskClient, kind: str) -> None:
     assert f'id="{kind}"' in client.get("/problems").text
-
-
-def test_the_front_page_leads_to_the_documentation(client: FlaskClient) -> None:
-    answer = client.get("/", follow_redirects=True)
-    assert (answer.status_code, answer.request.path) == (200, "/docs/")

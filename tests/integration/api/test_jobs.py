@@ -1,4 +1,4 @@
-"""GET and DELETE /jobs/<id>."""
+"""GET /jobs, GET and DELETE /jobs/<id>."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import redis
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.openapi.schemas import Job
+from api.openapi.schemas import Job, JobList
 from contract.chunk_store import ChunkStore
 from contract.job_record import Commit
 from contract.message import Ticket
@@ -81,3 +81,38 @@ def test_a_job_whose_chunk_was_given_up_fails_and_says_why(
     assert document["status"] == "failed"
     assert [prediction["error"]["code"] for prediction in document["predictions"]] == ["text-failed"] * 2
     assert "its worker died" in document["predictions"][0]["error"]["detail"]
+
+
+def test_the_list_shows_the_newest_jobs_first_page_by_page(client: FlaskClient) -> None:
+    made = [submit(client, [f"text {number}"]) for number in range(5)]
+    shown: list[str] = []
+    address: str | None = "/jobs?limit=2"
+    while address:
+        page = JobList.model_validate_json(client.get(address).data)
+        shown += [job.id for job in page.jobs]
+        address = page.next
+    assert shown == made[::-1]
+
+
+def test_a_job_that_is_deleted_or_has_expired_leaves_the_list(client: FlaskClient, store: redis.Redis) -> None:
+    kept, deleted, expired = (submit(client, ["text"]) for _ in range(3))
+    for _ in range(2):  # the first cancels it
+        client.delete(f"/jobs/{deleted}")
+    store.delete(f"retort:job:{expired}")
+    assert [job["id"] for job in client.get("/jobs").get_json()["jobs"]] == [kept]
+    assert store.zrange("retort:jobs:", 0, -1) == [kept]
+
+
+def test_the_list_remembers_a_bounded_number_of_jobs_for_a_bounded_time(
+    client: FlaskClient, store: redis.Redis, settings: SharedSettings
+) -> None:
+    store.zadd("retort:jobs:", {f"old {number}": number for number in range(1500)})
+    submit(client, ["text"], deadline_s=60)
+    assert store.zcard("retort:jobs:") == 1000
+    longest_s = 60 + max(settings.result_ttl_s, settings.dead_letter_ttl_s)
+    assert 0 < store.ttl("retort:jobs:") <= longest_s
+
+
+@pytest.mark.parametrize("query", ["from=-1", "limit=0", "limit=101", "limit=x"])
+def test_a_page_that_can_not_be_is_refused(client: FlaskClient, query: str) -> None:
+    assert client.get(f"/jobs?{query}").status_code == 422

@@ -1,0 +1,103 @@
+"""The operations that the page needs beyond those of every client: how the service stands, and training reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from api.openapi import schemas, status_schemas
+from api.openapi.operation import JSON, Operation, Parameter, ResponseSpec
+
+
+def operations() -> list[Operation]:
+    return [*_reports(), *_service()]
+
+
+def _reports() -> list[Operation]:
+    file = Parameter(
+        name="file", where="path", description="`index.html`, or a file that it shows", schema={"type": "string"}
+    )
+    of_version = [
+        Parameter(name="name", where="path", description="the model's name", schema={"type": "string"}),
+        Parameter(name="version", where="path", description="one of its versions", schema={"type": "string"}),
+    ]
+    files: Mapping[str, type[BaseModel] | Mapping[str, Any]] = {
+        media: {"type": "string"} for media in ("text/html", "image/png", "application/octet-stream")
+    }
+    shown = [
+        ResponseSpec(status=200, description="The file; its content security policy lets it run nothing", content=files)
+    ]
+    return [
+        Operation(
+            method="get",
+            path="/models/{name}/versions/{version}/report/{file}",
+            name="report",
+            tag="models",
+            summary="The training report of a version",
+            description="A file of the report that the version's manifest lists.",
+            parameters=[*of_version, file],
+            answers=shown,
+            problems=["not-found"],
+        ),
+        Operation(
+            method="post",
+            path="/models/{name}/versions/{version}/report",
+            name="report_link",
+            tag="models",
+            summary="A link to a training report",
+            description="An address that opens this report for some minutes without a key, for a frame of a page.",
+            parameters=of_version,
+            answers=[ResponseSpec(status=201, description="The link", content={JSON: schemas.ReportLink})],
+            problems=["not-found", "store-unavailable"],
+        ),
+        Operation(
+            method="get",
+            path="/reports/{token}/{file}",
+            name="linked_report",
+            tag="models",
+            summary="What a link to a training report opens",
+            description="The same files, for whoever has the link.",
+            parameters=[
+                Parameter(name="token", where="path", description="the link's random part", schema={"type": "string"}),
+                file,
+            ],
+            answers=shown,
+            problems=["not-found", "store-unavailable"],
+            needs_key=False,
+        ),
+    ]
+
+
+def _service() -> list[Operation]:
+    return [
+        Operation(
+            method="get",
+            path="/",
+            name="page",
+            tag="service",
+            summary="The page of the service",
+            description="A page for browsers; what can be asked here, in a few lines, for everybody else.",
+            answers=[
+                ResponseSpec(
+                    status=200,
+                    description="By `Accept`",
+                    content={media: {"type": "string"} for media in ("text/html", "text/plain")},
+                )
+            ],
+            needs_key=False,
+        ),
+        Operation(
+            method="get",
+            path="/status",
+            name="status",
+            tag="service",
+            summary="How the service stands",
+            description="Workers, what waits in each lane and for how long, jobs and dead letters by count.",
+            answers=[
+                ResponseSpec(status=200, description="As it stands now", content={JSON: status_schemas.ServiceStatus})
+            ],
+            problems=["store-unavailable"],
+        ),
+    ]
