@@ -1,0 +1,92 @@
+// The answers of a table, a dozen bytes a row.
+
+const TRUNCATED = 1;
+const REVIEW = 2;
+const UNFAMILIAR = 4;
+
+export class Answers {
+  // `labels` names them; a row holds the number of its label, counted from 1, or 0 while it has none.
+  constructor(rows, labels) {
+    this.rows = rows;
+    this.names = labels;
+    this.label = new Uint16Array(rows);
+    this.score = new Float32Array(rows);
+    this.tokens = new Uint16Array(rows);
+    this.flags = new Uint8Array(rows);
+    this.errors = new Map();
+    this.counts = new Map();
+    this.numbers = new Map(labels.map((name, number) => [name, number + 1]));
+    this.done = 0;
+  }
+
+  has(row) {
+    return this.label[row] > 0 || this.errors.has(row);
+  }
+
+  // An answer of the service, for a row that has none.
+  put(row, answer) {
+    if (this.has(row)) return;
+    this.done += 1;
+    if (answer.error) return void this.errors.set(row, answer.error);
+    this.label[row] = this.number(answer.label);
+    this.score[row] = answer.score;
+    this.tokens[row] = Math.min(answer.tokens, 65535);
+    this.flags[row] = TRUNCATED * answer.truncated + REVIEW * (answer.review === true) + UNFAMILIAR * (answer.unfamiliar === true);
+    this.counts.set(answer.label, (this.counts.get(answer.label) ?? 0) + 1);
+  }
+
+  number(name) {
+    if (!this.numbers.has(name)) this.numbers.set(name, this.names.push(name));
+    return this.numbers.get(name);
+  }
+
+  // The answer of a row as it is written beside it; null while there is none.
+  at(row) {
+    const error = this.errors.get(row);
+    if (error) return { error: error.code, detail: error.detail };
+    if (this.label[row] === 0) return null;
+    const flags = this.flags[row];
+    return {
+      label: this.names[this.label[row] - 1],
+      score: Number(this.score[row].toFixed(6)),
+      tokens: this.tokens[row],
+      truncated: (flags & TRUNCATED) > 0,
+      review: (flags & REVIEW) > 0,
+      unfamiliar: (flags & UNFAMILIAR) > 0,
+    };
+  }
+
+  // A window's answers, as they are kept.
+  slice({ first, rows }) {
+    const end = first + rows;
+    const errors = [];
+    for (let row = first; row < end; row += 1) if (this.errors.has(row)) errors.push([row, this.errors.get(row)]);
+    const [label, score, tokens, flags] = ["label", "score", "tokens", "flags"].map((name) => this[name].slice(first, end));
+    return { first, label, score, tokens, flags, errors };
+  }
+
+  restore({ first, label, score, tokens, flags, errors }) {
+    for (const [name, values] of Object.entries({ label, score, tokens, flags })) this[name].set(values, first);
+    for (const [row, error] of errors) this.errors.set(row, error);
+    for (const number of label) {
+      if (number === 0) continue;
+      const name = this.names[number - 1];
+      this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+    }
+    this.done += label.length;
+  }
+
+  // Numbers of the rows that fit: `label` is a name, null for any; `errors` wants those without a label.
+  matching({ label = null, least = 0, most = 1, errors = false }) {
+    if (errors) return Uint32Array.from(this.errors.keys()).sort();
+    const wanted = label === null ? 0 : this.numbers.get(label) ?? -1;
+    const found = [];
+    for (let row = 0; row < this.rows; row += 1) {
+      const number = this.label[row];
+      if (number === 0 || (wanted !== 0 && number !== wanted)) continue;
+      const score = Number(this.score[row].toFixed(6));
+      if (score >= least && score <= most) found.push(row);
+    }
+    return Uint32Array.from(found);
+  }
+}

@@ -1,0 +1,29 @@
+// One text with its answer.
+
+import { bar, counted, h, percent } from "./dom.js";
+
+const SHOWN = 3;
+const MARKS = { review: "for review", unfamiliar: "unfamiliar" };
+
+export function prediction(text, answer) {
+  if (answer.error) {
+    return h("li", { class: "card" }, h("p", { class: "text" }, text || "(empty)"), h("p", { class: "problem" }, answer.error.detail));
+  }
+  const scores = Object.entries(answer.scores).sort((one, other) => other[1] - one[1]);
+  return h("li", { class: "card" },
+    h("p", { class: "text" }, text),
+    h("p", { class: "marks" }, Object.entries(MARKS).filter(([name]) => answer[name] === true).map(([, mark]) => h("span", { class: "mark" }, mark))),
+    scoreList(scores.slice(0, SHOWN)),
+    scores.length > SHOWN && h("details", null,
+      h("summary", null, `All ${scores.length} labels`), scoreList(scores.slice(SHOWN))),
+    h("p", { class: "quiet" }, read(answer)));
+}
+
+const scoreList = (scores) =>
+  h("ol", { class: "scores" }, scores.map(([label, score]) =>
+    h("li", null, h("span", { class: "label" }, label), bar(score), h("span", { class: "number" }, percent(score)))));
+
+function read(answer) {
+  const tokens = counted(answer.tokens, "token");
+  return answer.truncated ? `${tokens} read, the rest was cut off: the text is longer than the model reads` : `${tokens} read`;
+}
