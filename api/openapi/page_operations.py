@@ -27,7 +27,7 @@ def _reports() -> list[Operation]:
         media: {"type": "string"} for media in ("text/html", "image/png", "application/octet-stream")
     }
     shown = [
-        ResponseSpec(status=200, description="The file; its content security policy lets it run nothing", content=files)
+        ResponseSpec(status=200, description="The file; it comes with a policy that lets it run nothing", content=files)
     ]
     return [
         Operation(
@@ -86,6 +86,27 @@ def _service() -> list[Operation]:
                     content={media: {"type": "string"} for media in ("text/html", "text/plain")},
                 )
             ],
+            needs_key=False,
+        ),
+        Operation(
+            method="get",
+            path="/page/{name}",
+            name="page_file",
+            tag="service",
+            summary="A file of the page",
+            description="A style sheet, a picture or a module.",
+            parameters=[Parameter(name="name", where="path", description="the file's name", schema={"type": "string"})],
+            answers=[
+                ResponseSpec(
+                    status=200,
+                    description="The file",
+                    content={
+                        media: {"type": "string"}
+                        for media in ("text/html", "text/css", "text/javascript", "image/svg+xml")
+                    },
+                )
+            ],
+            problems=["not-found"],
             needs_key=False,
         ),
         Operation(

@@ -12,7 +12,8 @@ from api.context import AppContext
 from api.http.prefer import patience
 from api.http.problems import Problem
 from api.http.query import whole_number
-from api.jobs import job_document, result_stream
+from api.jobs import result_stream
+from api.jobs.job_document import job_document
 from api.jobs.reader import has_ended
 from api.jobs.results import refuse_cancelled
 from api.views import job_answer
@@ -41,7 +42,7 @@ def job_views(context: AppContext) -> Blueprint:
         limit = whole_number("limit", USUAL_LISTED, least=1, most=MOST_LISTED)
         found = context.jobs.recent(g.caller, start, limit + 1)
         following = f"/jobs?{urlencode({'from': start + limit, 'limit': limit})}" if len(found) > limit else None
-        listed = [job_document.job_document(status, context.backpressure) for status in found[:limit]]
+        listed = [job_document(status, context.backpressure) for status in found[:limit]]
         return Response(json.dumps({"jobs": listed, "next": following}), mimetype=JSON)
 
     @views.get("/jobs/<job_id>")

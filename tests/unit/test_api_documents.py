@@ -20,19 +20,24 @@ from api.settings import ApiSettings
 from api.views.health import health_views
 from api.views.jobs import job_views
 from api.views.models import model_views
+from api.views.page import page_views
 from api.views.predict import predict_views
+from api.views.reports import report_link_views, report_views
+from api.views.status import status_views
 from contract import errors
 
 ROOT = Path(__file__).parents[2]
 OPERATORS_ONLY = {"bad-model", "bad-settings", "bad-artifact"}
-DESCRIBED = (predict_views, job_views, model_views, health_views)
+DESCRIBED = [
+    page_views, predict_views, job_views, model_views, report_views, report_link_views, status_views, health_views,
+]  # fmt: skip
 
 
 class NoServices:
     """Enough to register the views, which do nothing before the first request."""
 
     settings = ApiSettings()
-    models = fleet = None
+    models = fleet = store = None
 
 
 @pytest.fixture(scope="module")
