@@ -42,6 +42,8 @@ class Loop:
         self.name = name
         self.pause_s = pause_s
         """Seconds between two steps; a step may change it."""
+        self.steps = 0
+        """Steps that have ended, ever."""
         self.failures = 0
         """Steps that raised, ever."""
         self.failures_in_a_row = 0
@@ -112,6 +114,7 @@ class Loop:
             self.failures_in_a_row = 0
             return self.pause_s
         finally:
+            self.steps += 1
             self._last_end = self._clock()
 
     def _report(self, error: Exception) -> None:

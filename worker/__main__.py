@@ -21,8 +21,7 @@ def main() -> int:
     device.show_to_tensorflow(claim)
     from worker.process import WorkerProcess  # imports TensorFlow, which must see only the claimed device
 
-    WorkerProcess(settings, claim).run()
-    return 0
+    return WorkerProcess(settings, claim).run()
 
 
 if __name__ == "__main__":

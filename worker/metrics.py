@@ -27,6 +27,9 @@ SKIPPED_TICKETS = Counter("retort_skipped_tickets", "Tickets with nothing to do"
 RESENT_CHUNKS = Counter("retort_recovered_chunks", "Chunks that this worker's sweeps sent to the queue again", ["why"])
 for _why in ("dead-worker", "forgotten", "lost-message"):
     RESENT_CHUNKS.labels(_why)  # from 0, for the first increase of a series that was not there goes unnoticed
+UNREADABLE = Counter(
+    "retort_unreadable", "What was found in Redis, the queue or the models and could not be read", ["kind"]
+)
 FAILED_TEXTS = Counter("retort_failed_texts", "Texts that the model failed on")
 HALVED_BUDGETS = Counter("retort_halved_budgets", "Times the device ran out of memory and batches were halved")
 RELOADS = Counter("retort_reloads", "Versions loaded and served")

@@ -7,30 +7,31 @@ import os
 import secrets
 import signal
 import socket
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 from celery import signals
-from kombu.exceptions import OperationalError
 from prometheus_client import REGISTRY, start_http_server
 
 from contract import processor
-from contract.chunk_store import ChunkStore, Resend
+from contract.chunk_store import CANCELLED_CHANNEL, ChunkStore, Resend
 from contract.errors import StoreUnavailable
 from contract.fleet import Fleet, WorkerState, WorkerStatus
 from contract.job_store import JobStore
 from contract.message import Lane
 from contract.model_store import ModelStore
 from contract.redis_client import connect
+from contract.subscription import Subscription
+from contract.unreadable import Unreadable
 from worker.engine import device
 from worker.engine.device import Claim
 from worker.engine.device_use import DeviceUse
 from worker.engine.model import Model, load
 from worker.engine.tensorflow_env import tf
-from worker.metrics import OLDEST_WAITING, READY, REFUSES_CURRENT, RETRACES
+from worker.loops import EXIT_CODE, end_process, worker_loop
+from worker.metrics import OLDEST_WAITING, READY, REFUSES_CURRENT, RETRACES, UNREADABLE
 from worker.pipeline import tracing
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.committer import Committer
@@ -40,18 +41,20 @@ from worker.pipeline.model_manager import ModelManager
 from worker.pipeline.throughput import Throughput
 from worker.pipeline.work import ChunkWork
 from worker.queueing import celery_app
-from worker.queueing.cancellations import Cancellations
 from worker.queueing.flow_control import PauseReason, flow
-from worker.queueing.heartbeat import Heartbeat, Watchdog
+from worker.queueing.heartbeat import Heartbeat
 from worker.queueing.reconciler import Reconciler
+from worker.queueing.watchdog import Watchdog
 from worker.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
 GPU_LOOK_S = 5.0
+STOP_WITHIN_S = 30
+"""From SIGTERM; Docker and Kubernetes are told to kill the worker five seconds later."""
 
 
 class WorkerProcess:
-    """A worker and its threads: Celery's hub and pool, inference, commit, keeper, heartbeat, reconciler."""
+    """A worker and its threads: Celery's hub and pool, inference, commit, model manager, heartbeat, reconciler."""
 
     def __init__(self, settings: WorkerSettings, claim: Claim) -> None:
         self._settings = settings
@@ -63,76 +66,109 @@ class WorkerProcess:
         self._drain_thread: Thread | None = None
         self._traces_when_warm: dict[str, int] = {}
         client = connect(settings)
+        unreadable = Unreadable(lambda kind: UNREADABLE.labels(kind).inc())
         self._chunks = ChunkStore(client, settings, self.id)
         fleet = Fleet(client, settings)
         self._models = ModelManager(
-            ModelStore(settings.models_dir),
-            settings.model,
-            self._load,
-            self._model_ready,
-            settings.reload_s,
-            claim.name,
+            store=ModelStore(settings.models_dir),
+            name=settings.model,
+            load=self._load,
+            on_first=self._model_ready,
+            reload_s=settings.reload_s,
+            device=claim.name,
         )
         self._inference = Inference(
-            Batcher(settings.max_age_s), self._start_suspect, lambda work: self._committer.add(work), _is_out_of_memory
+            batcher=Batcher(settings.max_age_s),
+            start_suspect=self._start_suspect,
+            on_complete=lambda work: self._committer.add(work),
+            is_out_of_memory=_is_out_of_memory,
         )
         self._throughput = Throughput(lambda: self._inference.busy_total_s)
         self._committer = Committer(self._chunks, self._throughput.add)
-        record = tracing.recorder(settings.traces_url, self.id)
-        self._handler = MessageHandler(self._chunks, self._models, self._inference, self._committer, flow, record)
-        threads = {"inference": self._inference.is_alive, "commit": self._committer.is_alive}
-        self._watchdog = Watchdog(self._inference.busy_s, threads, settings.heartbeat_ttl_s)
+        self._handler = MessageHandler(
+            chunks=self._chunks,
+            models=self._models,
+            inference=self._inference,
+            committer=self._committer,
+            flow=flow,
+            record=tracing.recorder(settings.traces_url, self.id),
+        )
+        self._watchdog = Watchdog(self._inference.busy_s, hub_ttl_s=settings.heartbeat_ttl_s)
         self._heartbeat = Heartbeat(
-            fleet, self._status, self._watchdog, settings.heartbeat_s, settings.heartbeat_ttl_s, _use_health
+            fleet=fleet,
+            status=self._status,
+            watchdog=self._watchdog,
+            interval_s=settings.heartbeat_s,
+            ttl_s=settings.heartbeat_ttl_s,
+            on_health=_use_health,
         )
-        self._app = celery_app.create_app(settings, self._handler.handle, self._watchdog.hub_moved, self._use_hub)
+        self._app = celery_app.create_app(
+            settings, process=self._handler.handle, hub_moved=self._watchdog.hub_moved, on_hub=self._use_hub
+        )
         self._reconciler = Reconciler(
-            client,
-            fleet,
-            self._chunks,
-            JobStore(client, settings),
-            settings.model,
-            self._send,
-            self._handler.held,
-            self._heartbeat.is_steady,
-            settings.sweep_s,
+            client=client,
+            fleet=fleet,
+            chunks=self._chunks,
+            jobs=JobStore(client, settings),
+            model=settings.model,
+            send=self._send,
+            held=self._handler.held,
+            liveness_known=self._heartbeat.is_steady,
+            interval_s=settings.sweep_s,
         )
-        self._cancellations = Cancellations(client, self._cancelled)
+        self._cancellations = Subscription(
+            client, CANCELLED_CHANNEL, on_message=self._cancelled, unreadable=unreadable, make_loop=worker_loop
+        )
+        self._gpu_watch = worker_loop("await-gpu", self._look_for_gpu, pause_s=GPU_LOOK_S)
 
-    def run(self) -> None:
-        """Work until SIGTERM, then finish what runs, give back what does not, and leave the fleet."""
+    def run(self) -> int:
+        """Work until SIGTERM, then finish what runs, give back what does not, and leave the fleet; the exit status.
+
+        A process that can't stop within STOP_WITHIN_S ends itself.
+        """
         self._serve_metrics()
+        signal.signal(signal.SIGALRM, lambda *_: end_process(f"it could not stop within {STOP_WITHIN_S} s"))
         signals.worker_shutting_down.connect(self._begin_drain, weak=False)
-        self._inference.start()
-        self._committer.start()
-        self._heartbeat.start()
-        self._models.start()
-        self._cancellations.start()
+        loops = [self._models.loop, self._inference.loop, self._cancellations.loop, self._reconciler.loop]
+        self._watchdog.watch(loops)
+        self._watchdog.watch([self._committer.loop, self._heartbeat.loop], quick=True)
+        for part in (self._inference, self._committer, self._heartbeat, self._models, self._cancellations):
+            part.start()
         self._reconciler.start()
-        if self._claim.gpu is None and self._settings.device == "auto":
-            Thread(target=self._await_gpu, name="await-gpu", daemon=True).start()
+        if self._claim.gpu is None and self._settings.device == "auto" and device.list_gpus():
+            self._gpu_watch.start()
         try:
-            self._app.worker_main(celery_app.worker_arguments(self._settings))
+            status = celery_app.run(self._app, self._settings)
         finally:
-            # What others wait for goes last: chunks are still committed and leases still held while the rest stops.
-            self._reconciler.stop()
-            self._cancellations.stop()
-            self._models.stop()
-            self._inference.stop()
-            self._committer.stop()
-            if self._drain_thread:
-                self._drain_thread.join()
-            self._heartbeat.stop()
-            log.info("worker %s has stopped", self.id)
+            signal.alarm(STOP_WITHIN_S)
+            stopped = self._stop()
+        return status if stopped else EXIT_CODE
 
-    def _await_gpu(self) -> None:
+    def _stop(self) -> bool:
+        """End the threads; whether all of them ended and everything that was answered is committed.
+
+        What others wait for goes last: chunks are still committed and leases still held while the rest stops.
+        """
+        stops: Sequence[Callable[[], bool]] = (
+            self._gpu_watch.stop,
+            self._reconciler.stop,
+            self._cancellations.stop,
+            self._models.stop,
+            self._inference.stop,
+            self._committer.stop,
+        )
+        stopped = [stop() for stop in stops]
+        if self._drain_thread:
+            self._drain_thread.join()
+        stopped.append(self._heartbeat.stop())
+        log.info("worker %s has stopped", self.id)
+        return all(stopped)
+
+    def _look_for_gpu(self) -> None:
         """A worker that found every GPU taken starts anew when one is free."""
-        if not device.list_gpus():
-            return
-        while not device.a_gpu_is_free(self._settings.claims_dir):
-            time.sleep(GPU_LOOK_S)
-        log.info("a GPU is free: this CPU worker drains and ends, to be started again on it")
-        signal.raise_signal(signal.SIGTERM)
+        if device.a_gpu_is_free(self._settings.claims_dir):
+            log.info("a GPU is free: this CPU worker drains and ends, to be started again on it")
+            signal.raise_signal(signal.SIGTERM)
 
     def _serve_metrics(self) -> None:
         READY.set_function(lambda: not flow.is_paused())
@@ -165,6 +201,7 @@ class WorkerProcess:
 
     def _begin_drain(self, **_: object) -> None:
         # Celery calls this inside a signal handler, where no lock may be waited for.
+        signal.alarm(STOP_WITHIN_S)
         flow.pause(PauseReason.DRAINING)
         self._drain_thread = Thread(target=self._drain, name="drain")
         self._drain_thread.start()
@@ -175,7 +212,7 @@ class WorkerProcess:
         log.info("draining: %d chunks are given back", len(dropped))
         try:
             self._send(self._chunks.give_back(work.lease.ticket for work in dropped))
-        except (StoreUnavailable, OperationalError) as error:
+        except StoreUnavailable as error:
             log.warning("chunks can't be given back, the reconciler will find them: %s", error)
 
     def _start_suspect(self, work: ChunkWork) -> bool:

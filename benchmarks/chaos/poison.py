@@ -59,7 +59,12 @@ def measure(models: Path) -> dict[str, float]:
 def _rate(model: Model, texts: Sequence[Ids], poison: Sequence[Ids]) -> float:
     """Texts a second."""
     done: SimpleQueue[ChunkWork] = SimpleQueue()
-    inference = Inference(Batcher(2.0), lambda _: True, done.put, lambda _: False)
+    inference = Inference(
+        batcher=Batcher(2.0),
+        start_suspect=lambda _: True,
+        on_complete=done.put,
+        is_out_of_memory=lambda _: False,
+    )
     allergic: Model = Allergic(model, poison)  # type: ignore[assignment]
     chunks = range(0, len(texts), CHUNK)
     for start in chunks:

@@ -34,15 +34,15 @@ class Rig:
         self.held: set[Ticket] = set()
         self.liveness_known = True
         self.reconciler = Reconciler(
-            store,
-            self.fleet,
-            self.chunks[worker],
-            self.jobs,
-            "m",
-            self._send,
-            lambda: self.held,
-            lambda: self.liveness_known,
-            2.0,
+            client=store,
+            fleet=self.fleet,
+            chunks=self.chunks[worker],
+            jobs=self.jobs,
+            model="m",
+            send=self._send,
+            held=lambda: self.held,
+            liveness_known=lambda: self.liveness_known,
+            interval_s=2.0,
         )
 
     def _send(self, resends: Sequence[Resend]) -> None:
@@ -189,7 +189,7 @@ def test_one_worker_sweeps_until_it_stops(rig: Rig, store: redis.Redis, settings
     assert rig.reconciler._has_lock()
     assert not second.reconciler._has_lock()
     assert rig.reconciler._has_lock()
-    rig.reconciler._thread.start()
+    rig.reconciler.start()
     rig.reconciler.stop()
     assert second.reconciler._has_lock()
 

@@ -55,10 +55,22 @@ class TracedWorker:
         model = as_any(EchoModel())
         model.tokenizer, model.manifest.max_length = Letters(), 64
         self.committer = Committer(self.chunks, lambda *_: None)
-        self.inference = Inference(Batcher(2.0), lambda _: True, self.committer.add, lambda _: False)
+        self.inference = Inference(
+            batcher=Batcher(2.0),
+            start_suspect=lambda _: True,
+            on_complete=self.committer.add,
+            is_out_of_memory=lambda _: False,
+        )
         record = worker.pipeline.tracing.recorder_with(SimpleSpanProcessor(spans), "traced")
         keeper = SimpleNamespace(model=model)
-        self._handler = MessageHandler(self.chunks, keeper, self.inference, self.committer, FlowControl(), record)
+        self._handler = MessageHandler(
+            chunks=self.chunks,
+            models=keeper,
+            inference=self.inference,
+            committer=self.committer,
+            flow=FlowControl(),
+            record=record,
+        )
 
     def take(self) -> list[Ticket]:
         _, message = self._client.brpop([self._queue], timeout=10)  # type: ignore[misc]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 from threading import Event
 
 import pytest
+import redis
 
 from contract.errors import StoreUnavailable
 from contract.job_record import Commit
 from tests.stand_ins import EchoModel, as_any, chunk_work
+from worker import loops
 from worker.pipeline import committer
 from worker.pipeline.committer import Committer
 from worker.pipeline.work import ChunkWork
@@ -59,6 +63,14 @@ def make(store: Store, counted: list[tuple[int, int]]) -> Callable[[], Committer
     return start
 
 
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[str]:
+    """Why the process would have ended itself."""
+    why: SimpleQueue[str] = SimpleQueue()
+    monkeypatch.setattr(loops, "end_process", why.put)
+    return why
+
+
 def complete(number: int) -> ChunkWork:
     work = chunk_work(EchoModel(), 2, chunk=number)
     for index in range(2):
@@ -84,7 +96,7 @@ def test_what_completes_while_a_commit_runs_goes_together(make: Callable[[], Com
     for work in works[1:]:
         commits.add(work)
     store.go_on.set()
-    commits.stop()
+    assert commits.stop(PATIENCE_S)
     assert [[commit.ticket.chunk for commit in group] for group in store.groups] == [[0], [1, 2, 3, 4, 5]]
 
 
@@ -120,14 +132,43 @@ def test_stopping_commits_what_was_added(
     assert sum(size for _, size in counted) == 100 * len("text")
 
 
-def test_an_error_that_is_none_of_redis_ends_the_thread_so_that_the_worker_ends(
-    make: Callable[[], Committer], store: Store, monkeypatch: pytest.MonkeyPatch
+def out_of_files() -> StoreUnavailable:
+    """What a commit raises when its connection was cut and the process can open no other."""
+    try:
+        try:
+            raise OSError(errno.EMFILE, "Too many open files")
+        except OSError as error:
+            raise redis.ConnectionError("Error 24 connecting to redis") from error
+    except redis.ConnectionError as error:
+        away = StoreUnavailable(f"Redis: {error}")
+        away.__cause__ = error
+        return away
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("fault", [AssertionError("a fault of the program"), out_of_files()], ids=["fault", "files"])
+def test_an_error_that_waiting_does_not_cure_ends_the_process(
+    make: Callable[[], Committer],
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    ended: SimpleQueue[str],
+    fault: Exception,
 ) -> None:
     def broken(_: Sequence[Commit]) -> list[bool]:
-        raise AssertionError("a fault of the program")
+        raise fault
 
     monkeypatch.setattr(store, "commit", broken)
     commits = make()
     commits.add(complete(0))
-    commits._thread.join(PATIENCE_S)
-    assert not commits.is_alive()
+    assert "commit" in ended.get(timeout=PATIENCE_S)
+
+
+def test_a_stop_is_bounded_while_redis_is_away_and_says_that_something_is_not_stored(
+    make: Callable[[], Committer], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "RETRY_S", 0.01)
+    store.faults = 1_000_000
+    commits = make()
+    commits.add(complete(0))
+    assert not commits.stop(0.2)
+    assert store.groups == []

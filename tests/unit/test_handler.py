@@ -75,9 +75,18 @@ class Rig:
         self.flow.configure({Lane.INTERACTIVE: 1000, Lane.BULK: 1000}, on_open=lambda: None)
         self.flow.resume(PauseReason.NO_MODEL)
         self.committer = Committer(as_any(self.store), lambda *_: None)
-        self.inference = Inference(Batcher(2.0), lambda _: True, self.committer.add, lambda _: False)
+        self.inference = Inference(
+            batcher=Batcher(2.0),
+            start_suspect=lambda _: True,
+            on_complete=self.committer.add,
+            is_out_of_memory=lambda _: False,
+        )
         self.handler = MessageHandler(
-            as_any(self.store), SimpleNamespace(model=model), self.inference, self.committer, self.flow
+            chunks=as_any(self.store),
+            models=SimpleNamespace(model=model),
+            inference=self.inference,
+            committer=self.committer,
+            flow=self.flow,
         )
 
     def held_tokens(self) -> int:

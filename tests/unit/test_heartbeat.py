@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
 
 from contract.errors import StoreUnavailable
+from contract.loop import Loop
 from tests.stand_ins import as_any
-from worker.queueing.heartbeat import EXIT_AFTER_HUB_S, EXIT_AFTER_WATCHDOGS, EXIT_CODE, Heartbeat, Watchdog
+from worker import loops
+from worker.queueing import heartbeat as heartbeat_module
+from worker.queueing import watchdog as watchdog_module
+from worker.queueing.heartbeat import Heartbeat
+from worker.queueing.watchdog import EXIT_AFTER_HUB_S, EXIT_AFTER_WATCHDOGS, HUNG_AFTER_TICKS, Watchdog
 
 TTL_S, WATCHDOG_S = 7.0, 5.0
+PATIENCE_S = 10.0
 
 
 class Fleet:
@@ -44,24 +51,18 @@ class Rig:
     def __init__(self) -> None:
         self.now = 100.0
         self.busy = 0.0
-        self.alive = {"inference": True, "commit": True}
         self.fleet = Fleet()
         self.health: list[bool] = []
-        self.pulse = Watchdog(
-            lambda: self.busy,
-            {name: partial(self.alive.__getitem__, name) for name in self.alive},
-            TTL_S,
-            lambda: self.now,
-        )
+        self.pulse = Watchdog(lambda: self.busy, hub_ttl_s=TTL_S, clock=lambda: self.now)
         self.pulse.watchdog_s = WATCHDOG_S
         self.heartbeat = Heartbeat(
-            as_any(self.fleet),
-            as_any(lambda: SimpleNamespace(id="w1")),
-            self.pulse,
-            2.0,
-            TTL_S,
-            self.health.append,
-            lambda: self.now,
+            fleet=as_any(self.fleet),
+            status=as_any(lambda: SimpleNamespace(id="w1")),
+            watchdog=self.pulse,
+            interval_s=2.0,
+            ttl_s=TTL_S,
+            on_health=self.health.append,
+            clock=lambda: self.now,
         )
 
     def beat(self, after_s: float = 2.0, *, hub_moves: bool = True) -> bool:
@@ -70,16 +71,19 @@ class Rig:
         if hub_moves:
             self.pulse.hub_moved()
         before = self.fleet.beats
-        self.heartbeat.beat()
+        with suppress(StoreUnavailable):
+            self.heartbeat.beat()
         return self.fleet.beats > before
+
+
+def exit_now(why: str) -> None:
+    raise Exited(why)
 
 
 @pytest.fixture
 def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
-    def exit_with(code: int) -> None:
-        raise Exited(code)
-
-    monkeypatch.setattr(os, "_exit", exit_with)
+    for module in (loops, heartbeat_module, watchdog_module):
+        monkeypatch.setattr(module, "end_process", exit_now)
     return Rig()
 
 
@@ -95,7 +99,7 @@ def test_a_batch_that_hangs_stops_the_heartbeat_and_later_the_process(rig: Rig) 
     assert not rig.beat()
     assert rig.health == [True, False]
     rig.busy = EXIT_AFTER_WATCHDOGS * WATCHDOG_S + 0.1
-    with pytest.raises(Exited, match=str(EXIT_CODE)):
+    with pytest.raises(Exited, match="batch"):
         rig.beat()
 
 
@@ -107,12 +111,83 @@ def test_a_batch_that_ends_after_all_brings_the_heartbeat_back(rig: Rig) -> None
     assert rig.health == [False, True]
 
 
-@pytest.mark.parametrize("thread", ["inference", "commit"])
-def test_a_worker_without_one_of_its_threads_ends_at_once(rig: Rig, thread: str) -> None:
-    rig.alive[thread] = False
-    with pytest.raises(Exited):
-        rig.beat()
-    assert rig.fleet.beats == 0
+class Part:
+    """A loop whose thread the test starts, ends and lets hang."""
+
+    def __init__(self) -> None:
+        self.go_on = Event()
+        self.go_on.set()
+        self.hangs = Event()
+        self.fault: BaseException | None = None
+        self.loop = Loop("part", self._step, pause_s=0.001, is_fatal=lambda _: True)
+        self.loop.start()
+
+    def _step(self) -> None:
+        if not self.go_on.is_set():
+            self.hangs.set()
+        self.go_on.wait(PATIENCE_S)
+        if self.fault:
+            raise self.fault
+
+    def hang(self) -> None:
+        self.go_on.clear()
+        self.hangs.clear()
+        assert self.hangs.wait(PATIENCE_S)
+
+    def die(self) -> None:
+        self.fault = SystemExit(1)
+        self.loop._thread.join(PATIENCE_S)
+
+
+@pytest.fixture
+def part() -> Iterator[Part]:
+    made = Part()
+    yield made
+    made.go_on.set()
+    made.loop.stop(PATIENCE_S)
+
+
+def moved(loop: Loop) -> None:
+    before = loop.steps
+    while loop.steps == before:
+        pass
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("asked", ["by the heartbeat", "by the event loop"])
+def test_a_worker_without_one_of_its_threads_ends_at_once(rig: Rig, part: Part, asked: str) -> None:
+    rig.pulse.watch([part.loop])
+    assert rig.beat()
+    part.die()
+    ask: Callable[[], object] = rig.heartbeat.beat if asked == "by the heartbeat" else rig.pulse.hub_moved
+    with pytest.raises(Exited, match="part thread has ended"):
+        ask()
+    assert rig.fleet.beats == 1
+
+
+def test_a_thread_that_was_stopped_has_not_died(rig: Rig, part: Part) -> None:
+    rig.pulse.watch([part.loop], quick=True)
+    part.loop.stop(PATIENCE_S)
+    for _ in range(HUNG_AFTER_TICKS + 1):
+        rig.pulse.hub_moved()
+    assert rig.beat()
+
+
+def test_a_quick_thread_that_hangs_ends_the_process_after_a_minute_of_ticks(rig: Rig, part: Part) -> None:
+    part.hang()
+    rig.pulse.watch([part.loop], quick=True)
+    for _ in range(HUNG_AFTER_TICKS - 1):
+        rig.pulse.hub_moved()
+    with pytest.raises(Exited, match="part thread hangs"):
+        rig.pulse.hub_moved()
+
+
+def test_a_process_that_was_stopped_for_an_hour_does_not_take_its_threads_for_hung(rig: Rig, part: Part) -> None:
+    rig.pulse.watch([part.loop], quick=True)
+    for _ in range(10):
+        rig.now += 3600
+        rig.pulse.hub_moved()
+        moved(part.loop)
 
 
 def test_an_event_loop_that_hangs_stops_the_heartbeat_and_later_the_process(rig: Rig) -> None:

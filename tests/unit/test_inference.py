@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from contract.message import Lane
 from tests.stand_ins import POISON, EchoModel, chunk_work, echo, ids_of, text_works
+from worker import loops
 from worker.engine.packing import BatchPlan
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.inference import LEAST_TOKENS, Inference
@@ -36,7 +37,10 @@ class Rig:
     def __init__(self, start_suspect: Callable[[ChunkWork], bool] = lambda _: True) -> None:
         self.completed: SimpleQueue[ChunkWork] = SimpleQueue()
         self.inference = Inference(
-            Batcher(2.0), start_suspect, self.completed.put, lambda error: isinstance(error, OutOfMemory)
+            batcher=Batcher(2.0),
+            start_suspect=start_suspect,
+            on_complete=self.completed.put,
+            is_out_of_memory=lambda error: isinstance(error, OutOfMemory),
         )
 
     def add(self, work: ChunkWork, texts: Sequence[Sequence[int]]) -> ChunkWork:
@@ -52,6 +56,14 @@ def running(rig: Rig) -> Iterator[Rig]:
     rig.inference.start()
     yield rig
     rig.inference.stop()
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[str]:
+    """Why the process would have ended itself."""
+    why: SimpleQueue[str] = SimpleQueue()
+    monkeypatch.setattr(loops, "end_process", why.put)
+    return why
 
 
 def scores(work: ChunkWork) -> list[float | str]:
@@ -116,24 +128,24 @@ def test_out_of_memory_makes_batches_smaller_and_fails_no_text() -> None:
     assert all(sum(map(len, batch)) <= 200 for batch in model.batches[tried:])
 
 
-def test_a_device_that_fails_on_every_text_ends_the_thread_and_answers_nothing() -> None:
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_device_that_fails_on_every_text_ends_the_process_and_answers_nothing(ended: SimpleQueue[str]) -> None:
     model, rig = EchoModel(), Rig()
     model.fault = lambda _: RuntimeError("the device is gone")
     rig.inference.start()
     work = rig.add(chunk_work(model, 2), [[5], [6]])
-    rig.inference._thread.join(PATIENCE_S)
-    assert not rig.inference.is_alive()
+    assert "inference" in ended.get(timeout=PATIENCE_S)
     assert work.answers == ["", ""]
     assert rig.completed.empty()
 
 
-def test_memory_that_does_not_suffice_for_the_smallest_batch_ends_the_thread() -> None:
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_memory_that_does_not_suffice_for_the_smallest_batch_ends_the_process(ended: SimpleQueue[str]) -> None:
     model, rig = EchoModel(batch_tokens=4 * LEAST_TOKENS), Rig()
     model.fault = lambda _: OutOfMemory()
     rig.inference.start()
     rig.add(chunk_work(model, 2), [[5], [6]])
-    rig.inference._thread.join(PATIENCE_S)
-    assert not rig.inference.is_alive()
+    assert "inference" in ended.get(timeout=PATIENCE_S)
 
 
 def test_an_expired_chunk_is_settled_without_an_answer_and_without_the_device() -> None:

@@ -34,7 +34,13 @@ class Rig:
         self.firsts = 0
         self.fault: Exception | None = None
         self.manager = ModelManager(
-            ModelStore(models), "tiny", as_any(self._load), self._first, 1.0, "cpu", clock=lambda: self.now
+            store=ModelStore(models),
+            name="tiny",
+            load=as_any(self._load),
+            on_first=self._first,
+            reload_s=1.0,
+            device="cpu",
+            clock=lambda: self.now,
         )
 
     def _load(self, folder: Path) -> Loaded:

@@ -85,6 +85,7 @@ def test_a_room_does_not_know_the_ones_above_it(room: str, forbidden: tuple[str,
     assert crossed == []
 
 
+@pytest.mark.timeout(500)  # imports TensorFlow, which takes minutes on a machine that has much else to do
 def test_the_engine_loads_neither_redis_nor_celery() -> None:
     loaded = modules_after_importing("worker.engine")
 

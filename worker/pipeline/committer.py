@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
-from threading import Thread
+from queue import Empty, SimpleQueue
+from threading import Event
 
 from contract.chunk_store import ChunkStore
 from contract.errors import StoreUnavailable
 from contract.job_record import Commit
+from contract.loop import STOP_S
+from worker.loops import is_exhausted, worker_loop
 from worker.metrics import ANSWER_SECONDS, COMMIT_SECONDS, COMMITTED_TEXTS, LATE_CHUNKS
 from worker.pipeline.answers import chunk_result
 from worker.pipeline.work import ChunkWork
 
 log = logging.getLogger(__name__)
 RETRY_S = 0.5
+WAIT_S = 1.0
+"""A step that waits for a chunk ends after so long, so that the thread is seen to move."""
 
 
 class Committer:
@@ -27,48 +31,53 @@ class Committer:
         self._chunks = chunks
         self._on_texts = on_texts
         self._complete: SimpleQueue[ChunkWork | None] = SimpleQueue()
-        self._thread = Thread(target=self._loop, name="commit", daemon=True)
+        self._group: list[ChunkWork] = []
+        """What is to be committed next, kept over failures."""
+        self._is_last = False
+        """Whether nothing will be added after the group."""
+        self._drained = Event()
+        self.loop = worker_loop(
+            "commit", self._step, retry_s=RETRY_S, wake=lambda: self._complete.put(None), is_fatal=_is_fatal
+        )
 
     def start(self) -> None:
-        self._thread.start()
-
-    def is_alive(self) -> bool:
-        return self._thread.is_alive()
+        self.loop.start()
 
     def add(self, work: ChunkWork) -> None:
         self._complete.put(work)
 
-    def stop(self) -> None:
-        """Return once everything that was added is committed."""
+    def stop(self, timeout_s: float = STOP_S) -> bool:
+        """Commit everything that was added, then end; whether that was done within `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
         self._complete.put(None)
-        self._thread.join()
+        drained = not self.loop.is_alive() or self._drained.wait(timeout_s)
+        return self.loop.stop(max(0.0, deadline - time.monotonic())) and drained
 
-    def _loop(self) -> None:
-        stopping = False
-        while not stopping:
-            group: list[ChunkWork] = []
-            item = self._complete.get()
-            while item is not None:
-                group.append(item)
-                if self._complete.empty():
-                    break
-                item = self._complete.get()
-            stopping = item is None
-            if group and not self._commit_or_end(group):
-                return
+    def _step(self) -> None:
+        """Commit what has completed, or wait for it for a moment. Raises StoreUnavailable, and keeps the group."""
+        if not self._group:
+            self._gather()
+        if self._group:
+            self._commit(self._group)
+            self._group = []
+        if self._is_last:
+            self._drained.set()
 
-    def _commit_or_end(self, group: Sequence[ChunkWork]) -> bool:
+    def _gather(self) -> None:
+        """Move what waits to the group."""
         try:
-            self._commit(group)
-        except Exception:
-            log.critical("the commit thread ends, and this worker with it", exc_info=True)
-            return False
-        return True
+            item = self._complete.get(timeout=WAIT_S)
+            while item is not None:
+                self._group.append(item)
+                item = self._complete.get_nowait()
+        except Empty:
+            return
+        self._is_last = True
 
     def _commit(self, group: Sequence[ChunkWork]) -> None:
         commits = [_commit_of(work) for work in group]
         started = time.monotonic()
-        first = self._until_stored(commits)
+        first = self._chunks.commit(commits)
         ended = time.monotonic()
         COMMIT_SECONDS.observe(ended - started)
         for work, was_first in zip(group, first, strict=True):
@@ -82,13 +91,10 @@ class Committer:
         texts = [text for work in group for text in work.lease.texts]
         self._on_texts(len(texts), sum(len(text.encode()) for text in texts))
 
-    def _until_stored(self, commits: Sequence[Commit]) -> list[bool]:
-        while True:
-            try:
-                return self._chunks.commit(commits)
-            except StoreUnavailable as error:
-                log.warning("%d chunks can't be committed, trying again: %s", len(commits), error)
-                time.sleep(RETRY_S)
+
+def _is_fatal(error: Exception) -> bool:
+    """Whether trying to commit again can't help: only Redis gets better by waiting."""
+    return is_exhausted(error) or not isinstance(error, StoreUnavailable)
 
 
 def _commit_of(work: ChunkWork) -> Commit:

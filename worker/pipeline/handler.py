@@ -38,6 +38,7 @@ class MessageHandler:
 
     def __init__(
         self,
+        *,
         chunks: ChunkStore,
         models: ModelHolder,
         inference: Inference,
@@ -73,14 +74,14 @@ class MessageHandler:
             return set(self._held)
 
     def drop(self, predicate: Callable[[ChunkWork], bool]) -> list[ChunkWork]:
-        """Forget the waiting chunks for which `predicate` holds; their messages return. Gives back which those were."""
+        """Forget the waiting chunks for which `predicate` holds; their messages return. Returns those chunks."""
         dropped = list(self._inference.withdraw(predicate))
         for work in dropped:
             work.settled.set()
         return dropped
 
     def _claim(self, tickets: Sequence[Ticket]) -> list[Ticket]:
-        """Those that no other message of this worker has brought already."""
+        """The tickets that no other message of this worker has brought already."""
         with self._lock:
             mine = [ticket for ticket in dict.fromkeys(tickets) if ticket not in self._held]
             self._held.update(mine)
@@ -98,12 +99,14 @@ class MessageHandler:
         return leases
 
     def _until_leased(self, tickets: Sequence[Ticket]) -> list[Lease | Skipped]:
-        while True:
+        """Lease the tickets as soon as Redis answers. A worker that drains leaves them to the next sweep."""
+        while not self._flow.is_draining():
             try:
                 return self._chunks.lease(tickets)
             except StoreUnavailable as error:
                 log.warning("%d tickets can't be leased, trying again: %s", len(tickets), error)
                 time.sleep(RETRY_S)
+        return []
 
     def _admit(self, lease: Lease) -> ChunkWork | None:
         """Hand the chunk on to the device. One that can't even be read is left to `Reconciler.retry_forgotten`."""
@@ -123,7 +126,7 @@ class MessageHandler:
         return work
 
     def _tokenize(self, work: ChunkWork) -> Iterable[TextWork]:
-        """The texts that the model can read; the others get their error here."""
+        """Yield the texts that the model can read; answer the others with their error."""
         with TOKENIZE_SECONDS.time():
             encoded = work.model.tokenizer.encode(work.lease.texts, work.lease.options.truncate)
         for index, (text, each) in enumerate(zip(work.lease.texts, encoded, strict=True)):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from threading import Condition, Thread
+from threading import Condition
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.loop import STOP_S
+from worker.loops import worker_loop
 from worker.metrics import BATCH_ROWS, BATCH_SECONDS, BATCH_TEXTS, BATCH_TOKENS, FAILED_TEXTS, HALVED_BUDGETS
 from worker.pipeline.answers import prediction, text_error
 from worker.pipeline.batcher import Batch, Batcher
@@ -35,6 +37,7 @@ class Inference:
 
     def __init__(
         self,
+        *,
         batcher: Batcher,
         start_suspect: Callable[[ChunkWork], bool],
         on_complete: Callable[[ChunkWork], None],
@@ -47,21 +50,18 @@ class Inference:
         self._max_tokens: int | None = None
         """Tokens of a batch at most, once the device has run out of memory."""
         self._changed = Condition()
-        self._stopping = False
         self._batch_since: float | None = None
         self.busy_total_s = 0.0
         """Seconds that the device has been busy, ever."""
-        self._thread = Thread(target=self._loop, name="inference", daemon=True)
+        # A device that fails on everything will not get better; a batch is never run twice because of the first time.
+        self.loop = worker_loop("inference", self._step, wake=self._notify, is_fatal=lambda _: True)
 
     def start(self) -> None:
-        self._thread.start()
+        self.loop.start()
 
-    def stop(self) -> None:
-        """Return once the running batch is done; what waits stays where it is."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
-        self._thread.join()
+    def stop(self, timeout_s: float = STOP_S) -> bool:
+        """Let the running batch be the last; what waits stays where it is. Whether it ended within `timeout_s`."""
+        return self.loop.stop(timeout_s)
 
     def add(self, texts: Sequence[TextWork]) -> None:
         with self._changed:
@@ -82,23 +82,22 @@ class Inference:
         since = self._batch_since
         return 0.0 if since is None else time.monotonic() - since
 
-    def is_alive(self) -> bool:
-        return self._thread.is_alive()
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify()
 
-    def _loop(self) -> None:
-        try:
-            while (batch := self._next()) is not None:
-                if self._may_run(batch):
-                    self._batch_since = time.monotonic()
-                    self._run(batch)
-                    self.busy_total_s += self.busy_s()
-                    self._batch_since = None
-        except Exception:
-            log.critical("the inference thread ends, and this worker with it", exc_info=True)
+    def _step(self) -> None:
+        """Run the next batch, or wait for one."""
+        batch = self._next()
+        if batch is not None and self._may_run(batch):
+            self._batch_since = time.monotonic()
+            self._run(batch)
+            self.busy_total_s += self.busy_s()
+            self._batch_since = None
 
     def _next(self) -> Batch[BatchPlan] | None:
         with self._changed:
-            while not self._stopping:
+            while not self.loop.is_stopping:
                 self._drop_expired()
                 if batch := self._batcher.take(self._plan):
                     return batch

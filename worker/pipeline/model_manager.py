@@ -6,12 +6,13 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from contract.errors import BadArtifact, BadModel, NoModel
 from contract.fleet import WorkerState
+from contract.loop import STOP_S
 from contract.model_store import CURRENT, ModelStore
+from worker.loops import worker_loop
 from worker.metrics import MODEL, REFUSED_VERSIONS, RELOADS
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class ModelManager:
 
     def __init__(
         self,
+        *,
         store: ModelStore,
         name: str,
         load: Callable[[Path], Model],
@@ -41,18 +43,16 @@ class ModelManager:
         self._name = name
         self._load = load
         self._on_first = on_first
-        self._reload_s = reload_s
         self._device = device
         self._clock = clock
         self._model: Model | None = None
         self._seen: Sighting | None = None
         self._refused_at = float("-inf")
         self._complaint = ""
-        self._stop = Event()
         self.state = WorkerState.WAITING_FOR_MODEL
         self.refused: dict[str, str] = {}
         """Versions that were refused since the last swap, and why."""
-        self._thread = Thread(target=self._loop, name="keeper", daemon=True)
+        self.loop = worker_loop("model-manager", self.poll_current, pause_s=reload_s)
 
     @property
     def model(self) -> Model:
@@ -71,18 +71,11 @@ class ModelManager:
         return self._seen is not None and self._seen[0] in self.refused
 
     def start(self) -> None:
-        self._thread.start()
+        self.loop.start()
 
-    def stop(self) -> None:
-        self._stop.set()
-
-    def _loop(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self.poll_current()
-            except Exception:
-                log.exception("can't look for a new version, trying again")
-            self._stop.wait(self._reload_s)
+    def stop(self, timeout_s: float = STOP_S) -> bool:
+        """Look for no new version any more; whether the thread ended within `timeout_s`."""
+        return self.loop.stop(timeout_s)
 
     def poll_current(self) -> None:
         """Load what CURRENT names if that is new."""

@@ -8,11 +8,14 @@ from itertools import groupby
 from typing import Any
 
 from celery import Celery, bootsteps
+from celery.bin.celery import celery as command_line
 from celery.worker import state
 from celery.worker.consumer import Consumer
+from kombu.exceptions import OperationalError
 
 from contract.celery_config import celery_config
 from contract.chunk_store import Resend
+from contract.errors import StoreUnavailable
 from contract.message import TASK, Lane, Ticket, pack, queue_name, unpack
 from worker.settings import WorkerSettings
 
@@ -39,6 +42,7 @@ class ConstantRetryConsumer(Consumer):  # type: ignore[misc]
 
 def create_app(
     settings: WorkerSettings,
+    *,
     process: Callable[[Sequence[Ticket]], None],
     hub_moved: Callable[[], None],
     on_hub: Callable[[Any], None],
@@ -58,7 +62,7 @@ def create_app(
     def predict(message: dict[str, Any]) -> None:
         process(unpack(message))
 
-    class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
+    class HubStep(bootsteps.StartStopStep):  # type: ignore[misc]
         requires = ("celery.worker.consumer.tasks:Tasks",)
 
         def start(self, parent: Any) -> None:
@@ -72,12 +76,20 @@ def create_app(
             # Only a worker that ends puts the messages in hand back. When the connection breaks, they are worked on.
             self.messages.restore_at_shutdown = state.should_stop is not None
 
-    app.steps["consumer"].add(Watch)
+    app.steps["consumer"].add(HubStep)
     return app
 
 
-def worker_arguments(settings: WorkerSettings) -> list[str]:
-    """The command line of `celery worker`."""
+def run(app: Celery, settings: WorkerSettings) -> int:
+    """Run `celery worker` until a signal ends it; its exit status, which is 0 only after a signal to stop.
+
+    `Celery.worker_main` forgets the status.
+    """
+    command_line.params[0].default = app
+    return int(command_line.main(args=_worker_arguments(settings), standalone_mode=False) or 0)
+
+
+def _worker_arguments(settings: WorkerSettings) -> list[str]:
     queues = ",".join(queue_name(settings.model, lane) for lane in Lane)
     return [
         "--quiet",
@@ -93,11 +105,17 @@ def worker_arguments(settings: WorkerSettings) -> list[str]:
 
 
 def send(app: Celery, resends: Sequence[Resend]) -> None:
-    """Send tickets to their queues, few messages for many small chunks, one for each bulk chunk."""
+    """Send tickets to their queues, few messages for many small chunks, one for each bulk chunk.
+
+    Raises StoreUnavailable; the tickets that were not sent are found by a later sweep.
+    """
     by_queue = sorted(resends, key=lambda resend: (resend.model, resend.lane))
     for (model, lane), group in groupby(by_queue, key=lambda resend: (resend.model, resend.lane)):
         tickets = [resend.ticket for resend in group]
         size = TICKETS_PER_MESSAGE if lane is Lane.INTERACTIVE else 1
         for start in range(0, len(tickets), size):
             message = pack(tickets[start : start + size])
-            app.send_task(TASK, args=[message], queue=queue_name(model, lane), ignore_result=True)
+            try:
+                app.send_task(TASK, args=[message], queue=queue_name(model, lane), ignore_result=True)
+            except OperationalError as error:
+                raise StoreUnavailable(f"Redis: {error}") from error

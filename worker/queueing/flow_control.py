@@ -56,6 +56,10 @@ class FlowControl:
         """Whether this worker takes no work at all."""
         return bool(self._reasons)
 
+    def is_draining(self) -> bool:
+        """Whether this worker has been asked to end."""
+        return PauseReason.DRAINING in self._reasons
+
     def is_open(self, lane: Lane) -> bool:
         return not self._reasons and self._held[lane] < self._bounds[lane]
 

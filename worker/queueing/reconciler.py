@@ -17,18 +17,18 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from threading import Event, Thread
 from typing import cast
 
 import redis
-from kombu.exceptions import OperationalError
 
 from contract.chunk_store import ChunkStore, Resend
 from contract.errors import StoreUnavailable
 from contract.fleet import Fleet
 from contract.job_store import JobStore
+from contract.loop import STOP_S
 from contract.message import Lane, Ticket, queue_name, unpack
 from contract.redis_client import Script, store_errors
+from worker.loops import worker_loop
 from worker.metrics import RESENT_CHUNKS
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ class Reconciler:
 
     def __init__(
         self,
+        *,
         client: redis.Redis,
         fleet: Fleet,
         chunks: ChunkStore,
@@ -68,35 +69,28 @@ class Reconciler:
         self._liveness_known = liveness_known
         self._interval_s = interval_s
         self._lock, self._unlock = (Script(client, name) for name in ("lock", "unlock"))
-        self._pause_s = interval_s
         self._forgotten: set[Ticket] = set()
-        self._stop = Event()
-        self._thread = Thread(target=self._loop, name="reconciler", daemon=True)
+        self.loop = worker_loop("reconciler", self._step, pause_s=interval_s)
 
     def start(self) -> None:
-        self._thread.start()
+        self.loop.start()
 
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join()
+    def stop(self, timeout_s: float = STOP_S) -> bool:
+        """Leave the sweeps to another worker; whether the thread ended within `timeout_s`."""
+        ended = self.loop.stop(timeout_s)
         try:
             self._unlock(self._model, self._chunks.worker)
         except StoreUnavailable:
             log.debug("the sweeper's lock will expire by itself")
+        return ended
 
-    def _loop(self) -> None:
-        while not self._stop.wait(self._pause_s):
-            started = time.monotonic()
-            try:
-                self.retry_forgotten()
-                if self._has_lock():
-                    self.sweep()
-                    self._release_lock_unless_liveness_known()
-            except (StoreUnavailable, OperationalError) as error:
-                log.warning("no sweep: %s", error)
-            except Exception:
-                log.exception("this sweep failed, the next one goes on")
-            self._pause_s = max(self._interval_s, (time.monotonic() - started) / DUTY)
+    def _step(self) -> None:
+        started = time.monotonic()
+        self.retry_forgotten()
+        if self._has_lock():
+            self.sweep()
+            self._release_lock_unless_liveness_known()
+        self.loop.pause_s = max(self._interval_s, (time.monotonic() - started) / DUTY)
 
     def retry_forgotten(self) -> None:
         """Give up the leases that this worker has had for two sweeps without working on them."""
@@ -114,7 +108,7 @@ class Reconciler:
         self._resend_lost()
 
     def _has_lock(self) -> bool:
-        return bool(self._lock(self._model, self._chunks.worker, int(1000 * LOCK_PAUSES * self._pause_s)))
+        return bool(self._lock(self._model, self._chunks.worker, int(1000 * LOCK_PAUSES * self.loop.pause_s)))
 
     def _release_lock_unless_liveness_known(self) -> None:
         if not self._liveness_known():
