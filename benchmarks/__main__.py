@@ -14,8 +14,8 @@ from pathlib import Path
 from benchmarks import artifacts, bulk, latency, model, report, texts
 from benchmarks.arm import Arm
 from benchmarks.served import Asking, Served, measure, served_over_bare
-from benchmarks.service import Service
-from tests.tiny_artifact import write_tiny_artifact
+from harness.running_service import RunningService
+from harness.tiny_artifact import write_tiny_artifact
 
 WAYS: dict[artifacts.Size, tuple[Asking, ...]] = {
     "minilm": (Asking(16, 16, 4096), Asking(1, 64, 1024), Asking(64, 8, 2048)),
@@ -42,7 +42,7 @@ def measure_served(models: Path) -> None:
 def measure_latency(models: Path) -> None:
     mixed = texts.mixed(2048)
     artifact = artifacts.write(models, "minilm", "20260102t000000-latency")
-    with Arm("benchmarks.engine", str(artifact), "auto") as bare, Service(models, "minilm") as service:
+    with Arm("benchmarks.engine", str(artifact), "auto") as bare, RunningService(models, "minilm") as service:
         overhead = latency.idle_overhead_ms(service, bare, mixed)
         points = latency.sweep(service, mixed, latency.capacity(service, mixed))
         retraces = service.metric("retort_retraces_after_ready")
@@ -57,7 +57,7 @@ def measure_latency(models: Path) -> None:
 
 def measure_bulk(models: Path) -> None:
     artifacts.write(models, "minilm")
-    with Service(models, "minilm") as service:
+    with RunningService(models, "minilm") as service:
         found = bulk.measure(service, texts.mixed(1024))
     figures = {
         "interactive_p95_beside_bulk_over_idle": found.beside_p95_s / found.idle_p95_s,
@@ -71,7 +71,7 @@ def measure_null(models: Path) -> None:
     short = texts.short(8000)
     with (
         Arm("benchmarks.engine", str(artifact), "auto") as bare,
-        Service(models, "tiny", backlog_s=1e9) as service,
+        RunningService(models, "tiny", backlog_s=1e9) as service,
     ):
         rows = [measure(service, bare, asking, short) for asking in NULL]
     report.save("null", {}, report.rows(rows))

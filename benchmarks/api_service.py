@@ -22,9 +22,9 @@ import httpx
 import psutil
 
 from api.settings import ApiSettings
-from tests.answering_worker import AnsweringWorker
-from tests.integration.api.service import Service, serve
-from tests.redis_server import RedisServer
+from harness.answering_worker import AnsweringWorker
+from harness.redis_server import RedisServer
+from harness.running_service import RunningService
 
 WAITING, PROBES, BULK, SINGLES, CONNECTIONS = 500, 300, 20_000, 3000, 64
 CHUNK_S = 0.02
@@ -62,7 +62,7 @@ def timed(call: Callable[[], httpx.Response]) -> float:
     return time.perf_counter() - begun
 
 
-def waiting_clients(service: Service, client: httpx.Client) -> Iterator[Row]:
+def waiting_clients(service: RunningService, client: httpx.Client) -> Iterator[Row]:
     """Nobody answers, so that every client waits while probes and polls go on."""
     body = json.dumps({"texts": ["a"]})
     request = (
@@ -84,9 +84,9 @@ def waiting_clients(service: Service, client: httpx.Client) -> Iterator[Row]:
     yield f"poll of a job, {WAITING} clients waiting", percentiles(polls)
 
 
-def big_job(service: Service, client: httpx.Client) -> Iterator[Row]:
+def big_job(service: RunningService, client: httpx.Client) -> Iterator[Row]:
     """20,000 texts are posted and their results read, while others ask short questions."""
-    api = psutil.Process(service.process.pid).children()[0]
+    api = psutil.Process(service.api.pid).children()[0]
     texts = [f"text number {n} of a big job about pointers and loops" for n in range(BULK)]
     alone = [timed(lambda: client.post("/predict", json={"texts": ["a"]})) for _ in range(PROBES)]
     before = api.memory_info().rss
@@ -107,7 +107,7 @@ def big_job(service: Service, client: httpx.Client) -> Iterator[Row]:
     yield "short questions, beside the big job", percentiles(beside)
 
 
-def read_stream(service: Service, location: str, api: psutil.Process) -> tuple[float, float, int]:
+def read_stream(service: RunningService, location: str, api: psutil.Process) -> tuple[float, float, int]:
     """Seconds to the first and to the last line, and the most memory that the API held."""
     begun, first, peak, lines = time.perf_counter(), 0.0, 0, 0
     headers = {"Accept": "application/x-ndjson"}
@@ -121,9 +121,9 @@ def read_stream(service: Service, location: str, api: psutil.Process) -> tuple[f
     return first, time.perf_counter() - begun, peak
 
 
-def cost_of_a_question(service: Service) -> Iterator[Row]:
+def cost_of_a_question(service: RunningService) -> Iterator[Row]:
     """Single texts over many connections."""
-    processes = [psutil.Process(service.process.pid), *psutil.Process(service.process.pid).children()]
+    processes = [psutil.Process(service.api.pid), *psutil.Process(service.api.pid).children()]
 
     def cpu() -> float:
         return sum(sum(process.cpu_times()[:2]) for process in processes)
@@ -141,22 +141,20 @@ def cost_of_a_question(service: Service) -> Iterator[Row]:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        redis = RedisServer(Path(folder))
-        redis.start()
-        rows: list[Row] = []
-        with (
-            serve(redis.url, Path(folder) / "log") as service,
-            httpx.Client(base_url=service.url, timeout=60) as client,
-        ):
-            rows += waiting_clients(service, client)
-            with stand_in(redis.url, CHUNK_S):
-                client.post("/predict?wait=60", json={"texts": ["the stand-in has started"]})
-                rows += big_job(service, client)
-            with stand_in(redis.url, 0):
-                client.post("/predict?wait=60", json={"texts": ["the stand-in has started"]})
-                rows += cost_of_a_question(service)
-        redis.kill()
+    rows: list[Row] = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        RedisServer(Path(folder)) as redis,
+        RunningService(Path(folder), "default", redis=redis, workers=0) as service,
+        httpx.Client(base_url=service.url, timeout=60) as client,
+    ):
+        rows += waiting_clients(service, client)
+        with stand_in(redis.url, CHUNK_S):
+            client.post("/predict?wait=60", json={"texts": ["the stand-in has started"]})
+            rows += big_job(service, client)
+        with stand_in(redis.url, 0):
+            client.post("/predict?wait=60", json={"texts": ["the stand-in has started"]})
+            rows += cost_of_a_question(service)
     print("| what | measured |\n| --- | --- |")
     for row in rows:
         print(f"| {row[0]} | {row[1]} |")

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from threading import Event
 
 import httpx
-import psutil
 
 from benchmarks.latency import percentile
 from benchmarks.load import open_loop
-from benchmarks.service import Service
+from harness.running_service import RunningService
 
 TEXTS = 20_000
 RATE = 5.0
@@ -42,12 +41,12 @@ class Bulk:
     """Run from the moment at which the cancel was sent."""
 
 
-def measure(service: Service, texts: Sequence[str]) -> Bulk:
+def measure(service: RunningService, texts: Sequence[str]) -> Bulk:
     """On a service of one worker; `texts` are repeated until there are enough."""
     open_loop(service.url, texts, RATE, 5, CONNECTIONS)
     idle = open_loop(service.url, texts, RATE, SECONDS, CONNECTIONS).latencies_s()
     many = (list(texts) * (TEXTS // len(texts) + 1))[:TEXTS]
-    before = _api_mb(service)
+    before = service.api.resident_mb()
     with httpx.Client(base_url=service.url, timeout=60) as client, ThreadPoolExecutor(1) as pool:
         asked = time.perf_counter()
         accepted = client.post("/predict", json={"texts": many}, headers={"Prefer": "respond-async"})
@@ -73,29 +72,24 @@ def measure(service: Service, texts: Sequence[str]) -> Bulk:
     )
 
 
-def _read(service: Service, job: str, enough: Event) -> tuple[int, float]:
+def _read(service: RunningService, job: str, enough: Event) -> tuple[int, float]:
     """Lines of the job's results until there are enough, and the most memory that the API held, in MB."""
     lines, most = 0, 0.0
     headers = {"Accept": "application/x-ndjson"}
     with httpx.stream("GET", f"{service.url}{job}/results", headers=headers, timeout=60) as stream:
         for part in stream.iter_bytes():
             lines += part.count(b"\n")
-            most = max(most, _api_mb(service))
+            most = max(most, service.api.resident_mb())
             if enough.is_set():
                 break
     return lines, most
 
 
-def _api_mb(service: Service) -> float:
-    process = psutil.Process(service.processes["api"].pid)
-    return sum(each.memory_info().rss for each in (process, *process.children())) / 2**20
-
-
-def _batches(service: Service) -> int:
+def _batches(service: RunningService) -> int:
     return int(service.metric("retort_batch_seconds_count"))
 
 
-def _batches_when_free(service: Service) -> int:
+def _batches_when_free(service: RunningService) -> int:
     count, since = _batches(service), time.monotonic()
     while time.monotonic() - since < SILENCE_S:
         time.sleep(0.1)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from benchmarks.arm import Arm
 from benchmarks.load import Connection, Outcome, batches, closed_loop, open_loop
-from benchmarks.service import Service
+from harness.running_service import RunningService
 
 SECONDS = 20.0
 SHARES = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0)
@@ -39,7 +39,7 @@ class Point:
     errors: int
 
 
-def idle_overhead_ms(service: Service, bare: Arm, texts: Sequence[str]) -> float:
+def idle_overhead_ms(service: RunningService, bare: Arm, texts: Sequence[str]) -> float:
     """Median of one text at an idle service, minus the median of the same text through the bare engine, in ms."""
     served, alone = [], []
     with closing(Connection(service.url)) as connection:
@@ -49,12 +49,12 @@ def idle_overhead_ms(service: Service, bare: Arm, texts: Sequence[str]) -> float
     return 1000 * (statistics.median(served) - statistics.median(alone))
 
 
-def capacity(service: Service, texts: Sequence[str], connections: int = 64) -> float:
+def capacity(service: RunningService, texts: Sequence[str], connections: int = 64) -> float:
     """Single-text requests a second that the service answers in a closed loop."""
     return closed_loop(service.url, batches(texts, 1), connections).texts_per_s()
 
 
-def sweep(service: Service, texts: Sequence[str], capacity: float, seconds: float = SECONDS) -> list[Point]:
+def sweep(service: RunningService, texts: Sequence[str], capacity: float, seconds: float = SECONDS) -> list[Point]:
     """Every share of the capacity in turn, Poisson arrivals of single texts."""
     points = []
     for share in SHARES:
@@ -92,7 +92,7 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
-def _until_idle(service: Service, texts: Sequence[str]) -> None:
+def _until_idle(service: RunningService, texts: Sequence[str]) -> None:
     """Return when a lone request is quick again."""
     while closed_loop(service.url, [texts[:1]], 1).latencies_s()[0] > 0.5:
         time.sleep(0.2)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.arm import Arm
 from benchmarks.load import batches, closed_loop
-from benchmarks.service import Service
+from harness.running_service import RunningService
 
 ROUNDS = 5
 
@@ -39,7 +39,7 @@ class Served:
     """CPU time of each process over all rounds, for each second of the served rounds; `load` is the generator's."""
 
 
-def measure(service: Service, bare: Arm, asking: Asking, texts: Sequence[str], rounds: int = ROUNDS) -> Served:
+def measure(service: RunningService, bare: Arm, asking: Asking, texts: Sequence[str], rounds: int = ROUNDS) -> Served:
     """Rounds of the same texts, the bare engine and the service by turns."""
     texts = texts[: asking.texts]
     requests = batches(texts, asking.texts_per_request)
@@ -73,6 +73,6 @@ def served_over_bare(
     """Every way of asking, on one service of one worker."""
     with (
         Arm("benchmarks.engine", str(models / model / version), "auto") as bare,
-        Service(models, model, backlog_s=1e9) as service,
+        RunningService(models, model, backlog_s=1e9) as service,
     ):
         return [measure(service, bare, asking, texts) for asking in ways]

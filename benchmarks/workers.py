@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -19,7 +18,8 @@ import httpx
 from benchmarks import artifacts, texts
 from benchmarks.latency import percentile
 from benchmarks.load import batches, closed_loop, open_loop
-from benchmarks.service import Service
+from harness.running_service import RunningService
+from harness.until import until
 
 FLEETS = (1, 2)
 ROUNDS = 5
@@ -46,7 +46,7 @@ def measure(models: Path) -> dict[int, Measured]:
     measured = {size: Measured() for size in FLEETS}
     with ExitStack() as stack:
         services = {
-            size: stack.enter_context(Service(models, "minilm", workers=size, cpu_threads=1)) for size in FLEETS
+            size: stack.enter_context(RunningService(models, "minilm", workers=size, cpu_threads=1)) for size in FLEETS
         }
         for size, service in services.items():
             _await_all(service, size)
@@ -57,12 +57,11 @@ def measure(models: Path) -> dict[int, Measured]:
     return measured
 
 
-def _await_all(service: Service, workers: int) -> None:
-    while not all(service.metric("retort_ready", worker) for worker in range(workers)):
-        time.sleep(0.1)
+def _await_all(service: RunningService, workers: int) -> None:
+    until(lambda: all(service.metric("retort_ready", worker) for worker in range(workers)), what="all workers")
 
 
-def _round(service: Service, mixed: Sequence[str], found: Measured) -> None:
+def _round(service: RunningService, mixed: Sequence[str], found: Measured) -> None:
     found.texts_per_s.append(closed_loop(service.url, batches(mixed[:1024], BATCH), BATCH_CONNECTIONS).texts_per_s())
     found.idle_s += open_loop(service.url, mixed, RATE, SECONDS, CONNECTIONS).latencies_s()
     bulk = (list(mixed) * (BULK_TEXTS // len(mixed) + 1))[:BULK_TEXTS]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from tests.tiny_artifact import VOCABULARY_TOKENS, random_weights, tiny_architecture
+from harness.tiny_artifact import VOCABULARY_TOKENS, random_weights, tiny_architecture
 
 Tensors = dict[str, NDArray[Any]]
 

@@ -14,7 +14,7 @@ import redis
 
 from contract.redis_client import connect
 from contract.settings import SharedSettings
-from tests.redis_server import RedisServer
+from harness.redis_server import RedisServer
 
 # How fast this machine runs an example is no rule of the code: emulated or busy machines run the same tests.
 hypothesis.settings.register_profile("any machine", deadline=None)
@@ -23,10 +23,8 @@ hypothesis.settings.load_profile("any machine")
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.kill()
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture

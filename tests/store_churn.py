@@ -8,7 +8,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from contract.errors import BadArtifact, NoModel
-from tests.tiny_artifact import write_tiny_artifact
+from harness.tiny_artifact import write_tiny_artifact
 from training.artifact.store import Store
 
 

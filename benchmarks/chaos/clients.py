@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from tests.truth import is_right, scores, some_texts
+from harness.truth import is_right, scores, some_texts
 
 Verdict = Literal["right", "wrong", "lost", "stuck"]
 POOL = some_texts(2000)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 from benchmarks.load import batches, closed_loop
-from benchmarks.service import Service
 from benchmarks.texts import short
-from tests.tiny_artifact import write_tiny_artifact
+from harness.redis_server import RedisServer
+from harness.running_service import RunningService
+from harness.tiny_artifact import write_tiny_artifact
 
 POLICIES = ("always", "everysec", "no")
 WAYS = {1: (64, 1500), 16: (16, 8000)}
@@ -22,12 +25,7 @@ def measure(models: Path) -> dict[str, float]:
     write_tiny_artifact(models)
     rates: dict[tuple[int, str], list[float]] = {(size, policy): [] for size in WAYS for policy in POLICIES}
     with ExitStack() as stack:
-        services = {
-            policy: stack.enter_context(
-                Service(models, "tiny", appendfsync=policy, backlog_s=1e9, result_ttl_s=60, device="cpu")
-            )
-            for policy in POLICIES
-        }
+        services = {policy: stack.enter_context(_service(models, policy)) for policy in POLICIES}
         for _ in range(1 + ROUNDS):
             for (size, policy), found in rates.items():
                 connections, texts = WAYS[size]
@@ -39,3 +37,13 @@ def measure(models: Path) -> dict[str, float]:
         for policy in ("always", "everysec"):
             figures[f"{policy}_over_no_{size}"] = medians[size, policy] / medians[size, "no"]
     return figures
+
+
+@contextmanager
+def _service(models: Path, policy: str) -> Iterator[RunningService]:
+    with (
+        TemporaryDirectory(prefix="retort-redis-") as folder,
+        RedisServer(Path(folder), "--appendonly", "yes", "--appendfsync", policy) as redis,
+        RunningService(models, redis=redis, backlog_s=1e9, result_ttl_s=60, device="cpu") as service,
+    ):
+        yield service

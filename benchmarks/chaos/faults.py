@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from benchmarks.chaos.stack import Stack
 from contract.artifact import WEIGHTS
-from tests.tiny_artifact import point_current_to
+from harness.artifact import point_current_to
 
 Act = Callable[[Stack, random.Random], None]
 
@@ -48,21 +48,20 @@ def kill_redis(stack: Stack, rng: random.Random) -> None:
 
 
 def stop_redis(stack: Stack, rng: random.Random) -> None:
-    redis = stack.processes["redis"]
-    redis.send_signal(signal.SIGSTOP)
+    stack.redis.pause()
     time.sleep(rng.uniform(1, 9))
-    redis.send_signal(signal.SIGCONT)
+    stack.redis.resume()
 
 
 def cut_connections(stack: Stack, _: random.Random) -> None:
     for kind in ("normal", "pubsub"):
-        stack.redis.client_kill_filter(_type=kind, skipme=True)
+        stack.client.client_kill_filter(_type=kind, skipme=True)
 
 
 def fill_memory(stack: Stack, rng: random.Random) -> None:
-    stack.redis.config_set("maxmemory", 1)
+    stack.client.config_set("maxmemory", 1)
     time.sleep(rng.uniform(2, 9))
-    stack.redis.config_set("maxmemory", 0)
+    stack.client.config_set("maxmemory", 0)
 
 
 def kill_api(stack: Stack, _: random.Random) -> None:
@@ -72,14 +71,14 @@ def kill_api(stack: Stack, _: random.Random) -> None:
 
 def corrupt_model(stack: Stack, rng: random.Random) -> None:
     """A new version whose weights are cut short becomes current; then the good one again."""
-    folder = stack.models / stack.model
+    folder = stack.models / stack.settings.model
     good = (folder / "CURRENT").read_text(encoding="utf-8").strip()
     bad = f"2099{rng.randrange(10**8):08d}-corrupt"
     shutil.copytree(folder / good, folder / bad)
     (folder / bad / WEIGHTS).write_bytes((folder / good / WEIGHTS).read_bytes()[: rng.randrange(1000)])
-    point_current_to(stack.models, stack.model, bad)
+    point_current_to(stack.models, stack.settings.model, bad)
     time.sleep(3)
-    point_current_to(stack.models, stack.model, good)
+    point_current_to(stack.models, stack.settings.model, good)
 
 
 OTHERS: Mapping[str, tuple[Act, int]] = {

@@ -16,7 +16,8 @@ from benchmarks.chaos.audit import blemishes, jobs_figures, percentile, recoveri
 from benchmarks.chaos.clients import Clients, Job
 from benchmarks.chaos.faults import Fault
 from benchmarks.chaos.stack import Stack
-from tests.tiny_artifact import point_current_to, write_tiny_artifact
+from harness.artifact import point_current_to
+from harness.tiny_artifact import write_tiny_artifact
 
 MODEL = "tiny"
 WORKERS = 3
@@ -113,7 +114,7 @@ def _swap(stack: Stack, version: str) -> tuple[float, float]:
     """From the moment at which CURRENT changes until every worker serves what it names."""
     time.sleep(1.0)
     start = time.time()
-    point_current_to(stack.models, stack.model, version)
+    point_current_to(stack.models, stack.settings.model, version)
     while {status.version for status in stack.statuses()} != {version}:
         time.sleep(0.05)
     return start, time.time()

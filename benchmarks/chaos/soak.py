@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 from threading import Thread
 from typing import Any
 
-import psutil
-
 from benchmarks.load import batches, closed_loop, open_loop
-from benchmarks.service import Service
 from benchmarks.texts import short
-from contract.redis_client import connect
-from contract.settings import SharedSettings
-from tests.tiny_artifact import write_tiny_artifact
+from harness.running_service import RunningService
+from harness.tiny_artifact import write_tiny_artifact
 
 SHARE = 0.8
 SAMPLE_S = 5.0
@@ -32,7 +28,7 @@ def measure(minutes: float) -> tuple[dict[str, float], dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="retort-soak-") as folder:
         models = Path(folder)
         write_tiny_artifact(models)
-        with Service(models, "tiny", device="cpu", result_ttl_s=RESULT_TTL_S, backlog_s=1e9) as service:
+        with RunningService(models, "tiny", device="cpu", result_ttl_s=RESULT_TTL_S, backlog_s=1e9) as service:
             texts = short(5000)
             closed_loop(service.url, batches(texts, 1), CONNECTIONS)
             rate = SHARE * closed_loop(service.url, batches(texts, 1), CONNECTIONS).texts_per_s()
@@ -44,25 +40,19 @@ def measure(minutes: float) -> tuple[dict[str, float], dict[str, Any]]:
     return figures | {"soak_growth_mb": max(growth.values())}, {"growth_mb": growth, "left": left, "rss_mb": samples}
 
 
-def _loaded(service: Service, texts: Sequence[str], rate: float, seconds: float) -> tuple[dict[str, list[float]], int]:
+def _loaded(
+    service: RunningService, texts: Sequence[str], rate: float, seconds: float
+) -> tuple[dict[str, list[float]], int]:
     """Resident memory of each process in MB over time, and how many requests were not answered with 200."""
     outcomes = []
     load = Thread(target=lambda: outcomes.append(open_loop(service.url, texts, rate, seconds, CONNECTIONS)))
     load.start()
     samples: dict[str, list[float]] = {name: [] for name in service.processes}
     while load.is_alive():
-        for name, size in _memory_mb(service).items():
-            samples[name].append(round(size, 1))
+        for name, process in service.processes.items():
+            samples[name].append(round(process.resident_mb(), 1))
         load.join(SAMPLE_S)
     return samples, sum(answer.status != 200 for answer in outcomes[0].answers)
-
-
-def _memory_mb(service: Service) -> Mapping[str, float]:
-    def resident(pid: int) -> float:
-        process = psutil.Process(pid)
-        return sum(each.memory_info().rss for each in (process, *process.children(recursive=True))) / 2**20
-
-    return {name: resident(process.pid) for name, process in service.processes.items()}
 
 
 def _growth(values: Sequence[float]) -> float:
@@ -71,7 +61,6 @@ def _growth(values: Sequence[float]) -> float:
     return mean(values[-quarter:]) - mean(values[-2 * quarter : -quarter])
 
 
-def _keys_left(service: Service) -> list[str]:
-    client = connect(SharedSettings(redis_url=service.redis_url))
-    keys = {str(key) for key in client.keys("*")}
+def _keys_left(service: RunningService) -> list[str]:
+    keys = {str(key) for key in service.client.keys("*")}
     return sorted(key for key in keys - KEPT if not key.startswith(("retort:worker:", "_kombu.binding")))

@@ -10,16 +10,12 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import IO, cast
+from typing import IO, Any, Self, cast
 
 import psutil
 
-from benchmarks.service import Service
-from contract.fleet import Fleet, WorkerState, WorkerStatus
-from contract.job_store import JobStore
-from contract.redis_client import connect
-from contract.settings import SharedSettings
+from contract.fleet import WorkerState, WorkerStatus
+from harness.running_service import RunningService
 
 DRAIN_S = 30.0
 
@@ -43,23 +39,25 @@ class Nursery:
         self._process.communicate()
 
 
-class Stack(Service):
-    """Redis, an API and workers."""
+class Stack(RunningService):
+    """A running service whose workers are forked, so that a killed one is back soon."""
 
-    def __init__(self, models: Path, model: str, *, workers: int, **settings: object) -> None:
-        super().__init__(models, model, workers=workers, **settings)  # type: ignore[arg-type]
-        self.models, self.model = models, model
+    def __init__(self, models: Path, model: str, *, workers: int, **settings: Any) -> None:
+        super().__init__(models, model, workers=0, **settings)
+        self._number = workers
         self.workers: dict[int, int] = {}
         """Process ids by the workers' numbers."""
-        shared = SharedSettings(redis_url=self.redis_url, model=model, models_dir=models)
-        self.redis = connect(shared)
-        self.jobs = JobStore(self.redis, shared)
-        self.fleet = Fleet(self.redis, shared)
         self._nursery: Nursery | None = None
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._nursery = Nursery(os.environ | self.variables())
+        for number in range(self._number):
+            self._fork_worker(number)
+        self.await_ready()
+        return self
+
+    def close(self) -> None:
         for number in self.workers:
             self.signal_worker(number, signal.SIGCONT)
             self.signal_worker(number, signal.SIGTERM)
@@ -68,12 +66,7 @@ class Stack(Service):
             self.signal_worker(number, signal.SIGKILL)
         if self._nursery is not None:
             self._nursery.close()
-        super().__exit__(kind, error, trace)
-
-    def start_worker(self, number: int = 0) -> None:
-        if self._nursery is None:
-            self._nursery = Nursery(self._environment)
-        self.workers[number] = self._nursery.fork(self.folder / f"worker-{number}.log")
+        super().close()
 
     def signal_worker(self, number: int, what: signal.Signals) -> None:
         with suppress(ProcessLookupError):
@@ -82,26 +75,18 @@ class Stack(Service):
     def kill_worker(self, number: int) -> None:
         """SIGKILL; another takes its place at once."""
         self.signal_worker(number, signal.SIGKILL)
-        self.start_worker(number)
+        self._fork_worker(number)
 
     def kill_redis(self, down_s: float) -> None:
         """SIGKILL, and a restart from the append-only file after so many seconds."""
-        self.processes["redis"].kill()
-        self.processes["redis"].wait()
+        self.redis.kill()
         time.sleep(down_s)
-        self.start_redis()
+        self.redis.start()
 
     def kill_api(self) -> None:
         """SIGKILL to gunicorn and its processes; another takes its place at once."""
-        process = self.processes["api"]
-        children = psutil.Process(process.pid).children(recursive=True)
-        process.kill()
-        for child in children:
-            with suppress(psutil.NoSuchProcess):
-                child.kill()
-        process.wait()
-        psutil.wait_procs(children, DRAIN_S)
-        self.start_api()
+        self.api.kill()
+        self.api.start()
 
     def drain_worker(self, number: int) -> None:
         """SIGTERM, and another once it has gone."""
@@ -109,12 +94,16 @@ class Stack(Service):
             process = psutil.Process(self.workers[number])
             self.signal_worker(number, signal.SIGTERM)
             process.wait(DRAIN_S)
-        self.start_worker(number)
+        self._fork_worker(number)
 
     def statuses(self) -> list[WorkerStatus]:
         """The heartbeats of the workers that run and are ready."""
         pids = set(self.workers.values())
         return [each for each in self.fleet.live() if each.pid in pids and each.state is WorkerState.READY]
+
+    def _fork_worker(self, number: int) -> None:
+        if self._nursery is not None:
+            self.workers[number] = self._nursery.fork(self.folder / f"worker-{number}.log")
 
     def _worker_processes(self) -> list[psutil.Process]:
         found = []

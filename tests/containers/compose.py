@@ -6,8 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +65,3 @@ def answered_texts(worker: str) -> float:
     families = text_string_to_metric_families(inside(worker, "python", "-c", READ_METRICS).stdout)
     samples = (sample for family in families for sample in family.samples)
     return sum(sample.value for sample in samples if sample.name == "retort_committed_texts_total")
-
-
-def await_true(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.2)

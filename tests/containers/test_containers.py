@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
+from harness.until import until
 from retort_client import Client, Prediction
 from tests.containers.askers import Askers
-from tests.containers.compose import Compose, answered_texts, await_true, inside, inspect
+from tests.containers.compose import Compose, answered_texts, inside, inspect
 
 pytestmark = [
     pytest.mark.timeout(1800),
@@ -28,7 +29,7 @@ def stack() -> Iterator[Compose]:
     stack("down", "-v")
     try:
         stack("up", "-d")
-        await_true(stack.is_ready, TRAINED_S)
+        until(stack.is_ready, TRAINED_S, pause_s=0.2)
         yield stack
     finally:
         stack("down", "-v")
@@ -89,7 +90,7 @@ def test_two_workers_share_the_load(stack: Compose) -> None:
     assert len(workers) == 2
 
     with Askers(stack.url):
-        await_true(lambda: min(map(answered_texts, workers)) > 100, RECOVERED_S)
+        until(lambda: min(map(answered_texts, workers)) > 100, RECOVERED_S, pause_s=0.2)
 
 
 FAULTS: Mapping[str, Callable[[Compose], object]] = {
@@ -104,10 +105,10 @@ FAULTS: Mapping[str, Callable[[Compose], object]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_no_accepted_job_is_lost_when(fault: str, stack: Compose) -> None:
     with Askers(stack.url) as askers:
-        await_true(lambda: len(askers.jobs) > 50, RECOVERED_S)
+        until(lambda: len(askers.jobs) > 50, RECOVERED_S, pause_s=0.2)
         FAULTS[fault](stack)
         accepted = len(askers.jobs)
-        await_true(lambda: len(askers.jobs) > accepted + 50, RECOVERED_S)
+        until(lambda: len(askers.jobs) > accepted + 50, RECOVERED_S, pause_s=0.2)
 
     assert askers.errors == []
     assert [job.texts for job in askers.jobs if not askers.is_right(job)] == []

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +13,10 @@ import httpx
 import psutil
 import pytest
 
+from harness.tiny_artifact import write_tiny_artifact
+from harness.until import until
 from local.demo import QUESTIONS
 from local.ports import free_port
-from tests.tiny_artifact import write_tiny_artifact
 
 ROOT = Path(__file__).parents[2]
 RECOVERY_S = 60
@@ -86,9 +86,7 @@ def test_what_is_killed_comes_back_and_answers(demo: Local, name: str) -> None:
     killed = demo.pids()[name]
     os.kill(killed, signal.SIGKILL)
 
-    deadline = time.monotonic() + RECOVERY_S
-    while demo.pids().get(name, killed) == killed:
-        assert time.monotonic() < deadline
+    until(lambda: demo.pids().get(name, killed) != killed, RECOVERY_S, what=f"another {name}")
     answered = demo("demo")
 
     assert answered.returncode == 0, answered.stdout

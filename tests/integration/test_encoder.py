@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from contract.artifact import Architecture
 from encoders.tensors import ENCODER_PREFIX
-from tests.reference_bert import probabilities
-from tests.tiny_artifact import random_weights, tiny_architecture
+from harness.reference_bert import probabilities
+from harness.tiny_artifact import random_weights, tiny_architecture
 from training.pretrained import minilm
 from worker.engine.encoder import Encoder
 from worker.engine.packing import Shape, lay_out, pack

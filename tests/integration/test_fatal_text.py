@@ -11,11 +11,13 @@ import pytest
 from contract.dead_letters import DeadLetters
 from contract.job_record import JobState
 from contract.message import Ticket
+from harness.process import ServiceProcess
+from harness.redis_server import RedisServer
+from harness.running_service import RunningService
+from harness.tiny_artifact import write_tiny_artifact
+from harness.truth import is_right, some_texts
+from harness.until import until
 from tests.mortal_worker import KILLER, SLEEPER
-from tests.redis_server import RedisServer
-from tests.service import Process, Service, until
-from tests.tiny_artifact import write_tiny_artifact
-from tests.truth import is_right, some_texts
 from worker import dead_letters
 
 PATIENCE_S = 200.0
@@ -24,29 +26,30 @@ pytestmark = pytest.mark.timeout(500)
 
 
 @pytest.fixture(scope="module")
-def service(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     folder: Path = tmp_path_factory.mktemp("service")
     write_tiny_artifact(folder)
-    made = Service(
-        redis_server.url, folder, folder, claims_dir=folder, precision="float32", device="cpu", cpu_threads=1,
+    with RunningService(
+        folder, redis=redis_server, folder=folder, workers=0, api=False,
+        precision="float32", device="cpu", cpu_threads=1,
         heartbeat_s=0.3, heartbeat_ttl_s=2, sweep_s=0.5, watchdog_s=1, max_attempts=3,
-    )  # fmt: skip
-    made.client.flushall()
-    yield made
-    made.close()
+    ) as service:  # fmt: skip
+        service.client.flushall()
+        yield service
 
 
 @pytest.fixture(scope="module")
-def worker(service: Service) -> Iterator[Process]:
-    made = service.process([sys.executable, "-m", "tests.mortal_worker"])
+def worker(service: RunningService) -> ServiceProcess:
+    made = service.start_process("mortal-worker", [sys.executable, "-m", "tests.mortal_worker"])
     until(service.fleet.live, PATIENCE_S)
-    yield made
-    made.terminate()
+    return made
 
 
 @pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize("fatal", [KILLER, SLEEPER])
-def test_a_fatal_text_becomes_a_dead_letter_and_its_neighbours_are_answered(service: Service, fatal: str) -> None:
+def test_a_fatal_text_becomes_a_dead_letter_and_its_neighbours_are_answered(
+    service: RunningService, fatal: str
+) -> None:
     before = service.submit(list(some_texts(3)))
     bad = service.submit(["nothing wrong", fatal])
     asked = {service.submit([text]): text for text in some_texts(60)}
@@ -65,7 +68,7 @@ def test_a_fatal_text_becomes_a_dead_letter_and_its_neighbours_are_answered(serv
 
 
 def test_dead_letters_can_be_listed_shown_and_sent_again(
-    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    service: RunningService, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RETORT_REDIS_URL", service.settings.redis_url)
     job_id = service.submit(["hello", "world"], send=False)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.tiny_artifact import write_tiny_artifact
+from harness.tiny_artifact import write_tiny_artifact
 
 ROOT = Path(__file__).parents[2]
 TWO_MODELS = """

@@ -34,7 +34,7 @@ from contract.job_record import Backlog, Commit, JobState, Lease, NewJob, dump_t
 from contract.job_store import Admitted, Bounds, JobStore
 from contract.message import Lane, Ticket
 from contract.settings import SharedSettings
-from tests.redis_server import RedisServer
+from harness.redis_server import RedisServer
 
 MODEL = "m"
 CHUNK_TEXTS, MAX_ATTEMPTS = 2, 2

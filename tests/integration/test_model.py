@@ -9,8 +9,8 @@ from safetensors.numpy import load_file, save_file
 
 from contract.artifact import MANIFEST, VOCABULARY, WEIGHTS, sha256
 from contract.errors import BadArtifact, BadModel
-from tests.reference_bert import probabilities
-from tests.tiny_artifact import GOLDEN_TEXTS, random_weights, tiny_architecture, write_tiny_artifact
+from harness.reference_bert import probabilities
+from harness.tiny_artifact import GOLDEN_TEXTS, random_weights, tiny_architecture, write_tiny_artifact
 from worker.engine.model import Model, load
 
 TEXTS = [*GOLDEN_TEXTS, "how to join two tables in sql", "x " * 60, "why?", "sort a list with a null pointer"] * 30

@@ -15,7 +15,7 @@ from contract.job_record import JobState, NewJob
 from contract.job_store import Admitted, Bounds, JobStore
 from contract.message import Lane, Ticket, queue_name
 from contract.settings import SharedSettings
-from tests.service import until
+from harness.until import until
 from worker.queueing import celery_app, reconciler
 from worker.queueing.reconciler import Reconciler
 

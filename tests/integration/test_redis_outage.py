@@ -18,12 +18,13 @@ from contract.job_store import Admitted, Bounds, JobStore
 from contract.message import Lane, Ticket
 from contract.redis_client import Script
 from contract.settings import SharedSettings
-from tests.redis_server import RedisServer
-from tests.service import Process, Service, until
-from tests.tiny_artifact import write_tiny_artifact
-from tests.truth import is_right, some_texts
+from harness.process import ServiceProcess
+from harness.redis_server import DURABLE, RedisServer
+from harness.running_service import RunningService
+from harness.tiny_artifact import write_tiny_artifact
+from harness.truth import is_right, some_texts
+from harness.until import until
 
-DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 ROOMY = Bounds(10_000, 10_000_000)
 PATIENCE_S = 90.0
 
@@ -32,35 +33,32 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("durable-redis"), *DURABLE)
-    server.start()
-    yield server
-    server.resume()
-    server.kill()
+    with RedisServer(tmp_path_factory.mktemp("durable-redis"), *DURABLE) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def service(server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     folder: Path = tmp_path_factory.mktemp("service")
     write_tiny_artifact(folder)
-    made = Service(
-        server.url, folder, folder, claims_dir=folder, precision="float32", device="cpu", heartbeat_s=0.5, sweep_s=0.5
-    )
-    yield made
-    made.close()
+    with RunningService(
+        folder, redis=server, folder=folder, api=False,
+        precision="float32", device="cpu", heartbeat_s=0.5, sweep_s=0.5,
+    ) as service:  # fmt: skip
+        yield service
 
 
 @pytest.fixture(scope="module")
-def worker(service: Service) -> Process:
-    made = service.worker()
-    until(lambda: service.is_ready(made), PATIENCE_S)
-    return made
+def worker(service: RunningService) -> ServiceProcess:
+    worker = service.processes["worker-0"]
+    until(lambda: service.is_ready(worker), PATIENCE_S)
+    return worker
 
 
 class Load:
     """Submits small jobs from a thread until told to stop, and keeps every one that was accepted."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: RunningService) -> None:
         self._service = service
         self.accepted: dict[str, list[str]] = {}
         self.refused = 0
@@ -96,7 +94,7 @@ class Load:
             time.sleep(0.01)
 
 
-def disturb(service: Service, worker: Process, fault: Callable[[], None]) -> Load:
+def disturb(service: RunningService, worker: ServiceProcess, fault: Callable[[], None]) -> Load:
     """Load before, during and after the fault; every accepted job must end rightly, in the same process."""
     with Load(service) as load:
         until(lambda: len(load.accepted) > 20, PATIENCE_S)
@@ -113,7 +111,7 @@ def disturb(service: Service, worker: Process, fault: Callable[[], None]) -> Loa
 
 
 def test_a_redis_that_is_killed_and_restarted_loses_no_accepted_job(
-    service: Service, worker: Process, server: RedisServer
+    service: RunningService, worker: ServiceProcess, server: RedisServer
 ) -> None:
     def restart() -> None:
         for pause_s in (0.0, 0.3, 2.0):
@@ -126,7 +124,7 @@ def test_a_redis_that_is_killed_and_restarted_loses_no_accepted_job(
 
 
 def test_a_redis_that_does_not_answer_for_longer_than_heartbeats_live_costs_no_attempt(
-    service: Service, worker: Process, server: RedisServer
+    service: RunningService, worker: ServiceProcess, server: RedisServer
 ) -> None:
     def stop() -> None:
         server.pause()
@@ -141,7 +139,7 @@ def test_a_redis_that_does_not_answer_for_longer_than_heartbeats_live_costs_no_a
     assert service.jobs.totals().get("dead_letters", 0) == 0
 
 
-def test_connections_that_are_cut_are_made_again(service: Service, worker: Process) -> None:
+def test_connections_that_are_cut_are_made_again(service: RunningService, worker: ServiceProcess) -> None:
     def cut() -> None:
         for _ in range(20):
             service.client.client_kill_filter(_type="normal", skipme=True)
@@ -151,7 +149,7 @@ def test_connections_that_are_cut_are_made_again(service: Service, worker: Proce
     disturb(service, worker, cut)
 
 
-def test_full_memory_stops_new_jobs_and_finishes_the_old_ones(service: Service, worker: Process) -> None:
+def test_full_memory_stops_new_jobs_and_finishes_the_old_ones(service: RunningService, worker: ServiceProcess) -> None:
     waiting = service.submit(list(some_texts(3000, seed=1)), Lane.BULK)
 
     def fill() -> None:

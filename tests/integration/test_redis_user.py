@@ -15,8 +15,8 @@ from redis.exceptions import NoPermissionError
 from api.app import create_app
 from api.settings import ApiSettings
 from contract.redis_client import connect
-from tests.answering_worker import AnsweringWorker
-from tests.redis_server import RedisServer
+from harness.answering_worker import AnsweringWorker
+from harness.redis_server import RedisServer
 
 PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
 

@@ -14,8 +14,8 @@ from contract.redis_client import connect
 from contract.settings import SharedSettings
 from contract.subscription import Subscription
 from contract.unreadable import Unreadable
-from tests.redis_server import RedisServer
-from tests.service import until
+from harness.redis_server import RedisServer
+from harness.until import until
 
 CHANNEL = "retort:test"
 

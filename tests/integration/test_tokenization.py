@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from contract.artifact import TokenizerOptions
 from contract.errors import BadModel
 from encoders.tokenization import TextTokenizer, read_vocabulary
-from tests.tiny_artifact import VOCABULARY_TOKENS
+from harness.tiny_artifact import VOCABULARY_TOKENS
 from training.bert_compat import bert_layer  # noqa: F401 bert-for-tf2 can't be imported without what this prepares
 from training.pretrained import minilm
 

@@ -23,8 +23,8 @@ from api.settings import ApiSettings
 from contract.chunk_store import ChunkStore
 from contract.message import Lane, Ticket, queue_name, unpack
 from encoders.tokenization import EncodedText
-from tests.answering_worker import argument
-from tests.redis_server import RedisServer
+from harness.answering_worker import argument
+from harness.redis_server import RedisServer
 from tests.stand_ins import EchoModel, as_any, ids_of
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.committer import Committer

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from contract.artifact import Architecture
 from encoders.tokenization import TextTokenizer
-from tests import reference_bert, tiny_artifact
+from harness import reference_bert, tiny_artifact
 from training.bert_compat import tf
 from training.fit.model import Classifier, initial_classifier
 from training.pretrained import minilm

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from contract.artifact import MANIFEST, read_manifest
 from contract.errors import BadArtifact
 from contract.model_store import ModelStore
-from tests.tiny_artifact import write_tiny_artifact
+from harness.tiny_artifact import write_tiny_artifact
 from training.cli import app
 from training.errors import WorseModel
 from training.hyperparameters import HyperParameters

@@ -6,7 +6,6 @@ import os
 import random
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,9 @@ import pytest
 from contract.artifact import Manifest, verify
 from contract.errors import NoModel
 from contract.model_store import ModelStore
+from harness.tiny_artifact import WORDS
+from harness.until import until
 from tests.base_models import write_hugging_face
-from tests.tiny_artifact import WORDS
 from training.artifact import held_out
 from training.fit import checkpoint
 from training.fit.loop import CHECKPOINT
@@ -155,12 +155,10 @@ def test_killed_in_the_middle_of_an_epoch_and_started_again_it_ends_as_an_unbrok
 
 def _wait_until_within_an_epoch(folder: Path, running: subprocess.Popen[bytes]) -> None:
     """Wait for a checkpoint in the middle of the second epoch."""
-    deadline = time.monotonic() + STARTING_S
-    while time.monotonic() < deadline:
+
+    def is_there() -> bool:
         assert running.poll() is None
-        for path in (folder / "models" / "tiny").glob(f".training-*/{CHECKPOINT}"):
-            state = checkpoint.load(path)[1]
-            if state.epoch == 1 and state.step > 2:
-                return
-        time.sleep(0.01)
-    raise AssertionError("no checkpoint came")
+        states = [checkpoint.load(path)[1] for path in (folder / "models" / "tiny").glob(f".training-*/{CHECKPOINT}")]
+        return any(state.epoch == 1 and state.step > 2 for state in states)
+
+    until(is_there, STARTING_S, what="a checkpoint")

@@ -14,8 +14,8 @@ import pytest
 from contract.artifact import verify
 from contract.errors import BadArtifact
 from contract.model_store import ModelStore
+from harness.tiny_artifact import write_tiny_artifact
 from tests.store_churn import churn
-from tests.tiny_artifact import write_tiny_artifact
 from training.artifact.store import Store
 
 KILLS = int(os.environ.get("STORE_KILLS", "20"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,13 @@ import pytest
 from contract.fleet import WorkerState
 from contract.job_record import JobState
 from contract.message import Lane, Ticket, queue_name
-from tests.redis_server import RedisServer
-from tests.service import Process, Service, until
-from tests.tiny_artifact import point_current_to, write_tiny_artifact
-from tests.truth import is_right, some_texts
+from harness.artifact import point_current_to
+from harness.process import ServiceProcess
+from harness.redis_server import RedisServer
+from harness.running_service import RunningService
+from harness.tiny_artifact import write_tiny_artifact
+from harness.truth import is_right, some_texts
+from harness.until import until
 
 V1, V2 = "20260101t000000-000001", "20260102t000000-000002"
 SEEDS = {V1: 1, V2: 2}
@@ -36,47 +38,44 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.kill()
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def service(server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     folder = tmp_path_factory.mktemp("service")
     for version, seed in SEEDS.items():
         write_tiny_artifact(folder, version=version, seed=seed, current=version == V1)
-    made = Service(server.url, folder, folder, claims_dir=folder, **QUICK)
-    yield made
-    made.close()
+    with RunningService(folder, redis=server, folder=folder, workers=0, api=False, **QUICK) as service:
+        yield service
 
 
 @pytest.fixture(scope="module")
-def spares(service: Service) -> list[Process]:
+def spares(service: RunningService) -> list[ServiceProcess]:
     """Workers that tests may kill, started together, for TensorFlow takes seconds to import."""
-    made = [service.worker() for _ in range(3)]
+    made = [service.start_worker() for _ in range(3)]
     for worker in made:
         until(lambda worker=worker: service.is_ready(worker), PATIENCE_S)  # type: ignore[misc]
     for worker in made:
-        worker.send_signal(signal.SIGSTOP)
+        worker.pause()
     until(lambda: not service.fleet.live())
     return made
 
 
 @pytest.fixture(scope="module")
-def worker(service: Service, spares: list[Process]) -> Process:
+def worker(service: RunningService, spares: list[ServiceProcess]) -> ServiceProcess:
     """The one that stays."""
     return wake(service, spares.pop())
 
 
-def wake(service: Service, worker: Process) -> Process:
-    worker.send_signal(signal.SIGCONT)
+def wake(service: RunningService, worker: ServiceProcess) -> ServiceProcess:
+    worker.resume()
     until(lambda: service.is_ready(worker), PATIENCE_S)
     return worker
 
 
-def check(service: Service, job_id: str, texts: list[str]) -> None:
+def check(service: RunningService, job_id: str, texts: list[str]) -> None:
     status = service.ended(job_id, PATIENCE_S)
     assert status.state is JobState.SUCCEEDED
     [version] = service.versions(job_id)
@@ -86,26 +85,26 @@ def check(service: Service, job_id: str, texts: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_each_of_300_questions_asked_at_once_gets_its_own_answer(service: Service) -> None:
+def test_each_of_300_questions_asked_at_once_gets_its_own_answer(service: RunningService) -> None:
     asked = {service.submit([text]): [text] for text in [*some_texts(298), "", " "]}
     for job_id, texts in asked.items():
         check(service, job_id, texts)
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_long_job_is_answered_in_order(service: Service) -> None:
+def test_a_long_job_is_answered_in_order(service: RunningService) -> None:
     texts = list(some_texts(1000, seed=1))
     check(service, service.submit(texts, Lane.BULK), texts)
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_lost_message_is_sent_again(service: Service) -> None:
+def test_a_lost_message_is_sent_again(service: RunningService) -> None:
     job_id = service.submit(["why is my code throwing"], send=False)
     check(service, job_id, ["why is my code throwing"])
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_message_sent_twice_is_answered_once(service: Service) -> None:
+def test_a_message_sent_twice_is_answered_once(service: RunningService) -> None:
     job_id = service.submit(["a"])
     for _ in range(5):
         service.send([Ticket(job_id, 0)], Lane.INTERACTIVE)
@@ -113,7 +112,7 @@ def test_a_message_sent_twice_is_answered_once(service: Service) -> None:
 
 
 def test_a_new_version_takes_over_under_load_and_a_rollback_brings_the_old_one_back(
-    service: Service, worker: Process
+    service: RunningService, worker: ServiceProcess
 ) -> None:
     for version in (V2, V1):
         point_current_to(service.models, "tiny", version)
@@ -128,7 +127,7 @@ def test_a_new_version_takes_over_under_load_and_a_rollback_brings_the_old_one_b
         assert service.versions(last) == {version}
 
 
-def test_a_corrupt_version_is_refused_while_the_old_one_serves(service: Service, worker: Process) -> None:
+def test_a_corrupt_version_is_refused_while_the_old_one_serves(service: RunningService, worker: ServiceProcess) -> None:
     bad = "20260103t000000-000003"
     folder = write_tiny_artifact(service.models, version=bad, seed=3, current=False)
     (folder / "weights.safetensors").write_bytes(b"half of it")
@@ -141,16 +140,16 @@ def test_a_corrupt_version_is_refused_while_the_old_one_serves(service: Service,
 
 
 def test_work_of_a_killed_worker_is_finished_by_another(
-    service: Service, spares: list[Process], worker: Process
+    service: RunningService, spares: list[ServiceProcess], worker: ServiceProcess
 ) -> None:
     victim = wake(service, spares.pop())
-    worker.send_signal(signal.SIGSTOP)
+    worker.pause()
     asked = {service.submit([text], Lane.BULK): [text] for text in some_texts(200, seed=4)}
     big = list(some_texts(2000, seed=5))
     asked[service.submit(big, Lane.BULK)] = big
     until(lambda: service.client.keys("retort:leased:*"))
     victim.kill()
-    worker.send_signal(signal.SIGCONT)
+    worker.resume()
     killed = time.monotonic()
     for job_id, texts in asked.items():
         check(service, job_id, texts)
@@ -159,10 +158,10 @@ def test_work_of_a_killed_worker_is_finished_by_another(
 
 
 def test_a_worker_that_drains_gives_back_what_it_has_not_begun(
-    service: Service, spares: list[Process], worker: Process
+    service: RunningService, spares: list[ServiceProcess], worker: ServiceProcess
 ) -> None:
     drained = wake(service, spares.pop())
-    worker.send_signal(signal.SIGSTOP)
+    worker.pause()
     until(lambda: len(service.fleet.live()) == 1)
     texts = list(some_texts(6000, seed=6))
     job_id = service.submit(texts, Lane.BULK)
@@ -172,20 +171,22 @@ def test_a_worker_that_drains_gives_back_what_it_has_not_begun(
     assert service.jobs.status(job_id).state is JobState.RUNNING
     open_chunks = service.client.zcard("retort:queued:tiny")
     assert service.client.llen(queue_name("tiny", Lane.BULK)) == open_chunks
-    worker.send_signal(signal.SIGCONT)
+    worker.resume()
     check(service, job_id, texts)
 
 
-def test_a_stopped_worker_is_replaced_and_does_no_harm_when_it_goes_on(service: Service, worker: Process) -> None:
-    other = service.worker()
+def test_a_stopped_worker_is_replaced_and_does_no_harm_when_it_goes_on(
+    service: RunningService, worker: ServiceProcess
+) -> None:
+    other = service.start_worker()
     until(lambda: service.is_ready(other), PATIENCE_S)
     for _ in range(2):
         texts = list(some_texts(3000, seed=7))
         job_id = service.submit(texts, Lane.BULK)
         until(lambda: service.jobs.status(job_id).done > 0)  # noqa: B023
-        worker.send_signal(signal.SIGSTOP)
+        worker.pause()
         check(service, job_id, texts)
-        worker.send_signal(signal.SIGCONT)
+        worker.resume()
         until(lambda: service.is_ready(worker))
     other.terminate()
     assert service.client.keys("retort:leased:*") == []
@@ -194,19 +195,16 @@ def test_a_stopped_worker_is_replaced_and_does_no_harm_when_it_goes_on(service: 
 def test_a_worker_without_a_model_waits_and_serves_the_first_that_is_published(
     server: RedisServer, tmp_path: Path
 ) -> None:
-    service = Service(server.url, tmp_path, tmp_path, model="late", claims_dir=tmp_path, **QUICK)
-    try:
-        worker = service.worker()
+    with RunningService(tmp_path, "late", redis=server, folder=tmp_path, api=False, **QUICK) as service:
+        worker = service.processes["worker-0"]
         waiting = until(lambda: service.status(worker), PATIENCE_S)
         assert waiting.state is WorkerState.WAITING_FOR_MODEL
         job_id = service.submit(["hello"])
         write_tiny_artifact(tmp_path, name="late", version=V1, seed=SEEDS[V1])
         check(service, job_id, ["hello"])
-    finally:
-        service.close()
 
 
-def test_nothing_is_left_in_redis_but_the_jobs_themselves(service: Service) -> None:
+def test_nothing_is_left_in_redis_but_the_jobs_themselves(service: RunningService) -> None:
     for key in service.client.keys("retort:job:*"):
         service.jobs.remove(str(key).removeprefix("retort:job:"))
     left = {str(key) for key in service.client.keys("retort:*")}

@@ -5,14 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import random
 import signal
-import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
 from contract.errors import BadSettings
+from harness.until import until
 from worker.engine.device import Claim, Gpu, a_gpu_is_free, claim, cpu_threads
 
 GPUS = [Gpu(f"GPU-{number}", "fake") for number in range(4)]
@@ -110,10 +109,3 @@ def test_workers_that_start_and_die_at_once_never_share_a_gpu(fleet: Fleet, tmp_
         while a_gpu_is_free(tmp_path, lambda: GPUS):
             fleet.kill(fleet.devices.index("cpu"))
             fleet.start(1)
-
-
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

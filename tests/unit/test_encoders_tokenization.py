@@ -7,7 +7,7 @@ import pytest
 from contract.artifact import TokenizerOptions
 from encoders import tokenization
 from encoders.tokenization import TextTokenizer
-from tests.tiny_artifact import VOCABULARY_TOKENS
+from harness.tiny_artifact import VOCABULARY_TOKENS
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from threading import Event, Thread
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +15,7 @@ from contract.job_record import Commit, Lease
 from contract.message import Lane, Ticket
 from contract.prediction import Options
 from encoders.tokenization import EncodedText
+from harness.until import until
 from tests.stand_ins import EchoModel, as_any, echo, ids_of
 from worker.pipeline import handler as handler_module
 from worker.pipeline.batcher import Batcher
@@ -116,15 +117,6 @@ def in_thread(work: Callable[[], None]) -> Thread:
     thread = Thread(target=work, daemon=True)
     thread.start()
     return thread
-
-
-def until(condition: Callable[[], bool]) -> None:
-    pause = Event()
-    for _ in range(int(PATIENCE_S / 0.005)):
-        if condition():
-            return
-        pause.wait(0.005)
-    raise AssertionError("it never came to be")
 
 
 def test_a_message_returns_when_the_answers_of_all_its_chunks_are_stored(rig: Rig) -> None:

@@ -11,8 +11,9 @@ from contract.artifact import MANIFEST, WEIGHTS, Manifest, verify
 from contract.errors import NoModel
 from contract.fleet import WorkerState
 from contract.model_store import CURRENT, ModelStore
+from harness.artifact import point_current_to
+from harness.tiny_artifact import write_tiny_artifact
 from tests.stand_ins import as_any
-from tests.tiny_artifact import point_current_to, write_tiny_artifact
 from worker.pipeline.model_manager import RETRY_S, ModelManager
 
 V1, V2, V3 = "20260101t000000-000001", "20260102t000000-000002", "20260103t000000-000003"

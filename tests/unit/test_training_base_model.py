@@ -9,8 +9,8 @@ import pytest
 
 from contract.artifact import TokenizerOptions
 from contract.errors import BadModel
+from harness.tiny_artifact import tiny_architecture
 from tests.base_models import encoder_tensors, write_hugging_face
-from tests.tiny_artifact import tiny_architecture
 from training.errors import BadBaseModel
 from training.pretrained import hugging_face
 from training.pretrained.base_model import tokenizer_for

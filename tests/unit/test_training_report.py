@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from contract.artifact import Provenance, TokenizerOptions, verify
-from tests.tiny_artifact import tiny_architecture, write_tiny_artifact
+from harness.tiny_artifact import tiny_architecture, write_tiny_artifact
 from training.artifact import held_out
 from training.artifact.compare import Change, compare
 from training.artifact.export import Trained, version_name, write_artifact

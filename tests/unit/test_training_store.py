@@ -10,7 +10,7 @@ import pytest
 
 from contract.artifact import MANIFEST, WEIGHTS, read_manifest, verify
 from contract.errors import BadArtifact, NoModel
-from tests.tiny_artifact import write_tiny_artifact
+from harness.tiny_artifact import write_tiny_artifact
 from training.artifact.store import ABANDONED_S, STAGING, Store
 from training.errors import WorseModel
 

@@ -14,8 +14,8 @@ from api.app import create_app
 from api.context import AppContext
 from api.http.api_keys import digest
 from api.settings import ApiSettings
-from tests.answering_worker import AnsweringWorker
-from tests.redis_server import RedisServer
+from harness.answering_worker import AnsweringWorker
+from harness.redis_server import RedisServer
 
 MakeApp = Callable[..., Flask]
 KEYS = f"""

@@ -12,20 +12,22 @@ import tempfile
 from pathlib import Path
 
 from api.settings import ApiSettings
-from tests.answering_worker import AnsweringWorker
-from tests.integration.api.service import serve
-from tests.redis_server import RedisServer
-from tests.tiny_artifact import write_tiny_artifact
+from harness.answering_worker import AnsweringWorker
+from harness.redis_server import RedisServer
+from harness.running_service import RunningService
+from harness.tiny_artifact import write_tiny_artifact
 
 HERE = Path(__file__).parent
 
 
-def fuzz(redis_url: str, folder: Path, examples: int, seed: int | None = None) -> subprocess.CompletedProcess[str]:
+def fuzz(redis: RedisServer, folder: Path, examples: int, seed: int | None = None) -> subprocess.CompletedProcess[str]:
     """The finished run of schemathesis; its standard output is the report."""
     write_tiny_artifact(folder / "models", "default")
     with (
-        AnsweringWorker(ApiSettings(redis_url=redis_url)),
-        serve(redis_url, folder / "log", models_dir=folder / "models", default_wait_s=1, max_wait_s=1) as service,
+        AnsweringWorker(ApiSettings(redis_url=redis.url)),
+        RunningService(
+            folder / "models", "default", redis=redis, folder=folder, workers=0, default_wait_s=1, max_wait_s=1
+        ) as service,
     ):
         return subprocess.run(
             [
@@ -42,13 +44,8 @@ def fuzz(redis_url: str, folder: Path, examples: int, seed: int | None = None) -
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        server = RedisServer(Path(folder))
-        server.start()
-        try:
-            done = fuzz(server.url, Path(folder), int(sys.argv[1]))
-        finally:
-            server.kill()
+    with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as server:
+        done = fuzz(server, Path(folder), int(sys.argv[1]))
     print(done.stdout)
     sys.exit(done.returncode)
 

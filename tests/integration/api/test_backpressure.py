@@ -5,7 +5,7 @@ from __future__ import annotations
 import redis
 from flask.testing import FlaskClient
 
-from tests.answering_worker import AnsweringWorker
+from harness.answering_worker import AnsweringWorker
 from tests.integration.api.conftest import MakeApp, context
 
 

@@ -15,8 +15,8 @@ from api.app import create_app
 from api.openapi.schemas import ProblemDocument
 from api.settings import ApiSettings
 from contract.redis_client import connect
+from harness.redis_server import RedisServer
 from tests.integration.api.conftest import context
-from tests.redis_server import RedisServer
 
 JSON = "application/json"
 DEEP, MANY = 9000, 120_000

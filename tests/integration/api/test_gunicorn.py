@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -18,16 +19,21 @@ import pytest
 import redis
 
 from api.settings import ApiSettings
-from tests.answering_worker import AnsweringWorker, answer_document
-from tests.integration.api.service import Service, serve
-from tests.redis_server import RedisServer
+from harness.answering_worker import AnsweringWorker, answer_document
+from harness.redis_server import RedisServer
+from harness.running_service import RunningService
+from harness.until import until
 
 CLIENTS = 500
 
 
+def api_alone(redis_server: RedisServer, folder: Path, **settings: Any) -> RunningService:
+    return RunningService(folder, "default", redis=redis_server, folder=folder, workers=0, **settings)
+
+
 @pytest.fixture(scope="module")
-def service(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with serve(redis_server.url, tmp_path_factory.mktemp("api") / "log", max_body_bytes=1_000_000) as service:
+def service(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    with api_alone(redis_server, tmp_path_factory.mktemp("api"), max_body_bytes=1_000_000) as service:
         yield service
 
 
@@ -39,13 +45,13 @@ def worker(store: redis.Redis, settings: ApiSettings) -> Iterator[AnsweringWorke
 
 
 @contextmanager
-def sent(service: Service, request: bytes) -> Iterator[socket.socket]:
+def sent(service: RunningService, request: bytes) -> Iterator[socket.socket]:
     with socket.create_connection(("127.0.0.1", service.port), timeout=60) as connection:
         connection.sendall(request)
         yield connection
 
 
-def raw(service: Service, request: bytes) -> httpx.Response:
+def raw(service: RunningService, request: bytes) -> httpx.Response:
     """The answer to bytes as they are; the sending side is closed after them."""
     with sent(service, request) as connection:
         with suppress(OSError):  # the service may have hung up already
@@ -79,14 +85,13 @@ def p95(seconds: list[float]) -> float:
 
 
 def test_hundreds_of_waiting_clients_delay_nobody_and_get_their_own_answers(
-    service: Service, worker: AnsweringWorker
+    service: RunningService, worker: AnsweringWorker
 ) -> None:
     waiting = [socket.create_connection(("127.0.0.1", service.port), timeout=60) for _ in range(CLIENTS)]
     for number, connection in enumerate(waiting):
         connection.sendall(post(f"text {number}", "Prefer: wait=60"))
     with httpx.Client(base_url=service.url, timeout=60) as client:
-        while client.get("/metrics").text.count("\n") and in_flight(client) <= CLIENTS:
-            time.sleep(0.05)
+        until(lambda: in_flight(client) > CLIENTS, pause_s=0.05)
         job = client.post("/predict?wait=0", json={"texts": ["mine"]}).json()["id"]
         probes = [timed(client, "/health/live") for _ in range(100)]
         polls = [timed(client, f"/jobs/{job}") for _ in range(100)]
@@ -163,7 +168,7 @@ def timed(client: httpx.Client, path: str) -> float:
     ],
 )
 def test_broken_http_is_answered_with_a_problem_and_the_service_goes_on(
-    service: Service, name: str, request_bytes: bytes, status: int, kind: str
+    service: RunningService, name: str, request_bytes: bytes, status: int, kind: str
 ) -> None:
     answer = raw(service, request_bytes)
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json"), name
@@ -171,7 +176,7 @@ def test_broken_http_is_answered_with_a_problem_and_the_service_goes_on(
     assert httpx.get(f"{service.url}/health/live").status_code == 200
 
 
-def test_a_chunked_body_is_read_and_bounded(service: Service) -> None:
+def test_a_chunked_body_is_read_and_bounded(service: RunningService) -> None:
     def body(text: bytes, times: int) -> Iterator[bytes]:
         yield b'{"texts": ["'
         for _ in range(times):
@@ -185,27 +190,28 @@ def test_a_chunked_body_is_read_and_bounded(service: Service) -> None:
 
 
 def test_a_stop_lets_waiting_clients_have_their_answers_and_hangs_up_on_idle_ones(
-    settings: ApiSettings, worker: AnsweringWorker, tmp_path: Path
+    redis_server: RedisServer, worker: AnsweringWorker, tmp_path: Path
 ) -> None:
     with (
-        serve(settings.redis_url, tmp_path / "log") as service,
+        api_alone(redis_server, tmp_path) as service,
         httpx.Client(base_url=service.url) as idle,
         sent(service, post("a", "Prefer: wait=60")) as waiting,
         ThreadPoolExecutor(1) as pool,
     ):
-        while in_flight(idle) < 2:
-            time.sleep(0.02)
+        until(lambda: in_flight(idle) >= 2)
         begun = time.monotonic()
-        stopping = pool.submit(service.stop)
+        stopping = pool.submit(service.api.terminate)
         time.sleep(1.5)  # the process has seen the signal by now
-        assert service.process.poll() is None
+        assert not service.api.has_ended()
         worker.go.set()
         assert read(waiting).json()["predictions"] == [answer_document("a")]
         assert stopping.result(60) == 0
         assert time.monotonic() - begun < 15
 
 
-def test_a_result_stream_that_breaks_off_is_seen_to_be_incomplete(service: Service, worker: AnsweringWorker) -> None:
+def test_a_result_stream_that_breaks_off_is_seen_to_be_incomplete(
+    service: RunningService, worker: AnsweringWorker
+) -> None:
     with httpx.Client(base_url=service.url, timeout=60) as client:
         job = client.post("/predict?wait=0", json={"texts": ["a"] * 300}).json()["id"]
         assert not worker.go.is_set()
@@ -217,30 +223,32 @@ def test_a_result_stream_that_breaks_off_is_seen_to_be_incomplete(service: Servi
         assert client.get("/health/live").status_code == 200
 
 
-def test_a_client_that_falls_silent_is_given_up(settings: ApiSettings, worker: AnsweringWorker, tmp_path: Path) -> None:
+def test_a_client_that_falls_silent_is_given_up(
+    redis_server: RedisServer, worker: AnsweringWorker, tmp_path: Path
+) -> None:
     worker.go.set()
     with (
-        serve(settings.redis_url, tmp_path / "log", api_silence_s=0.5) as service,
+        api_alone(redis_server, tmp_path, api_silence_s=0.5) as service,
         httpx.Client(base_url=service.url, timeout=60) as client,
     ):
         with sent(service, post("a")[:-5]) as silent:
             assert read(silent).json()["detail"] == "the rest of the body did not come"
         job = client.post("/predict?wait=60", json={"texts": ["a"] * 50_000, "scores": True}).json()["id"]
         with sent(service, f"GET /jobs/{job}/results HTTP/1.1\r\nAccept: application/x-ndjson\r\n\r\n".encode()):
-            while in_flight(client) < 2:  # it takes nothing of its answer, which is more than the buffers hold
-                time.sleep(0.02)
-            while in_flight(client) > 1:
-                time.sleep(0.02)
+            until(lambda: in_flight(client) == 2)  # it takes nothing of its answer, which is more than buffers hold
+            until(lambda: in_flight(client) == 1)
 
 
-def test_the_processes_of_one_service_count_together(store: redis.Redis, settings: ApiSettings, tmp_path: Path) -> None:
+def test_the_processes_of_one_service_count_together(
+    store: redis.Redis, redis_server: RedisServer, tmp_path: Path
+) -> None:
     assert store.ping()
-    with serve(settings.redis_url, tmp_path / "log", api_workers=2) as service:
+    with api_alone(redis_server, tmp_path, api_workers=2) as service:
         for _ in range(40):
             httpx.get(f"{service.url}/models")
         text = httpx.get(f"{service.url}/metrics").text
         assert 'retort_http_requests_total{address="/models",method="GET",status="200"} 40.0' in text
-        killed = psutil.Process(service.process.pid).children()[0]
+        killed = psutil.Process(service.api.pid).children()[0]
         killed.send_signal(signal.SIGKILL)
         killed.wait(10)
         assert (
@@ -248,9 +256,9 @@ def test_the_processes_of_one_service_count_together(store: redis.Redis, setting
         )
 
 
-def test_a_bad_setting_stops_the_program_and_is_named(tmp_path: Path) -> None:
+def test_a_bad_setting_stops_the_program_and_is_named(redis_server: RedisServer, tmp_path: Path) -> None:
     with (
         pytest.raises(RuntimeError, match=r"RETORT_MAX_TEXTS: .*integer"),
-        serve("redis://x", tmp_path / "log", max_texts="many"),
+        api_alone(redis_server, tmp_path, max_texts="many"),
     ):
         pass

@@ -8,9 +8,10 @@ from flask.testing import FlaskClient
 from api.openapi.schemas import Live, ModelDocument, ModelList, Ready
 from contract.fleet import Fleet, WorkerState, WorkerStatus
 from contract.settings import SharedSettings
-from tests.answering_worker import VERSION, AnsweringWorker
+from harness.answering_worker import VERSION, AnsweringWorker
+from harness.artifact import point_current_to
+from harness.tiny_artifact import write_tiny_artifact
 from tests.integration.api.conftest import MakeApp, context
-from tests.tiny_artifact import point_current_to, write_tiny_artifact
 
 
 def beat(store: redis.Redis, settings: SharedSettings, state: WorkerState, **more: object) -> None:

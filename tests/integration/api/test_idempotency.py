@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.answering_worker import AnsweringWorker, answer_document
+from harness.answering_worker import AnsweringWorker, answer_document
 from tests.integration.api.conftest import MakeApp
 
 KEY = {"Idempotency-Key": "k"}

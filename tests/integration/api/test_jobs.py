@@ -12,7 +12,7 @@ from contract.chunk_store import ChunkStore
 from contract.job_record import Commit
 from contract.message import Ticket
 from contract.settings import SharedSettings
-from tests.answering_worker import AnsweringWorker
+from harness.answering_worker import AnsweringWorker
 from tests.integration.api.conftest import context
 
 

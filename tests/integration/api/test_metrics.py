@@ -4,7 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.answering_worker import VERSION, AnsweringWorker
+from harness.answering_worker import VERSION, AnsweringWorker
 from tests.integration.api.conftest import MakeApp, context
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]

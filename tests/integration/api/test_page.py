@@ -12,10 +12,10 @@ from flask.testing import FlaskClient
 from api.openapi.status_schemas import ServiceStatus
 from api.views.page import page_files
 from contract.artifact import MANIFEST, read_manifest, sha256
-from tests.answering_worker import AnsweringWorker
+from harness.answering_worker import AnsweringWorker
+from harness.tiny_artifact import write_tiny_artifact
 from tests.integration.api.conftest import ALICE, BOB, MakeApp
 from tests.integration.api.test_jobs import submit
-from tests.tiny_artifact import write_tiny_artifact
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Encoding": "gzip, br"}
 MOST_BYTES = 150_000

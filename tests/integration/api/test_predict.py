@@ -15,9 +15,9 @@ from flask.testing import FlaskClient
 from api.openapi.schemas import Job
 from contract.job_record import JobState
 from contract.prediction import Options
-from tests.answering_worker import VERSION, AnsweringWorker, answer_document
+from harness.answering_worker import VERSION, AnsweringWorker, answer_document
+from harness.tiny_artifact import write_tiny_artifact
 from tests.integration.api.conftest import MakeApp, context
-from tests.tiny_artifact import write_tiny_artifact
 
 
 def answers(texts: list[str], **options: Any) -> list[dict[str, Any]]:

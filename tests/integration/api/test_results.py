@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from api.openapi.schemas import Results
 from contract.errors import GoneJob
-from tests.answering_worker import AnsweringWorker, answer_document
+from harness.answering_worker import AnsweringWorker, answer_document
 from tests.integration.api.conftest import MakeApp, context
 
 TEXTS = [f"text {n}" for n in range(300)]

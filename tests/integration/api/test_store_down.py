@@ -14,17 +14,16 @@ from flask.testing import FlaskClient
 from api.app import create_app
 from api.settings import ApiSettings
 from contract.message import Lane, queue_name
-from tests.answering_worker import AnsweringWorker, answer_document
+from harness.answering_worker import AnsweringWorker, answer_document
+from harness.redis_server import DURABLE, RedisServer
+from harness.until import until
 from tests.integration.api.conftest import context
-from tests.redis_server import RedisServer
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path, "--appendonly", "yes", "--appendfsync", "always")
-    server.start()
-    yield server
-    server.kill()
+    with RedisServer(tmp_path, *DURABLE) as server:
+        yield server
 
 
 @pytest.fixture
@@ -65,8 +64,7 @@ def test_the_service_starts_without_redis(tmp_path: Path) -> None:
 def test_a_client_goes_on_waiting_while_redis_restarts(app: Flask, server: RedisServer) -> None:
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(app.test_client().post, "/predict?wait=30", json={"texts": ["a"]})
-        while not context(app).store.llen(queue_name("default", Lane.INTERACTIVE)):
-            time.sleep(0.01)
+        until(lambda: context(app).store.llen(queue_name("default", Lane.INTERACTIVE)))
         server.kill()
         time.sleep(1.5)  # longer than a waiting client goes without looking
         server.start()
@@ -79,7 +77,6 @@ def test_a_job_is_answered_after_redis_came_back(app: Flask, client: FlaskClient
     server.kill()
     server.start()
     with AnsweringWorker(context(app).settings):
-        deadline = time.monotonic() + 20
-        while (answer := client.get(f"{location}?wait=10")).status_code == 503 and time.monotonic() < deadline:
-            time.sleep(0.05)
+        until(lambda: client.get(location).status_code == 200, what="an answer other than 503")
+        answer = client.get(f"{location}?wait=10")
     assert answer.get_json()["predictions"] == [answer_document("a")]

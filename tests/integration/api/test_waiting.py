@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from contract.job_store import WAKE_CHANNEL
-from tests.answering_worker import AnsweringWorker, answer_document
+from harness.answering_worker import AnsweringWorker, answer_document
 from tests.integration.api.conftest import MakeApp, context
 
 LATER = {"Prefer": "respond-async"}

@@ -8,10 +8,10 @@ import redis
 
 from api.app import create_app
 from api.settings import ApiSettings
+from harness.answering_worker import AnsweringWorker
+from harness.redis_server import RedisServer
 from retort_client import Client
-from tests.answering_worker import AnsweringWorker
 from tests.integration.client.faulty_server import FaultyServer
-from tests.redis_server import RedisServer
 
 Serve = Callable[..., FaultyServer]
 

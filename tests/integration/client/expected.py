@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from contract.prediction import Failed
+from harness.answering_worker import answer
 from retort_client import Answer, Prediction, TextError
-from tests.answering_worker import answer
 
 
 def expected(texts: Iterable[str]) -> list[Answer]:

@@ -13,6 +13,8 @@ from api.app import create_app
 from api.http import api_keys
 from api.settings import ApiSettings
 from contract.message import Lane
+from harness.answering_worker import VERSION, AnsweringWorker
+from harness.redis_server import RedisServer
 from local.ports import free_port
 from retort_client import (
     BadRequest,
@@ -29,11 +31,9 @@ from retort_client import (
     UnexpectedReply,
     Unreachable,
 )
-from tests.answering_worker import VERSION, AnsweringWorker
 from tests.integration.client.conftest import Serve
 from tests.integration.client.expected import expected
 from tests.integration.client.faulty_server import Cut, FaultyServer, Refusal
-from tests.redis_server import RedisServer
 
 TEXTS = ["why is my pointer null", "", "héllo ☃ 你好", "x" * 2000]
 

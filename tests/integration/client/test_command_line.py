@@ -9,15 +9,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.answering_worker import AnsweringWorker, answer_document
+from harness.until import until
 from retort_client import Client
-from tests.answering_worker import AnsweringWorker, answer_document
 from tests.integration.client.conftest import Serve
 from tests.integration.client.faulty_server import Cut, FaultyServer, Refusal
 
@@ -72,13 +72,6 @@ def _cells(document: dict[str, Any]) -> dict[str, str]:
     return dict.fromkeys(ANSWER_COLUMNS, "") | written | {"label": document["label"]}
 
 
-def until(true: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < end, f"waited for {what} in vain"
-        time.sleep(0.01)
-
-
 def windows_done(folder: Path) -> int:
     path = folder / "answers.csv.partial.json"
     return json.loads(path.read_text())["windows"] if path.exists() else 0
@@ -108,7 +101,7 @@ def test_a_run_that_is_killed_again_and_again_loses_and_repeats_nothing(
     for kill in range(3):
         done = windows_done(tmp_path)
         process = start(server, *command, cwd=tmp_path)
-        until(lambda done=done: windows_done(tmp_path) > done, "progress")  # type: ignore[misc]
+        until(lambda done=done: windows_done(tmp_path) > done, what="progress")  # type: ignore[misc]
         process.kill()
         process.communicate()
         assert not (tmp_path / "answers.csv").exists()
@@ -127,7 +120,7 @@ def test_ctrl_c_says_how_to_go_on(server: FaultyServer, worker: AnsweringWorker,
     command = ["predict", "questions.csv", "-o", "answers.csv", "--window", "300"]
     worker.go.clear()
     process = start(server, *command, cwd=tmp_path)
-    until(lambda: server.requests.count("POST /predict") == 2, "both windows to be sent")
+    until(lambda: server.requests.count("POST /predict") == 2, what="both windows to be sent")
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -157,7 +150,7 @@ def test_a_window_whose_job_expired_is_sent_again(serve: Serve, worker: Answerin
     server = serve(default_deadline_s=1)
     worker.go.clear()
     process = start(server, "predict", "questions.csv", "-o", "answers.csv", cwd=tmp_path)
-    until(lambda: server.requests.count("POST /predict") == 2, "the window to be sent again")
+    until(lambda: server.requests.count("POST /predict") == 2, what="the window to be sent again")
     worker.go.set()
     process.communicate(timeout=30)
     assert read_csv(tmp_path / "answers.csv") == answered(rows)
@@ -170,7 +163,7 @@ def test_a_job_that_was_deleted_meanwhile_is_sent_again(
     write_csv(tmp_path / "questions.csv", rows)
     worker.go.clear()
     process = start(server, "predict", "questions.csv", "-o", "answers.csv", cwd=tmp_path)
-    until(lambda: any("/results" in asked for asked in server.requests), "the results to be asked for")
+    until(lambda: any("/results" in asked for asked in server.requests), what="the results to be asked for")
     [job] = {asked.split("/")[2] for asked in server.requests if "/results" in asked}
     retort(server, "jobs", "cancel", job, cwd=tmp_path)
     worker.go.set()
@@ -220,7 +213,7 @@ def test_a_pipe_can_be_resumed_when_it_gives_the_same_rows(
     assert process.stdin
     process.stdin.write(given)
     process.stdin.close()
-    until(lambda: windows_done(tmp_path) >= 1, "progress")
+    until(lambda: windows_done(tmp_path) >= 1, what="progress")
     process.kill()
     process.wait()
     retort(server, "predict", "-", "-o", "answers.csv", "--window", 300, cwd=tmp_path, given=given)
@@ -233,7 +226,7 @@ def interrupted(server: FaultyServer, worker: AnsweringWorker, folder: Path) -> 
     command = ["predict", "questions.csv", "-o", "answers.csv", "--window", "100"]
     worker.pause_s = 0.05
     process = start(server, *command, cwd=folder)
-    until(lambda: windows_done(folder) >= 1, "progress")
+    until(lambda: windows_done(folder) >= 1, what="progress")
     process.kill()
     process.communicate()
     return command
@@ -256,7 +249,7 @@ def test_two_runs_do_not_write_the_same_answers(server: FaultyServer, worker: An
     write_csv(tmp_path / "questions.csv", questions(10))
     worker.go.clear()
     first = start(server, "predict", "questions.csv", "-o", "answers.csv", cwd=tmp_path)
-    until(lambda: "POST /predict" in server.requests, "the first run to be under way")
+    until(lambda: "POST /predict" in server.requests, what="the first run to be under way")
     _, told = retort(server, "predict", "questions.csv", "-o", "answers.csv", cwd=tmp_path, code=1)
     assert "another run is writing it" in told
     worker.go.set()

@@ -8,27 +8,14 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
 from tokenizers import BertWordPieceTokenizer
 
-from contract.artifact import (
-    MANIFEST,
-    VOCABULARY,
-    WEIGHTS,
-    Architecture,
-    Golden,
-    Manifest,
-    Provenance,
-    TokenizerOptions,
-    sha256,
-)
-from contract.model_store import CURRENT
-from tests.reference_bert import probabilities
+from contract.artifact import Architecture
+from harness.artifact import point_current_to, uncased_tokenizer, write_artifact
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _WORDS = (
@@ -63,35 +50,22 @@ def write_tiny_artifact(
     current: bool = True,
 ) -> Path:
     """Write `models/name/version` and, unless `current` is false, make it the current one. Returns its folder."""
-    folder = models / name / version
-    folder.mkdir(parents=True)
-    weights = random_weights(tiny_architecture(), len(labels), seed)
-    save_file(weights, folder / WEIGHTS)
-    (folder / VOCABULARY).write_text("".join(f"{token}\n" for token in VOCABULARY_TOKENS), encoding="utf-8")
-    manifest = Manifest(
+    folder = write_artifact(
+        models,
         name=name,
         version=version,
         architecture=tiny_architecture(),
-        tokenizer=TokenizerOptions(lowercase=True, strip_accents=True),
-        labels=tuple(labels),
+        weights=random_weights(tiny_architecture(), len(labels), seed),
+        vocabulary=VOCABULARY_TOKENS,
+        labels=labels,
         max_length=max_length,
         temperature=temperature,
-        files={file: sha256(folder / file) for file in (WEIGHTS, VOCABULARY)},
-        metrics={"accuracy": 0.5},
-        golden=_golden(weights, max_length, temperature),
-        provenance=_provenance(seed),
+        golden_texts=GOLDEN_TEXTS,
+        seed=seed,
     )
-    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
     if current:
         point_current_to(models, name, version)
     return folder
-
-
-def point_current_to(models: Path, name: str, version: str) -> None:
-    """Make `version` the one that is served, as publishing does: by an atomic rename."""
-    temporary = models / name / f".{CURRENT}.new"
-    temporary.write_text(f"{version}\n", encoding="utf-8")
-    temporary.replace(models / name / CURRENT)
 
 
 def tiny_architecture() -> Architecture:
@@ -108,10 +82,7 @@ def tiny_architecture() -> Architecture:
 
 def tokenizer(max_length: int) -> BertWordPieceTokenizer:
     """The tokenizer of the tiny artifact: uncased WordPiece, truncating to `max_length` tokens."""
-    ids = {token: number for number, token in enumerate(VOCABULARY_TOKENS)}
-    made = BertWordPieceTokenizer(ids, lowercase=True, strip_accents=True)
-    made.enable_truncation(max_length)
-    return made
+    return uncased_tokenizer(VOCABULARY_TOKENS, max_length)
 
 
 def random_weights(architecture: Architecture, labels: int, seed: int) -> dict[str, NDArray[np.float32]]:
@@ -153,28 +124,3 @@ def _initial(generator: np.random.Generator, name: str, shape: tuple[int, ...]) 
     centre = 1.0 if name.endswith("LayerNorm.weight") else 0.0
     spread = 0.1 if len(shape) == 1 else SPREADS.get(name, 0.2)
     return generator.normal(centre, spread, shape).astype(np.float32)
-
-
-def _golden(weights: dict[str, NDArray[np.float32]], max_length: int, temperature: float) -> tuple[Golden, ...]:
-    encode = tokenizer(max_length).encode
-    return tuple(
-        Golden(
-            text=text,
-            probabilities=tuple(
-                float(np.float32(p)) for p in probabilities(weights, tiny_architecture(), encode(text).ids, temperature)
-            ),
-        )
-        for text in GOLDEN_TEXTS
-    )
-
-
-def _provenance(seed: int) -> Provenance:
-    return Provenance(
-        created=datetime(2026, 1, 1, tzinfo=UTC),
-        base_model="random weights",
-        data_sha256="0" * 64,
-        seed=seed,
-        hyperparameters={},
-        packages={},
-        duration_s=0.0,
-    )

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.reference_bert import Weights, probabilities
-from tests.tiny_artifact import WORDS, random_weights, tiny_architecture, tokenizer
+from harness.reference_bert import Weights, probabilities
+from harness.tiny_artifact import WORDS, random_weights, tiny_architecture, tokenizer
 
 LABELS = ("java", "python", "sql")
 MAX_LENGTH, TEMPERATURE = 32, 1.5

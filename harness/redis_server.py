@@ -1,0 +1,47 @@
+"""A real Redis: the one on the PATH, else the one that came as a Python package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+import redis
+
+from harness.process import ServiceProcess
+from harness.until import until
+from local.ports import free_port
+from local.redis_server import executable
+
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
+"""As it is run for the service: what it has answered is on the disk."""
+
+
+class RedisServer(ServiceProcess):
+    """A Redis process in a folder of its own, which keeps its append-only file over `kill` and `start`."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        command = [executable(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "",
+                   "--daemonize", "no", *options]  # fmt: skip
+        super().__init__(command, folder / "redis.log")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Return when it answers."""
+        super().start()
+        until(self._answers, 20, what="Redis")
+
+    def _answers(self) -> bool:
+        if self.has_ended():
+            raise RuntimeError(f"Redis has ended:\n{self.last_lines()}")
+        try:
+            return bool(redis.Redis.from_url(self.url).ping())
+        except redis.RedisError:
+            return False
