@@ -5,12 +5,11 @@ Prints a table: each kind's share of the time of saturated batches of mixed leng
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
 
@@ -18,9 +17,6 @@ from benchmarks import texts
 from benchmarks.engine import batches
 from worker.engine.model import load
 from worker.engine.tensorflow_env import tf
-
-if TYPE_CHECKING:
-    from worker.engine.precision import Choice
 
 COUNT = 1024
 LEAST_SHARE = 0.005
@@ -44,7 +40,11 @@ def seconds_by_kind(folder: Path) -> Counter[str]:
 
 
 def main() -> None:
-    model = load(Path(sys.argv[1]), cast("Choice", sys.argv[2]))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.operations", description=__doc__)
+    parser.add_argument("artifact", type=Path, help="the folder of a version")
+    parser.add_argument("precision", help="bfloat16, float16, float32 or auto")
+    asked = parser.parse_args()
+    model = load(asked.artifact, asked.precision)
     ids = [encoded.ids for encoded in model.tokenizer.encode(texts.mixed(COUNT))]
 
     def run() -> float:

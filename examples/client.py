@@ -1,12 +1,12 @@
-"""First requests from Python: PYTHONPATH=client python examples/client.py [URL]
+"""First requests from Python: .venv/bin/python examples/client.py
 
-Needs httpx, and a service: make demo.
+Needs the client, which is in .venv (elsewhere: pip install ./client), and a service: make demo.
 """
 
 from __future__ import annotations
 
 import csv
-import sys
+import os
 from collections import Counter
 from itertools import islice
 from pathlib import Path
@@ -40,7 +40,7 @@ def ask_many(client: Client, texts: list[str]) -> None:
 def main() -> None:
     with QUESTIONS.open(newline="", encoding="utf-8") as file:
         texts = [row["post"] for row in csv.DictReader(file)]
-    with Client(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000") as client:
+    with Client(os.environ.get("RETORT_URL", "http://127.0.0.1:8000")) as client:
         ask_two(client)
         ask_many(client, texts)
 

@@ -58,6 +58,15 @@ def down() -> None:
     console.print("Stopped.")
 
 
+@app.command(context_settings={"ignore_unknown_options": True})
+def run(module: str, arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+    """Run a module beside the service that runs, with its Redis: python -m local run worker.dead_letters list."""
+    ports = stack.running()
+    if ports is None:
+        raise StackError("nothing runs. Start it with: make demo")
+    raise typer.Exit(stack.run_beside(ports, module, arguments or []))
+
+
 if __name__ == "__main__":
     os.chdir(ROOT)
     try:

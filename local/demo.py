@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import Any
@@ -33,7 +34,10 @@ def run(port: int, console: Console) -> None:
         ports = start(port, console)
     else:
         wait_until_ready(ports, console)
-    show_answers(ask(ports), console)
+    if (predictions := ask(ports)) is None:
+        console.print("\nThe service asks for an API key. With one in RETORT_API_KEY, this asks its two questions.")
+    else:
+        show_answers(predictions, console)
     show_next_steps(ports, console)
 
 
@@ -71,9 +75,17 @@ def start(port: int, console: Console) -> Ports:
     return ports
 
 
-def ask(ports: Ports) -> list[dict[str, Any]]:
-    """The predictions of the two questions, three labels each. Raises StackError."""
-    answer = httpx.post(f"{ports.api_url}/predict", json={"texts": QUESTIONS, "top_k": 3}, timeout=60)
+def ask(ports: Ports) -> list[dict[str, Any]] | None:
+    """The predictions of the two questions, three labels each; None without the API key that is asked for.
+
+    The key is taken from RETORT_API_KEY, as the client takes it. Raises StackError.
+    """
+    key = os.environ.get("RETORT_API_KEY")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    asked = {"texts": QUESTIONS, "top_k": 3}
+    answer = httpx.post(f"{ports.api_url}/predict", json=asked, headers=headers, timeout=60)
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        return None
     if answer.status_code != httpx.codes.OK:
         raise StackError(f"the question was answered with status {answer.status_code}: {answer.text}")
     predictions: list[dict[str, Any]] = answer.json()["predictions"]
@@ -96,6 +108,8 @@ def show_next_steps(ports: Ports, console: Console) -> None:
         f"""
   curl {ports.api_url}/predict -H 'Content-Type: application/json' \\
        -d '{{"texts": ["how do I undo my last commit"]}}'
+
+  .venv/bin/retort predict {EXAMPLE} -o answers.csv --url {ports.api_url}
 
   {ports.api_url}/docs   every endpoint, to try in the browser
   make status   what runs            make logs   what it says

@@ -10,7 +10,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from sysconfig import get_path
 
+RETORT = """#!{python}
+import sys
+
+from retort_client.cli import main
+
+sys.exit(main())
+"""
 BUILD_LOCK = "requirements/build.txt"
 # uv's variable for each of pip's settings, and what separates several values in it.
 UV_VARIABLES = {
@@ -49,7 +58,16 @@ def sync(locks: Sequence[str], *options: str) -> list[str]:
     return [uv, "pip", "sync", "--require-hashes", "--build-constraints", BUILD_LOCK, *options, *locks]
 
 
+def add_client(client: Path, packages: Path, programs: Path) -> None:
+    """Make the client in this checkout importable, and `retort` a program: an editable install that builds nothing."""
+    (packages / "retort_client.pth").write_text(f"{client}\n", encoding="utf-8")
+    program = programs / "retort"
+    program.write_text(RETORT.format(python=sys.executable), encoding="utf-8")
+    program.chmod(0o755)
+
+
 def main(locks: list[str]) -> int:
+    add_client(Path("client").resolve(), Path(get_path("purelib")), Path(get_path("scripts")))
     return subprocess.run(sync(locks), env=uv_environment(pip_settings(), os.environ)).returncode
 
 

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -75,14 +76,21 @@ def start(port: int) -> Ports:
     for folder in (LOGS, RUN / "redis"):
         folder.mkdir(parents=True, exist_ok=True)
     ports = Ports(api=port, redis=free_port())
+    variables = environment(ports)
     (RUN / "ports.json").write_text(ports.model_dump_json(), encoding="utf-8")
     supervisord = [sys.executable, "-m", "supervisor.supervisord", "--configuration", "local/supervisord.conf"]
-    subprocess.run(supervisord, env=environment(ports), check=True)
+    subprocess.run(supervisord, env=variables, check=True)
     return ports
 
 
 def environment(ports: Ports) -> dict[str, str]:
-    """What the services find in their environment, on top of what is there already."""
+    """What the services find in their environment, on top of what is there already.
+
+    The address to listen on may be in it; the port is PORT's. Raises StackError when the two contradict each other.
+    """
+    address, _, port = os.environ.get("RETORT_API_BIND", f"127.0.0.1:{ports.api}").rpartition(":")
+    if port != str(ports.api):
+        raise StackError(f"RETORT_API_BIND says port {port}, PORT says {ports.api}; give both the same")
     return {
         **os.environ,
         "RUN": str(RUN),
@@ -90,8 +98,14 @@ def environment(ports: Ports) -> dict[str, str]:
         "REDIS_SERVER": redis_server.executable(),
         "REDIS_PORT": str(ports.redis),
         "RETORT_REDIS_URL": ports.redis_url,
-        "RETORT_API_BIND": f"127.0.0.1:{ports.api}",
+        "RETORT_API_BIND": f"{address}:{ports.api}",
     }
+
+
+def run_beside(ports: Ports, module: str, arguments: Sequence[str]) -> int:
+    """Run a module of the service with the settings of the running stack; its exit status."""
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, env=os.environ | {"RETORT_REDIS_URL": ports.redis_url}).returncode
 
 
 def processes() -> list[Process]:

@@ -18,29 +18,30 @@ from training.cli.app import Force, Margin, ModelName, app, console, errors, nam
 from training.settings import TrainingSettings
 
 Version = Annotated[str, typer.Argument(help="a version's name, as `list` shows it")]
+Only = Annotated[str | None, typer.Option("--name", help="only this model's versions")]
 SHOWN = {"accuracy": "accuracy", "macro_f1": "macro F1", "calibration_error": "ECE"}
 
 
 @app.command("list")
-def list_versions() -> None:
+def list_versions(name: Only = None) -> None:
     """Every model and version on the volume; a star marks what is served. ECE: expected calibration error."""
     reader = ModelStore(TrainingSettings.load().models_dir)
     grid = Grid("", "model", "version", "base model", *SHOWN.values(), box=None)
     grid.columns[2].no_wrap = True
-    for name in reader.names():
-        current = named(name).current
-        for version in reader.versions(name):
+    for model in [name] if name else reader.names():
+        current = named(model).current
+        for version in reader.versions(model):
             try:
-                manifest = read_manifest(reader.path(name, version))
+                manifest = read_manifest(reader.path(model, version))
             except BadArtifact as error:
                 errors.print(str(error), style="red", soft_wrap=True)
                 continue
             scores = [f"{manifest.metrics[key]:.4f}" if key in manifest.metrics else "" for key in SHOWN]
-            grid.add_row("*" if version == current else "", name, version, manifest.provenance.base_model, *scores)
+            grid.add_row("*" if version == current else "", model, version, manifest.provenance.base_model, *scores)
     if grid.rows:
         console.print(grid)
     else:
-        console.print(f"no version of any model in {reader.root}")
+        console.print(f"no version of {name or 'any model'} in {reader.root}")
 
 
 @app.command()

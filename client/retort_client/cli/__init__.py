@@ -16,7 +16,7 @@ def main() -> None:
     except ModuleNotFoundError as missing:
         if missing.name not in ("typer", "rich"):
             raise
-        sys.exit("the command line needs more packages: pip install 'retort-client[cli]'")
+        sys.exit("the command line needs typer and rich: pip install './client[cli]' in a clone of the project")
     try:
         app()
     except (RetortError, CommandError) as error:

@@ -1,0 +1,141 @@
+"""Runs every command and snippet of README and docs, page by page and in order, in a copy of the project.
+
+The copy shares this checkout's `.venv`, holds a tiny model, and serves on a port of its own, which takes the place of
+8000 in what is run. Where a page shows the JSON that a command prints, the answer must have just these members.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from contract.message import Ticket
+from contract.settings import SharedSettings
+from harness.direct_jobs import DirectJobs
+from harness.tiny_artifact import write_tiny_artifact
+from local.ports import free_port
+from tests.base_models import write_hugging_face
+from tests.documentation import ROOT, Snippet, runnable_pages, snippets
+
+PATIENCE_S = 240
+PRELUDE = """
+curl() { command curl --fail-with-body --silent --show-error "$@"; }
+make() { command make --old-file=.venv/installed "$@"; }
+"""
+
+pytestmark = pytest.mark.timeout(600)
+
+
+class Clone:
+    """A copy of the tracked files, in which the service can be started as a newcomer starts it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        for name in subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True).split("\0"):
+            if name and (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        (folder / ".venv").symlink_to(ROOT / ".venv")
+        write_tiny_artifact(folder / "models", name="default")
+        write_hugging_face(folder / "tiny-bert")
+        write_tickets(folder / "tickets.csv")
+
+    def run(self, command: str) -> str:
+        """What a shell prints for the command; the test fails when any part of it does."""
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", PRELUDE + command],
+            cwd=self.folder,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def _environment(self) -> dict[str, str]:
+        """A newcomer's, but for ports, the small base model, and that nothing is installed anew."""
+        own = {"PORT": str(self.port), "RETORT_URL": self.url, "TENSORBOARD_PORT": str(free_port())}
+        own |= {"BASE": "tiny-bert", "RETORT_CLAIMS_DIR": "claims"}
+        return {name: value for name, value in os.environ.items() if not name.startswith("RETORT_")} | own
+
+    def here(self, snippet: Snippet) -> str:
+        """The snippet's text with what stands for something replaced by something that is there."""
+        text = snippet.text.replace(":8000", f":{self.port}")
+        if "JOB/CHUNK" in text:
+            text = text.replace("JOB/CHUNK", self._dead_letter())
+        if "/ID" in text or " ID" in text:
+            text = text.replace("/ID", f"/{(job := self._job())}").replace(" ID", f" {job}")
+        return text
+
+    def _job(self) -> str:
+        accepted = httpx.post(f"{self.url}/predict?wait=0", json={"texts": ["hello"] * 300})
+        return str(accepted.raise_for_status().json()["id"])
+
+    def _dead_letter(self) -> str:
+        ports = json.loads((self.folder / "run" / "ports.json").read_text())
+        direct = DirectJobs(SharedSettings(redis_url=f"redis://127.0.0.1:{ports['redis']}/0"))
+        ticket = Ticket(direct.submit(["a text that nobody can read"], send=False), 0)
+        chunks = direct.chunks("nobody")
+        for _ in range(direct.settings.max_attempts):
+            chunks.lease([ticket])
+            chunks.give_up([ticket], "it is an example")
+        direct.close()
+        return str(ticket)
+
+
+def write_tickets(path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["body", "team"])
+        for number in range(60):
+            rows.writerow(
+                [f"the {'print' if number % 2 else 'parse'} of list {number}", ("sales", "support")[number % 2]]
+            )
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    clone = Clone(tmp_path_factory.mktemp("clone"))
+    clone.run("make demo")
+    yield clone
+    clone.run("make down")
+
+
+@pytest.mark.parametrize("page", runnable_pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_the_page_says_can_be_done(clone: Clone, page: Path) -> None:
+    for snippet, following in pairwise([*snippets(page), None]):
+        assert snippet is not None
+        if not snippet.is_run:
+            continue
+        printed = clone.run(program(clone, snippet))
+        if following is not None and following.language == "json" and snippet.language == "sh":
+            assert shape(json.loads(printed)) == shape(json.loads(following.text)), str(snippet)
+
+
+def program(clone: Clone, snippet: Snippet) -> str:
+    text = clone.here(snippet)
+    return text if snippet.language == "sh" else f".venv/bin/python - <<'PYTHON'\n{text}\nPYTHON\n"
+
+
+def shape(document: Any) -> Any:
+    """The names of the members, at every depth; of a list, those of its first."""
+    match document:
+        case dict():
+            return {name: shape(value) for name, value in document.items()}
+        case list():
+            return [shape(value) for value in document[:1]]
+        case _:
+            return None
