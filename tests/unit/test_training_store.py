@@ -183,6 +183,34 @@ def test_prune_sweeps_what_crashes_left_but_not_what_is_being_written(store: Sto
     assert [path.name for path in store.folder.glob(".[st]*-*")] == [".staging-new"]
 
 
+def test_a_staging_folder_that_goes_away_meanwhile_does_not_disturb_a_prune(
+    store: Store, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(1)
+    listed = Path.glob
+
+    def glob(folder: Path, pattern: str) -> list[Path]:
+        """What was there a moment ago, when another writer still had its folder."""
+        return [*listed(folder, pattern), *([folder / f"{STAGING}gone"] if pattern.startswith(STAGING) else [])]
+
+    monkeypatch.setattr(Path, "glob", glob)
+
+    assert store.prune(keep=1) == []
+
+
+def test_a_version_can_be_pruned_though_trash_of_its_name_could_not_be_deleted(store: Store, add: Add) -> None:
+    first = add(1)
+    add(2)
+    (store.folder / f".trash-{first}").mkdir()
+    (store.folder / f".trash-{first}" / "held").write_text("by another program")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("shutil.rmtree", lambda *_, **__: None)
+        assert store.prune(keep=1) == [first]
+
+    assert store.reader.versions("tiny") == [store.reader.current("tiny")]
+
+
 def test_a_version_worse_than_the_current_by_more_than_the_margin_is_refused(store: Store, add: Add) -> None:
     add(1, accuracy=0.9)
     close, worse = add(2, 0.895, current=False), add(3, 0.88, current=False)

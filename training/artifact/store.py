@@ -112,7 +112,9 @@ class Store:
             doomed = [version for version in versions[: max(len(versions) - keep, 0)] if version != self._current()]
             self._sweep()
             for version in doomed:
-                (self.folder / version).rename(self.folder / f"{TRASH}{version}")
+                # A folder of its own: one of that name may be left from a sweep that could not delete it.
+                trash = Path(tempfile.mkdtemp(prefix=TRASH, dir=self.folder))
+                (self.folder / version).rename(trash / version)
             durable.sync(self.folder)
             self._sweep()
         return doomed
@@ -151,12 +153,20 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
         for prefix, age in ABANDONED_S.items():
             for folder in self.folder.glob(f"{prefix}*"):
-                if time.time() - folder.stat().st_mtime > age:
+                if _age_s(folder) > age:
                     shutil.rmtree(folder, ignore_errors=True)
 
     def _lock(self) -> AbstractContextManager[None]:
         self.folder.mkdir(parents=True, exist_ok=True)
         return durable.lock(self.folder / ".lock")
+
+
+def _age_s(folder: Path) -> float:
+    """Seconds since the folder was last written to; 0 when its writer has just done away with it."""
+    try:
+        return time.time() - folder.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _let_others_read(folder: Path) -> None:

@@ -26,6 +26,7 @@ from training.cli.options import bad_option, validated, with_options
 from training.data.table_options import TableOptions
 from training.fit.device import best_precision
 from training.hyperparameters import HyperParameters
+from training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from training.data.recipe import Recipe
@@ -63,7 +64,7 @@ def train(
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     options = validated(TableOptions, reading)
     recipe = _recipe(model.store.name, base, data, (validation_data, test_data), options, given)
-    if if_changed and model.current and recipe.matches(read_manifest(model.store.folder / model.current)):
+    if if_changed and model.current and _was_made_so(recipe, model.store.folder / model.current, model.settings):
         console.print(f"{model.store.name} {model.current} was made just so: nothing to do")
         return
     from training.run import train as run
@@ -78,6 +79,12 @@ def train(
         model.store.refuse_if_worse(manifest, margin)
     model.store.activate(manifest.version)
     console.print(f"current: {manifest.version}")
+
+
+def _was_made_so(recipe: Recipe, version: Path, settings: TrainingSettings) -> bool:
+    from training.pretrained.base_models import load_base_model
+
+    return recipe.matches(read_manifest(version), load_base_model(recipe.base, settings.base_models_dir).sha256)
 
 
 def _recipe(

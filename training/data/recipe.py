@@ -27,11 +27,15 @@ class Recipe:
         parts = [self.base, self.corpus.sha256, self.parameters.model_dump_json()]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
-    def matches(self, manifest: Manifest) -> bool:
-        """Whether the version with this manifest came out of this recipe."""
+    def matches(self, manifest: Manifest, base_sha256: str) -> bool:
+        """Whether the version with this manifest came out of this recipe, from base weights of this digest.
+
+        A version that does not say which weights it came from is told by the name of its base model.
+        """
         found = manifest.provenance
-        return (found.base_model, found.data_sha256, found.hyperparameters) == (
+        return (found.base_model, found.base_sha256 or base_sha256, found.data_sha256, found.hyperparameters) == (
             Path(self.base).name,
+            base_sha256,
             self.corpus.sha256,
             self.parameters.model_dump(),
         )
