@@ -10,6 +10,7 @@ import csv
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
@@ -27,13 +28,13 @@ from local.ports import free_port
 from tests.base_models import write_hugging_face
 from tests.documentation import ROOT, Snippet, runnable_pages, snippets
 
-PATIENCE_S = 240
+PATIENCE_S = 400
 PRELUDE = """
 curl() { command curl --fail-with-body --silent --show-error "$@"; }
 make() { command make --old-file=.venv/installed "$@"; }
 """
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 
 class Clone:
@@ -54,16 +55,22 @@ class Clone:
 
     def run(self, command: str) -> str:
         """What a shell prints for the command; the test fails when any part of it does."""
-        done = subprocess.run(
+        started = subprocess.Popen(
             ["bash", "-euo", "pipefail", "-c", PRELUDE + command],
             cwd=self.folder,
             env=self._environment(),
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=PATIENCE_S,
+            start_new_session=True,  # so that one that does not end leaves nothing behind
         )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        try:
+            printed, told = started.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(started.pid, signal.SIGKILL)
+            raise
+        assert started.returncode == 0, f"{command}\n{printed}\n{told}"
+        return printed
 
     def _environment(self) -> dict[str, str]:
         """A newcomer's, but for ports, the small base model, and that nothing is installed anew."""
