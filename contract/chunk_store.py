@@ -8,14 +8,21 @@ from enum import StrEnum
 from typing import Any
 
 import redis
+from pydantic import ValidationError
+from redis.exceptions import ResponseError
 
-from contract.job_record import Commit, Lease, load_texts
+from contract.job_record import SCHEMA, Commit, Lease, load_texts
 from contract.message import Lane, Ticket
 from contract.prediction import Options
-from contract.redis_client import Script
+from contract.quarantine import Quarantine
+from contract.redis_client import Call, Script
 from contract.settings import SharedSettings
+from contract.unreadable import Unreadable
 
 CANCELLED_CHANNEL = "retort:cancelled"
+MOST_REFUSALS = 5
+REFUSED_FOR_MS = 600_000
+"""A chunk that no worker can read is tried for so long, so that an upgrade has the time to bring one that can."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,13 @@ class Resend:
 class ChunkStore:
     """The transitions of chunks, each atomic, many in one round trip. Raises StoreUnavailable."""
 
-    def __init__(self, client: redis.Redis, settings: SharedSettings, worker: str) -> None:
+    def __init__(
+        self, client: redis.Redis, settings: SharedSettings, worker: str, unreadable: Unreadable | None = None
+    ) -> None:
         self.worker = worker
+        self._unreadable = unreadable or Unreadable()
+        self._quarantine = Quarantine(client, settings, self._unreadable)
+        self._refuse = Script(client, "refuse")
         self._max_attempts = settings.max_attempts
         self._ttls_ms = (settings.result_ttl_s * 1000, settings.dead_letter_ttl_s * 1000)
         self._lease, self._start, self._commit, self._requeue = (
@@ -56,18 +68,63 @@ class ChunkStore:
         )
 
     def lease(self, tickets: Sequence[Ticket]) -> list[Lease | Skipped]:
-        """Take the chunks that are there to be taken, and those that this worker has already, with their texts."""
-        calls = [((), (*ticket, self.worker, self._ttls_ms[0])) for ticket in tickets]
-        return [_leased(*pair) for pair in zip(tickets, self._lease.call_many(calls), strict=True)]
+        """Take the chunks that are there to be taken, and those that this worker has already, with their texts.
+
+        A chunk that this release can't read is left for those who can; a damaged job is set aside.
+        """
+        calls = [((), (*ticket, self.worker, self._ttls_ms[0], SCHEMA)) for ticket in tickets]
+        answers = self._each(self._lease, tickets, calls)
+        return [self._read_lease(*pair) for pair in zip(tickets, answers, strict=True)]
+
+    def _read_lease(self, ticket: Ticket, answer: list[Any] | None) -> Lease | Skipped:
+        match answer:
+            case None:
+                return Skipped(ticket, "damaged")
+            case ["skip", why]:
+                return Skipped(ticket, why)
+            case ["newer", schema]:
+                return self._leave_to_others(ticket, f"its record is of schema {schema}, this release reads {SCHEMA}")
+        try:
+            return _leased(ticket, answer)
+        except ValidationError as error:
+            if error.errors()[0]["type"] != "json_invalid":
+                return self._leave_to_others(ticket, f"its options: {_first(error)}")
+            damage = f"its options: {_first(error)}"
+        except ValueError as error:
+            damage = f"chunk {ticket.chunk}: {error}"
+        self._quarantine.set_aside_job(ticket.job_id, damage)
+        return Skipped(ticket, "damaged")
+
+    def _leave_to_others(self, ticket: Ticket, why: str) -> Skipped:
+        """Undo a lease that only a newer release can read. If nobody does, the chunk becomes a dead letter."""
+        self._unreadable.skip("lease", str(ticket), why)
+        reason = f"no worker here can read it: {why}"
+        self._refuse(*ticket, self.worker, reason, MOST_REFUSALS, REFUSED_FOR_MS, *self._ttls_ms)
+        return Skipped(ticket, "newer")
+
+    def _each(self, script: Script, tickets: Sequence[Ticket], calls: Sequence[Call]) -> list[Any]:
+        """The script's answer for each ticket, None for those whose record is damaged and now set aside.
+
+        Raises what the script raised on a record in which nothing is damaged: then this program is wrong.
+        """
+        answers = script.call_each(calls)
+        for index, (ticket, answer) in enumerate(zip(tickets, answers, strict=True)):
+            if isinstance(answer, ResponseError):
+                if not self._quarantine.set_aside_job(ticket.job_id):
+                    raise answer
+                answers[index] = None
+        return answers
 
     def start(self, ticket: Ticket) -> bool:
         """Say that a chunk with a failed attempt goes on the device now; False if it is no longer this worker's."""
-        return bool(self._start(*ticket, self.worker))
+        [answer] = self._each(self._start, [ticket], [((), (*ticket, self.worker))])
+        return bool(answer)
 
     def commit(self, commits: Sequence[Commit]) -> list[bool]:
         """Store the results; for each, whether it was the first of its chunk. The last chunk of a job ends the job."""
         calls = [((), (*one.ticket, one.result, one.errors, one.version, *self._ttls_ms)) for one in commits]
-        return [answer != "late" for answer in self._commit.call_many(calls)]
+        answers = self._each(self._commit, [one.ticket for one in commits], calls)
+        return [answer in ("committed", "finished") for answer in answers]
 
     def give_back(self, tickets: Iterable[Ticket]) -> list[Resend]:
         """Undo this worker's leases; the chunks that are to be sent again."""
@@ -81,20 +138,27 @@ class ChunkStore:
         """Undo this worker's leases because it can't do the work. A chunk out of attempts becomes a dead letter."""
         return self._send_back(tickets, self.worker, Blame.SURELY, why)
 
-    def resend_lost(self, tickets: Iterable[Ticket]) -> list[Resend]:
-        """Those of the tickets whose chunks still wait: their message was lost."""
-        return self._send_back(tickets, "", Blame.NEVER, "its message was lost")
+    def resend_lost(self, tickets: Iterable[Ticket], model: str) -> list[Resend]:
+        """Those of the tickets whose chunks still wait for a worker of `model`: their message was lost."""
+        return self._send_back(tickets, "", Blame.NEVER, "its message was lost", model)
 
-    def _send_back(self, tickets: Iterable[Ticket], worker: str, blame: Blame, why: str) -> list[Resend]:
+    def _send_back(
+        self, tickets: Iterable[Ticket], worker: str, blame: Blame, why: str, waits_for: str = ""
+    ) -> list[Resend]:
         listed = list(tickets)
-        rest = (worker, self._max_attempts, blame, why, *self._ttls_ms)
-        answers = self._requeue.call_many([((), (*ticket, *rest)) for ticket in listed])
-        return resends(listed, answers)
+        rest = (worker, waits_for, self._max_attempts, blame, why, *self._ttls_ms)
+        answers = self._each(self._requeue, listed, [((), (*ticket, *rest)) for ticket in listed])
+        return resends(listed, [answer or ["drop"] for answer in answers])
 
 
-def _leased(ticket: Ticket, answer: list[Any]) -> Lease | Skipped:
-    if answer[0] == "skip":
-        return Skipped(ticket, answer[1])
+def _first(error: ValidationError) -> str:
+    """What is wrong, without what was found."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+
+
+def _leased(ticket: Ticket, answer: list[Any]) -> Lease:
+    """The lease that lease.lua answered. Raises ValidationError for its options, ValueError for anything else."""
     _, attempt, model, lane, options, deadline, created, now, trace, texts = answer
     return Lease(
         ticket=ticket,

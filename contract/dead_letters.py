@@ -10,7 +10,7 @@ import redis
 from contract.chunk_store import Resend, resends
 from contract.job_record import load_texts
 from contract.job_store import JobStore
-from contract.message import Lane, Ticket
+from contract.message import TICKET, Lane, Ticket
 from contract.redis_client import Script, store_errors
 from contract.settings import SharedSettings
 
@@ -44,7 +44,8 @@ class DeadLetters:
         """The oldest dead letters, oldest first."""
         with store_errors():
             self._client.zremrangebyscore(KEY, "-inf", self._jobs.now_ms() - self._ttl_ms)
-            return [Ticket.parse(text) for text in cast("list[str]", self._client.zrange(KEY, 0, most - 1))]
+            names = cast("list[str]", self._client.zrange(KEY, 0, most - 1))
+        return [Ticket.parse(name) for name in names if TICKET.fullmatch(name)]
 
     def find(self, ticket: Ticket) -> DeadLetter | None:
         """The dead letter with its texts; None when the chunk is none, or its job is gone."""

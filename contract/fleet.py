@@ -8,8 +8,10 @@ from typing import cast
 import redis
 from pydantic import BaseModel, ConfigDict
 
+from contract.lenient import unless_of_wrong_type
 from contract.redis_client import Script, store_errors
 from contract.settings import SharedSettings
+from contract.unreadable import Unreadable
 
 WORKERS = "retort:workers"
 SCHEMA = 1
@@ -49,8 +51,9 @@ class WorkerStatus(BaseModel):
 class Fleet:
     """Heartbeats in Redis. Every method raises StoreUnavailable."""
 
-    def __init__(self, client: redis.Redis, settings: SharedSettings) -> None:
+    def __init__(self, client: redis.Redis, settings: SharedSettings, unreadable: Unreadable | None = None) -> None:
         self._client = client
+        self._unreadable = unreadable or Unreadable()
         self._ttl_ms = int(settings.heartbeat_ttl_s * 1000)
         self._beat, self._leave = (Script(client, name) for name in ("beat", "leave"))
 
@@ -63,11 +66,25 @@ class Fleet:
         self._leave(worker)
 
     def live(self) -> list[WorkerStatus]:
-        """The workers whose heartbeat is recent."""
+        """The workers whose heartbeat is recent and can be read; others live too, and nobody buries them."""
         names = [name for name, age_ms in self._ages_ms() if self._is_recent(age_ms)]
         with store_errors():
-            stored = self._client.mget([f"retort:worker:{name}" for name in names]) if names else []
-        return [WorkerStatus.model_validate_json(text) for text in stored if text]
+            asked = [f"retort:worker:{name}" for name in names]
+            stored = cast("list[str | None]", self._client.mget(asked)) if names else []
+        found = (self._read(*pair) for pair in zip(names, stored, strict=True))
+        return [status for status in found if status is not None]
+
+    def _read(self, name: str, text: str | None) -> WorkerStatus | None:
+        if text is None:
+            return None
+        try:
+            status = WorkerStatus.model_validate_json(text)
+            if status.schema_version > SCHEMA:
+                raise ValueError(f"a heartbeat of schema {status.schema_version}, this release reads {SCHEMA}")
+        except ValueError as error:
+            self._unreadable.skip("heartbeat", name, error)
+            return None
+        return status
 
     def dead(self) -> list[str]:
         """Ids of the workers whose heartbeat has stopped."""
@@ -76,7 +93,8 @@ class Fleet:
     def _ages_ms(self) -> list[tuple[str, float]]:
         """Each worker with the age of its last heartbeat."""
         with store_errors():
-            beats = cast("list[tuple[str, float]]", self._client.zrange(WORKERS, 0, -1, withscores=True))
+            read = unless_of_wrong_type(lambda: self._client.zrange(WORKERS, 0, -1, withscores=True), [])
+            beats = cast("list[tuple[str, float]]", read)
             now = self._now_ms()
         return [(name, now - beat) for name, beat in beats]
 

@@ -34,6 +34,8 @@ def was_issued(key: bytes, job_id: str) -> bool:
         raw = base64.b32decode(job_id.upper() + "===")
     except (binascii.Error, ValueError):
         return False
+    if base64.b32encode(raw).decode().rstrip("=").lower() != job_id:
+        return False  # another spelling of an id that was issued: upper case, or the last digit's spare bits
     payload, mac = raw[: _TIME + _RANDOM], raw[_TIME + _RANDOM :]
     return hmac.compare_digest(mac, _mac(key, payload))
 

@@ -154,4 +154,8 @@ def dump_texts(texts: Sequence[str]) -> str:
 
 
 def load_texts(stored: str) -> tuple[str, ...]:
-    return tuple(json.loads(stored))
+    """The texts that `dump_texts` wrote. Raises ValueError for anything else."""
+    found = json.loads(stored)
+    if not (isinstance(found, list) and all(isinstance(text, str) for text in found)):
+        raise ValueError("its texts are no list of texts")
+    return tuple(found)

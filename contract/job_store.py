@@ -10,16 +10,18 @@ from typing import Any, cast
 
 import redis
 
-from contract import ids
 from contract.errors import GoneJob, StoreUnavailable, UnknownJob
+from contract.id_key import IdKey
 from contract.job_record import Backlog, JobState, JobStatus, NewJob, Snapshot, StoredChunk, dump_texts
+from contract.lenient import counter, is_of_wrong_type, unless_of_wrong_type
 from contract.message import Lane, Ticket
-from contract.prediction import Options
+from contract.prediction import known_options
+from contract.quarantine import Quarantine
 from contract.redis_client import Script, store_errors
 from contract.settings import SharedSettings
+from contract.unreadable import Unreadable
 
 WAKE_CHANNEL = "retort:wake"
-ID_KEY = "retort:id-key"
 _STATUS = ("state", "model", "version", "lane", "options", "caller", "texts", "done", "errors", "chunks", "dead",
            "created", "started", "finished", "deadline", "ahead", "drained")  # fmt: skip
 
@@ -58,10 +60,21 @@ SubmitOutcome = Admitted | Refused | Conflict | StoreUnavailable
 """StoreUnavailable: nothing was stored, because the memory of Redis is nearly full."""
 
 
+ReadOutcome = Snapshot | UnknownJob | GoneJob | StoreUnavailable
+"""StoreUnavailable: a newer release wrote the job."""
+
+
 class JobStore:
     """Job records in Redis. Every method raises StoreUnavailable when Redis does not answer."""
 
-    def __init__(self, client: redis.Redis, settings: SharedSettings, idempotency_ttl_s: int = 86_400) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        settings: SharedSettings,
+        idempotency_ttl_s: int = 86_400,
+        unreadable: Unreadable | None = None,
+    ) -> None:
+        self._quarantine = Quarantine(client, settings, unreadable)
         self._client = client
         self._settings = settings
         self._idempotency_ttl_ms = idempotency_ttl_s * 1000
@@ -69,10 +82,10 @@ class JobStore:
         self._kept_ms = max(settings.result_ttl_s, settings.dead_letter_ttl_s) * 1000
         self._submit, self._remove, self._expire = (Script(client, name) for name in ("submit", "remove", "expire"))
         self._recent = Script(client, "recent")
-        self._key: bytes | None = None
+        self._ids = IdKey(client, self._quarantine)
 
     def new_id(self, now_ms: int) -> str:
-        return ids.issue(self._key or self._load_key(), now_ms)
+        return self._ids.issue(now_ms)
 
     def submit(self, jobs: Sequence[tuple[NewJob, Bounds]]) -> list[SubmitOutcome]:
         """Admit each job or refuse it, all in one round trip. Nothing of a refused job is stored.
@@ -121,19 +134,35 @@ class JobStore:
             raise found
         return found.status
 
-    def read(self, asked: Sequence[tuple[str, Sequence[int]]]) -> list[Snapshot | UnknownJob | GoneJob]:
-        """Each job with the chunks asked for, all in one round trip; the error in the place of a job that is not there.
+    def read(self, asked: Sequence[tuple[str, Sequence[int]]]) -> list[ReadOutcome]:
+        """Each job with the chunks asked for, in one round trip; the error in the place of a job that can't be read.
 
-        Numbers beyond the job's last chunk are left out.
+        Numbers beyond the job's last chunk are left out. A damaged job is set aside, and gone from then on; one that a
+        newer release wrote is unavailable to this one.
         """
         with store_errors():
             pipeline = self._client.pipeline(transaction=False)
             for job_id, chunks in asked:
                 pipeline.hmget(f"retort:job:{job_id}", [*_STATUS, *(f"{kind}:{n}" for n in chunks for kind in "cre")])
-            records = pipeline.execute()
-        return [self._snapshot(*pair) for pair in zip(asked, records, strict=True)]
+            records = pipeline.execute(raise_on_error=False)
+            for found in records:
+                if isinstance(found, Exception) and not is_of_wrong_type(found):
+                    raise found
+        return [self._snapshot_or_error(*pair) for pair in zip(asked, records, strict=True)]
+
+    def _snapshot_or_error(self, asked: tuple[str, Sequence[int]], values: list[str | None] | Exception) -> ReadOutcome:
+        job_id, _ = asked
+        try:
+            if isinstance(values, Exception):
+                raise values
+            return self._snapshot(asked, values)
+        except (ValueError, TypeError, redis.ResponseError) as error:
+            if self._quarantine.set_aside_job(job_id):
+                return GoneJob(f"the record of job {job_id} was damaged and is set aside")
+            return StoreUnavailable(f"job {job_id} was written by a newer release: {type(error).__name__}")
 
     def _snapshot(self, asked: tuple[str, Sequence[int]], values: list[str | None]) -> Snapshot | UnknownJob | GoneJob:
+        """Raises ValueError or TypeError for what this release can't read."""
         job_id, chunks = asked
         record = dict(zip(_STATUS, values, strict=False))
         if record["state"] is None:
@@ -167,41 +196,62 @@ class JobStore:
 
     def remove(self, job_id: str) -> str:
         """Cancel an open job ("cancelled") or delete an ended one ("deleted"). Raises UnknownJob or GoneJob."""
-        outcome = str(self._remove(job_id, self._result_ttl_ms))
-        if outcome == "gone":
+        [outcome] = self._remove.call_each([((), (job_id, self._result_ttl_ms))])
+        if isinstance(outcome, Exception):
+            self._set_aside(job_id, outcome)
+        if outcome == "gone" or isinstance(outcome, Exception):
             raise self._absent(job_id)
-        return outcome
+        return str(outcome)
 
     def expire(self, job_id: str) -> bool:
         """End the job as expired if its deadline has passed and it is open; whether this call did."""
-        return bool(self._expire(job_id, self._result_ttl_ms))
+        [outcome] = self._expire.call_each([((), (job_id, self._result_ttl_ms))])
+        if isinstance(outcome, Exception):
+            self._set_aside(job_id, outcome)
+            return False
+        return bool(outcome)
+
+    def _set_aside(self, job_id: str, fault: Exception) -> None:
+        """Set the job aside that a script failed on. Raises the fault when nothing is damaged: it is the program's."""
+        if not self._quarantine.set_aside_job(job_id):
+            raise fault
 
     def backlog(self, model: str, lane: Lane) -> Backlog:
         names = [f"{lane}_texts", f"{lane}_bytes", f"{lane}_drained"]
         with store_errors():
-            return Backlog(*(int(value or 0) for value in self._client.hmget(f"retort:backlog:{model}", names)))
+            return Backlog(
+                *map(counter, unless_of_wrong_type(lambda: self._client.hmget(f"retort:backlog:{model}", names), []))
+            )
 
     def oldest_queued_ms(self, model: str) -> int | None:
         """When the chunk that waits longest for a worker was queued, on Redis's clock; None when none waits."""
         with store_errors():
-            first = self._client.zrange(f"retort:queued:{model}", 0, 0, withscores=True)
+            first = unless_of_wrong_type(
+                lambda: self._client.zrange(f"retort:queued:{model}", 0, 0, withscores=True), []
+            )
         return int(first[0][1]) if first else None
 
     def open_jobs(self) -> int:
         """Jobs that have not ended."""
         with store_errors():
-            return int(self._client.zcard("retort:deadlines"))
+            return int(unless_of_wrong_type(lambda: self._client.zcard("retort:deadlines"), 0))
 
     def dead_letters(self) -> int:
         """Chunks that were given up and wait for an operator."""
         with store_errors():
             kept_since = self.now_ms() - 1000 * self._settings.dead_letter_ttl_s
-            return int(self._client.zcount("retort:dead", kept_since, "+inf"))
+            return int(unless_of_wrong_type(lambda: self._client.zcount("retort:dead", kept_since, "+inf"), 0))
 
     def totals(self) -> dict[str, int]:
         """Counters of this service since its Redis was empty: accepted, refused, succeeded, late_commits and so on."""
         with store_errors():
-            return {str(name): int(value) for name, value in self._client.hgetall("retort:totals").items()}
+            found = unless_of_wrong_type(lambda: self._client.hgetall("retort:totals"), {})
+        return {str(name): counter(value) for name, value in found.items()}
+
+    def try_write(self) -> None:
+        """Write something to Redis, as admitting a job would. Raises StoreUnavailable with what Redis says."""
+        with store_errors():
+            self._client.set("retort:tried", self.now_ms(), px=60_000)
 
     def memory(self) -> tuple[int, int]:
         """Bytes that Redis uses, and how many it may; 0 for no limit. New jobs are refused when 90% are used."""
@@ -216,15 +266,9 @@ class JobStore:
         return int(seconds) * 1000 + int(microseconds) // 1000
 
     def _absent(self, job_id: str) -> UnknownJob | GoneJob:
-        if ids.was_issued(self._key or self._load_key(), job_id) or ids.was_issued(self._load_key(), job_id):
+        if self._ids.was_issued(job_id):
             return GoneJob(f"job {job_id} was deleted, or its time to live has passed")
         return UnknownJob(f"no job {job_id!r} was ever accepted here")
-
-    def _load_key(self) -> bytes:
-        with store_errors():
-            self._client.set(ID_KEY, ids.new_key().hex(), nx=True)
-            self._key = bytes.fromhex(str(self._client.get(ID_KEY)))
-        return self._key
 
 
 def _idempotency_records(job: NewJob) -> list[str]:
@@ -245,7 +289,7 @@ def _status(job_id: str, record: dict[str, Any]) -> JobStatus:
         model=record["model"],
         version=record["version"],
         lane=Lane(record["lane"]),
-        options=Options.model_validate_json(record["options"]),
+        options=known_options(record["options"]),
         caller=record["caller"],
         started_ms=number("started"),
         finished_ms=number("finished"),

@@ -6,12 +6,18 @@ of several jobs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 SCHEMA = 1
 TASK = "retort.predict"
+TICKET = re.compile(r"[^/\s]{1,100}/[0-9]{1,9}", re.ASCII)
+
+
+class NewerMessage(ValueError):
+    """A message that a newer release wrote: it is not damaged, and its tickets are sent again."""
 
 
 class Lane(StrEnum):
@@ -32,6 +38,9 @@ class Ticket(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Ticket:
+        """The ticket of this text. Raises ValueError for what is none."""
+        if not isinstance(text, str) or not TICKET.fullmatch(text):
+            raise ValueError(f"{text!r:.80} is no ticket")
         job_id, _, chunk = text.rpartition("/")
         return cls(job_id, int(chunk))
 
@@ -47,7 +56,11 @@ def pack(tickets: Iterable[Ticket]) -> dict[str, Any]:
 
 
 def unpack(message: dict[str, Any]) -> list[Ticket]:
-    """The tickets of a message. Raises ValueError for another schema."""
-    if message.get("schema") != SCHEMA:
-        raise ValueError(f"message of schema {message.get('schema')!r}, this release reads {SCHEMA}")
+    """The tickets of a message. Raises NewerMessage for a newer schema, ValueError for what is no message."""
+    if not isinstance(message, dict) or not isinstance(message.get("schema"), int):
+        raise ValueError("no message of this service")
+    if message["schema"] > SCHEMA:
+        raise NewerMessage(f"message of schema {message['schema']}, this release reads {SCHEMA}")
+    if not isinstance(message.get("tickets"), list):
+        raise ValueError("a message without tickets")
     return [Ticket.parse(text) for text in message["tickets"]]

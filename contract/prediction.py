@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +20,17 @@ class Options(Strict):
     truncate: Literal["right", "left", "error"] = Field(
         default="right", description="which end of a text that is longer than the model's maximum is cut off"
     )
+
+
+def known_options(stored: str) -> Options:
+    """The options that this release knows, for showing a job that a newer one may have admitted.
+
+    Raises ValueError for what is no JSON object.
+    """
+    found = json.loads(stored)
+    if not isinstance(found, dict):
+        raise ValueError("options are no object")
+    return Options.model_validate({name: value for name, value in found.items() if name in Options.model_fields})
 
 
 class Scored(Strict):

@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 
 from contract.celery_config import broker_url
@@ -30,6 +30,8 @@ def connect(settings: SharedSettings, max_connections: int = 64) -> redis.Redis:
     return redis.Redis.from_url(
         broker_url(settings),
         decode_responses=True,
+        # What is no UTF-8 is a stranger's. It becomes text that nothing matches, instead of an error amid the answers.
+        encoding_errors="backslashreplace",
         max_connections=max_connections,
         socket_connect_timeout=1,
         socket_timeout=2,
@@ -49,12 +51,13 @@ def store_errors() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        if _is_fault_of_a_script(error):
+        if is_fault_of_a_script(error):
             raise
         raise StoreUnavailable(f"Redis: {error}") from error
 
 
-def _is_fault_of_a_script(error: RedisError) -> bool:
+def is_fault_of_a_script(error: Exception) -> bool:
+    """Whether a script failed on what it found, which trying again does not change."""
     return "user_script" in str(error) and not any(state in str(error) for state in REDIS_STATES)
 
 
@@ -69,8 +72,17 @@ class Script:
     def call_many(self, calls: Iterable[Call]) -> list[Any]:
         """Run the script once per (keys, arguments) in one pipeline; the answers come in the same order.
 
-        Raises StoreUnavailable. Every script may be called again after a failure: none does its work twice.
+        Raises StoreUnavailable, and the first fault of the script. Every script may be called again after a failure:
+        none does its work twice.
         """
+        answers = self.call_each(calls)
+        for answer in answers:
+            if isinstance(answer, ResponseError):
+                raise answer
+        return answers
+
+    def call_each(self, calls: Iterable[Call]) -> list[Any]:
+        """Do what `call_many` does, with a call's fault, a ResponseError, in the place of its answer."""
         waiting = list(enumerate(calls))
         answers: list[Any] = [None] * len(waiting)
         with store_errors():
@@ -79,7 +91,7 @@ class Script:
                 for (index, call), answer in zip(waiting, self._pipeline([call for _, call in waiting]), strict=True):
                     if isinstance(answer, NoScriptError):
                         again.append((index, call))
-                    elif isinstance(answer, Exception):
+                    elif isinstance(answer, Exception) and not is_fault_of_a_script(answer):
                         raise answer
                     answers[index] = answer
                 if again:

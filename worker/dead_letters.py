@@ -1,4 +1,7 @@
-"""`python -m worker.dead_letters`: list the dead letters, look at one, send them to the queue again."""
+"""`python -m worker.dead_letters`: list the dead letters, look at one, send them to the queue again.
+
+`quarantine` lists what was found damaged in Redis and was set aside.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from contract.celery_config import celery_config
 from contract.dead_letters import DeadLetters
 from contract.errors import RetortError
 from contract.message import Ticket
+from contract.quarantine import Quarantine
 from contract.redis_client import connect
 from contract.settings import SharedSettings
 from worker.queueing.celery_app import send
@@ -24,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         settings = SharedSettings.load()
+        if asked.verb == "quarantine":
+            return _quarantine(Quarantine(connect(settings), settings), clear=asked.clear)
         return _run(asked, DeadLetters(connect(settings), settings), settings)
     except RetortError as error:
         print(error, file=sys.stderr)
@@ -38,6 +44,15 @@ def _run(asked: argparse.Namespace, letters: DeadLetters, settings: SharedSettin
             return _show(letters, asked.ticket)
         case "redrive":
             return _redrive(letters, asked.tickets or letters.tickets(), asked.deadline_s, settings)
+    return 0
+
+
+def _quarantine(quarantine: Quarantine, *, clear: bool) -> int:
+    for entry in quarantine.entries():
+        found = datetime.fromtimestamp(entry.at_s, UTC).isoformat(timespec="seconds")
+        print(found, entry.kind, repr(entry.name), entry.why, repr(entry.content), sep="  ")
+    if clear:
+        quarantine.clear()
     return 0
 
 
@@ -79,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     redrive = verbs.add_parser("redrive", help="send dead letters to the queue again")
     redrive.add_argument("tickets", type=Ticket.parse, nargs="*", help="all when none is named")
     redrive.add_argument("--deadline-s", type=int, default=3600, help="the job's new deadline, in seconds from now")
+    quarantine = verbs.add_parser("quarantine", help="what was found damaged in Redis and set aside, oldest first")
+    quarantine.add_argument("--clear", action="store_true", help="forget it after listing it")
     return parser
 
 

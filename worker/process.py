@@ -22,8 +22,10 @@ from contract.fleet import Fleet, WorkerState, WorkerStatus
 from contract.job_store import JobStore
 from contract.message import Lane
 from contract.model_store import ModelStore
+from contract.quarantine import Quarantine
 from contract.redis_client import connect
 from contract.subscription import Subscription
+from contract.sweep_store import SweepStore
 from contract.unreadable import Unreadable
 from worker.engine import device
 from worker.engine.device import Claim
@@ -67,8 +69,10 @@ class WorkerProcess:
         self._traces_when_warm: dict[str, int] = {}
         client = connect(settings)
         unreadable = Unreadable(lambda kind: UNREADABLE.labels(kind).inc())
-        self._chunks = ChunkStore(client, settings, self.id)
-        fleet = Fleet(client, settings)
+        quarantine = Quarantine(client, settings, unreadable)
+        self._chunks = ChunkStore(client, settings, self.id, unreadable)
+        fleet = Fleet(client, settings, unreadable)
+        jobs = JobStore(client, settings, unreadable=unreadable)
         self._models = ModelManager(
             store=ModelStore(settings.models_dir),
             name=settings.model,
@@ -103,13 +107,19 @@ class WorkerProcess:
             on_health=_use_health,
         )
         self._app = celery_app.create_app(
-            settings, process=self._handler.handle, hub_moved=self._watchdog.hub_moved, on_hub=self._use_hub
+            settings,
+            process=self._handler.handle,
+            hub_moved=self._watchdog.hub_moved,
+            on_hub=self._use_hub,
+            quarantine=quarantine,
+            unreadable=unreadable,
         )
         self._reconciler = Reconciler(
-            client=client,
+            records=SweepStore(client, jobs=jobs, quarantine=quarantine, model=settings.model, worker=self.id),
             fleet=fleet,
             chunks=self._chunks,
-            jobs=JobStore(client, settings),
+            jobs=jobs,
+            unreadable=unreadable,
             model=settings.model,
             send=self._send,
             held=self._handler.held,

@@ -9,9 +9,9 @@ from threading import Event
 
 from api.jobs.coalesce import Coalescer
 from api.jobs.events import JobEvents
-from contract.errors import GoneJob, StoreUnavailable, UnknownJob
+from contract.errors import StoreUnavailable
 from contract.job_record import Snapshot
-from contract.job_store import JobStore
+from contract.job_store import JobStore, ReadOutcome
 
 MOST_TOGETHER = 256
 LOOK_EVERY_S = 5.0
@@ -27,9 +27,7 @@ class JobReader:
     def __init__(self, jobs: JobStore, events: JobEvents) -> None:
         self._jobs = jobs
         self._events = events
-        self._reader: Coalescer[tuple[str, Sequence[int]], Snapshot | UnknownJob | GoneJob] = Coalescer(
-            "reader", jobs.read, MOST_TOGETHER
-        )
+        self._reader: Coalescer[tuple[str, Sequence[int]], ReadOutcome] = Coalescer("reader", jobs.read, MOST_TOGETHER)
 
     def read(self, job_id: str, chunks: Sequence[int] = (0,)) -> Snapshot:
         """The job as it stands, with the chunks of these numbers; it expires if it is due."""

@@ -2,5 +2,5 @@
 -- ARGV: worker, its status as JSON, seconds to keep the status
 local worker, status, ttl = unpack(ARGV)
 even_if_memory_is_full()
-redis.call('ZADD', WORKERS, now_ms(), worker)
+on('ZADD', WORKERS, now_ms(), worker)
 redis.call('SET', 'retort:worker:' .. worker, status, 'EX', ttl)

@@ -4,7 +4,7 @@ local worker = ARGV[1]
 even_if_memory_is_full()
 redis.call('DEL', 'retort:worker:' .. worker)
 if redis.call('EXISTS', leased(worker)) == 1 then
-  redis.call('ZADD', WORKERS, 0, worker)
+  on('ZADD', WORKERS, 0, worker)
 else
-  redis.call('ZREM', WORKERS, worker)
+  on('ZREM', WORKERS, worker)
 end

@@ -4,7 +4,7 @@
 local model, worker, ttl = unpack(ARGV)
 even_if_memory_is_full()
 local lock = 'retort:sweeper:' .. model
-local holder = redis.call('GET', lock)
+local holder = on('GET', lock)
 if holder and holder ~= worker then return 0 end
 redis.call('SET', lock, worker, 'PX', ttl)
 return 1

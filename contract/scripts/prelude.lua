@@ -25,12 +25,37 @@ local function made_by(caller) return 'retort:jobs:' .. caller end
 -- with a write that needs none: full memory stops new jobs, never the old ones.
 local function even_if_memory_is_full() redis.call('DEL', 'retort:none') end
 
-local function count(name) redis.call('HINCRBY', 'retort:totals', name, 1) end
+-- A command on a key that the whole service shares. One that a stranger gave another type is moved aside, a counter that
+-- is no number begins at 0: neither may harm the job in whose step it is met.
+local SET_ASIDE_MS = 604800000
+local function on(command, key, ...)
+  local answer = redis.pcall(command, key, ...)
+  local fault = type(answer) == 'table' and answer.err
+  if not fault then return answer end
+  if string.find(fault, 'WRONGTYPE', 1, true) then
+    redis.call('RENAME', key, 'retort:set-aside:' .. key)
+    redis.call('PEXPIRE', 'retort:set-aside:' .. key, SET_ASIDE_MS)
+  elseif command == 'HINCRBY' and (string.find(fault, 'not an integer', 1, true) or string.find(fault, 'overflow', 1, true)) then
+    redis.call('HDEL', key, (...))
+    redis.call('INCR', 'retort:recount')
+  else
+    error(fault)
+  end
+  return redis.call(command, key, ...)
+end
+
+-- A counter's number; 0 for what is none. Longer ones are beyond what Lua counts exactly.
+local function integer(text)
+  return text and #text <= 15 and string.match(text, '^%-?%d+$') and tonumber(text) or 0
+end
+
+local function count(name) on('HINCRBY', 'retort:totals', name, 1) end
 
 local function get_chunk(id, n)
   local text = redis.call('HGET', record(id), 'c:' .. n)
   if not text then return nil end
   local state, attempts, worker, texts, bytes = string.match(text, '^(%a+)|(%d+)|([^|]*)|(%d+)|(%d+)$')
+  if not state then error('chunk ' .. n .. ' is damaged') end
   return {n = n, state = state, attempts = tonumber(attempts), worker = worker,
           texts = tonumber(texts), bytes = tonumber(bytes)}
 end
@@ -45,19 +70,19 @@ local function is_held(chunk) return chunk.state == 'leased' or chunk.state == '
 local function is_open(state) return state == 'queued' or state == 'running' end
 
 local function add_backlog(model, lane, texts, bytes)
-  redis.call('HINCRBY', backlog(model), lane .. '_texts', texts)
-  redis.call('HINCRBY', backlog(model), lane .. '_bytes', bytes)
+  on('HINCRBY', backlog(model), lane .. '_texts', texts)
+  on('HINCRBY', backlog(model), lane .. '_bytes', bytes)
 end
 
 -- The chunk no longer waits for a worker: it leaves its queue or its worker, and the backlog.
 local function leave(id, model, lane, chunk)
   if chunk.state == 'queued' then
-    redis.call('ZREM', queued(model), ticket(id, chunk.n))
+    on('ZREM', queued(model), ticket(id, chunk.n))
   else
-    redis.call('SREM', leased(chunk.worker), ticket(id, chunk.n))
+    on('SREM', leased(chunk.worker), ticket(id, chunk.n))
   end
   add_backlog(model, lane, -chunk.texts, -chunk.bytes)
-  redis.call('HINCRBY', backlog(model), lane .. '_drained', chunk.texts)
+  on('HINCRBY', backlog(model), lane .. '_drained', chunk.texts)
 end
 
 -- The job ends, once; everybody who waits for it is woken.
@@ -65,16 +90,23 @@ local function finish(id, state, ttl_ms)
   local key = record(id)
   redis.call('HSET', key, 'state', state, 'finished', now_ms())
   redis.call('PEXPIRE', key, ttl_ms)
-  redis.call('ZREM', 'retort:deadlines', id)
+  on('ZREM', 'retort:deadlines', id)
   redis.call('PUBLISH', WAKE, id)
   count(state)
+end
+
+-- Each chunk has at least one field, so that a number beyond that is damage, not a long loop.
+local function number_of_chunks(id)
+  local chunks = tonumber(redis.call('HGET', record(id), 'chunks'))
+  if not chunks or chunks > redis.call('HLEN', record(id)) then error('its number of chunks is damaged') end
+  return chunks
 end
 
 -- The job ends before its chunks did: what has not run is dropped.
 local function abandon(id, state, ttl_ms)
   local key = record(id)
-  local model, lane, chunks = unpack(redis.call('HMGET', key, 'model', 'lane', 'chunks'))
-  for n = 0, tonumber(chunks) - 1 do
+  local model, lane = unpack(redis.call('HMGET', key, 'model', 'lane'))
+  for n = 0, number_of_chunks(id) - 1 do
     local chunk = get_chunk(id, n)
     if chunk.state == 'queued' or is_held(chunk) then
       leave(id, model, lane, chunk)
@@ -82,10 +114,21 @@ local function abandon(id, state, ttl_ms)
       put_chunk(id, chunk)
     end
     redis.call('HDEL', key, 't:' .. n)
-    redis.call('ZREM', 'retort:dead', ticket(id, n))
+    on('ZREM', 'retort:dead', ticket(id, n))
   end
   finish(id, state, ttl_ms)
   redis.call('PUBLISH', CANCELLED, id)
+end
+
+-- The chunk is tried no more: it becomes a dead letter.
+local function bury(id, chunk, why)
+  chunk.state = 'dead'
+  put_chunk(id, chunk)
+  redis.call('HSET', record(id), 'e:' .. chunk.n, why)
+  redis.call('HINCRBY', record(id), 'settled', 1)
+  redis.call('HINCRBY', record(id), 'dead', 1)
+  on('ZADD', 'retort:dead', now_ms(), ticket(id, chunk.n))
+  count('dead_letters')
 end
 
 -- A chunk was committed or died; the last one ends the job.

@@ -4,7 +4,7 @@
 local id, n, deadline_in = unpack(ARGV)
 even_if_memory_is_full()
 local key = record(id)
-redis.call('ZREM', 'retort:dead', ticket(id, n))
+on('ZREM', 'retort:dead', ticket(id, n))
 local state, model, lane = unpack(redis.call('HMGET', key, 'state', 'model', 'lane'))
 local chunk = (state == 'failed' or state == 'running') and get_chunk(id, n)
 if not chunk or chunk.state ~= 'dead' then return {'drop'} end
@@ -17,7 +17,7 @@ redis.call('HDEL', key, 'e:' .. n, 'finished')
 redis.call('HINCRBY', key, 'settled', -1)
 redis.call('HINCRBY', key, 'dead', -1)
 redis.call('PERSIST', key)
-redis.call('ZADD', 'retort:deadlines', deadline, id)
-redis.call('ZADD', queued(model), now_ms(), ticket(id, n))
+on('ZADD', 'retort:deadlines', deadline, id)
+on('ZADD', queued(model), now_ms(), ticket(id, n))
 add_backlog(model, lane, chunk.texts, chunk.bytes)
 return {'send', model, lane}

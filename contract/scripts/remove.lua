@@ -3,18 +3,19 @@
 local id, result_ttl = unpack(ARGV)
 even_if_memory_is_full()
 local key = record(id)
-local state, chunks, caller = unpack(redis.call('HMGET', key, 'state', 'chunks', 'caller'))
+local state, caller = unpack(redis.call('HMGET', key, 'state', 'caller'))
 if not state then return 'gone' end
-for n = 0, tonumber(chunks) - 1 do
-  redis.call('ZREM', 'retort:dead', ticket(id, n))
+local chunks = number_of_chunks(id)
+for n = 0, chunks - 1 do
+  on('ZREM', 'retort:dead', ticket(id, n))
 end
 if not is_open(state) then
   redis.call('DEL', key)
-  redis.call('ZREM', made_by(caller), id)
+  on('ZREM', made_by(caller or ''), id)
   return 'deleted'
 end
 abandon(id, 'cancelled', result_ttl)
-for n = 0, tonumber(chunks) - 1 do
+for n = 0, chunks - 1 do
   redis.call('HDEL', key, 't:' .. n, 'r:' .. n, 'e:' .. n)
 end
 return 'cancelled'

@@ -14,7 +14,7 @@ local first = 14 + 2 * messages
 if redis.call('EXISTS', record(id)) == 1 then return {'accepted'} end
 
 if KEYS[1] then
-  local known = redis.call('HMGET', KEYS[1], 'id', 'digest')
+  local known = on('HMGET', KEYS[1], 'id', 'digest')
   if known[1] then
     if known[2] == digest then return {'same', known[1]} else return {'conflict', known[1]} end
   end
@@ -34,8 +34,8 @@ if limit > 0 and tonumber(string.match(memory, 'used_memory:(%d+)')) + bytes > l
 end
 
 -- An empty lane takes any job: a bound on the backlog is no bound on one request.
-local waiting = redis.call('HMGET', backlog(model), lane .. '_texts', lane .. '_bytes', lane .. '_drained')
-local waiting_texts, waiting_bytes = tonumber(waiting[1] or 0), tonumber(waiting[2] or 0)
+local waiting = on('HMGET', backlog(model), lane .. '_texts', lane .. '_bytes', lane .. '_drained')
+local waiting_texts, waiting_bytes = integer(waiting[1]), integer(waiting[2])
 if waiting_texts > 0 and
    (waiting_texts + texts > tonumber(most_texts) or waiting_bytes + bytes > tonumber(most_bytes)) then
   count('refused')
@@ -47,17 +47,17 @@ local key = record(id)
 redis.call('HSET', key, 'schema', 1, 'state', 'queued', 'model', model, 'lane', lane, 'options', options,
   'caller', caller, 'created', now, 'deadline', now + deadline_in, 'texts', texts, 'bytes', bytes,
   'chunks', chunks, 'settled', 0, 'dead', 0, 'done', 0, 'errors', 0,
-  'ahead', waiting_texts, 'drained', waiting[3] or 0)
+  'ahead', waiting_texts, 'drained', integer(waiting[3]))
 if trace ~= '' then redis.call('HSET', key, 'trace', trace) end
 for n = 0, chunks - 1 do
   local text, number, size = unpack(ARGV, first + 3 * n, first + 3 * n + 2)
   put_chunk(id, {n = n, state = 'queued', attempts = 0, worker = '', texts = number, bytes = size})
   redis.call('HSET', key, 't:' .. n, text)
-  redis.call('ZADD', queued(model), now, ticket(id, n))
+  on('ZADD', queued(model), now, ticket(id, n))
 end
-redis.call('ZADD', 'retort:deadlines', now + deadline_in, id)
+on('ZADD', 'retort:deadlines', now + deadline_in, id)
 -- The caller's newest jobs, for as long as the last of them can be there.
-redis.call('ZADD', made_by(caller), now, id)
+on('ZADD', made_by(caller), now, id)
 redis.call('ZREMRANGEBYRANK', made_by(caller), 0, -1 - MOST_LISTED)
 local listed = math.max(redis.call('PTTL', made_by(caller)), deadline_in + kept)
 redis.call('PEXPIRE', made_by(caller), listed)
@@ -67,7 +67,7 @@ if KEYS[1] then
   redis.call('PEXPIRE', KEYS[1], idempotency_ttl)
 end
 for n = 0, messages - 1 do
-  redis.call('LPUSH', ARGV[14 + 2 * n], ARGV[15 + 2 * n])
+  on('LPUSH', ARGV[14 + 2 * n], ARGV[15 + 2 * n])
 end
 count('accepted')
 return {'accepted'}

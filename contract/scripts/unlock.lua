@@ -2,4 +2,4 @@
 -- ARGV: model, worker
 local model, worker = unpack(ARGV)
 local lock = 'retort:sweeper:' .. model
-if redis.call('GET', lock) == worker then redis.call('DEL', lock) end
+if on('GET', lock) == worker then redis.call('DEL', lock) end

@@ -209,7 +209,7 @@ class JobRecord(RuleBasedStateMachine):
 
     @rule(ticket=tickets)
     def lose_message(self, ticket: Ticket) -> None:
-        resends = self.chunks["w1"].resend_lost([ticket])
+        resends = self.chunks["w1"].resend_lost([ticket], MODEL)
         job, chunk = self.chunk(ticket)
         lost = bool(job and chunk and job.is_open and chunk.state == "queued")
         if lost and job and chunk and chunk.attempts >= MAX_ATTEMPTS:

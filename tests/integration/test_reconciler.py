@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -14,7 +15,10 @@ from contract.fleet import Fleet, WorkerState, WorkerStatus
 from contract.job_record import JobState, NewJob
 from contract.job_store import Admitted, Bounds, JobStore
 from contract.message import Lane, Ticket, queue_name
+from contract.quarantine import Quarantine
 from contract.settings import SharedSettings
+from contract.sweep_store import SweepStore
+from contract.unreadable import Unreadable
 from harness.until import until
 from worker.queueing import celery_app, reconciler
 from worker.queueing.reconciler import Reconciler
@@ -29,15 +33,18 @@ class Rig:
         self.store, self.jobs, self.fleet = store, JobStore(store, settings), Fleet(store, settings)
         self.chunks = {name: ChunkStore(store, settings, name) for name in (worker, "other")}
         self.app = Celery("retort", config_source=celery_config(settings), set_as_current=False)
+        self.quarantine = Quarantine(store, settings)
+        self.skipped: Counter[str] = Counter()
         self.sent: list[Ticket] = []
         self.send_on = True
         self.held: set[Ticket] = set()
         self.liveness_known = True
         self.reconciler = Reconciler(
-            client=store,
+            records=SweepStore(store, jobs=self.jobs, quarantine=self.quarantine, model="m", worker=worker),
             fleet=self.fleet,
             chunks=self.chunks[worker],
             jobs=self.jobs,
+            unreadable=Unreadable(lambda kind: self.skipped.update([kind])),
             model="m",
             send=self._send,
             held=lambda: self.held,
@@ -198,7 +205,7 @@ def test_the_sweepers_of_two_models_do_not_wait_for_each_other(
     rig: Rig, store: redis.Redis, settings: SharedSettings
 ) -> None:
     second = Rig(store, settings, "second")
-    second.reconciler._model = "another"
+    second.reconciler._records._model = "another"
     assert rig.reconciler._has_lock()
     assert second.reconciler._has_lock()
 

@@ -16,18 +16,38 @@ from kombu.exceptions import OperationalError
 from contract.celery_config import celery_config
 from contract.chunk_store import Resend
 from contract.errors import StoreUnavailable
-from contract.message import TASK, Lane, Ticket, pack, queue_name, unpack
+from contract.message import TASK, Lane, NewerMessage, Ticket, pack, queue_name, unpack
+from contract.quarantine import Quarantine
+from contract.unreadable import Unreadable
+from worker.queueing import channel
+from worker.queueing.channel import UnwantedMessage
 from worker.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
 RECONNECT_S = 1.0
+TRANSPORT = "worker.queueing.channel:Transport"
 POLL_S = 0.1
 """A read that waits for one lane ends after so long, so that a lane opened meanwhile is read too."""
 TICKETS_PER_MESSAGE = 16
 
 
 class ConstantRetryConsumer(Consumer):  # type: ignore[misc]
-    """Celery's consumer, but it tries every second to reach Redis, not after 2, 4, 6 and at last 30 seconds."""
+    """Celery's consumer, but it tries every second to reach Redis, not after 2, 4, 6 and at last 30 seconds.
+
+    What it can't read goes where the channel sends everything that is damaged.
+    """
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:  # noqa: ARG002
+        raise UnwantedMessage(f"{type(exc).__name__}: {exc}")
+
+    def on_unknown_message(self, body: object, message: Any) -> None:  # noqa: ARG002
+        raise UnwantedMessage("no message of Celery's")
+
+    def on_unknown_task(self, body: object, message: Any, exc: Exception) -> None:  # noqa: ARG002
+        raise UnwantedMessage(f"no such task: {exc}")
+
+    def on_invalid_task(self, body: object, message: Any, exc: Exception) -> None:  # noqa: ARG002
+        raise UnwantedMessage(f"{type(exc).__name__}: {exc}")
 
     def ensure_connected(self, conn: Any) -> Any:
         def say(error: Exception, pause_s: float) -> None:
@@ -46,13 +66,16 @@ def create_app(
     process: Callable[[Sequence[Ticket]], None],
     hub_moved: Callable[[], None],
     on_hub: Callable[[Any], None],
+    quarantine: Quarantine,
+    unreadable: Unreadable,
 ) -> Celery:
     """The app of this process. `process` runs on a thread of the pool and returns when the message may be forgotten.
 
     `hub_moved` is called every second by Celery's event loop, `on_hub` with the loop whenever a connection is made.
     """
     app = Celery("retort")
-    app.conf.update(celery_config(settings), worker_consumer=ConstantRetryConsumer)
+    app.conf.update(celery_config(settings), worker_consumer=ConstantRetryConsumer, broker_transport=TRANSPORT)
+    channel.on_damaged_message(lambda queue, message, error: quarantine.note("message", queue, error, message))
     app.conf.broker_transport_options |= {
         "queue_order_strategy": "worker.queueing.flow_control:LaneOrder",
         "polling_interval": POLL_S,
@@ -60,7 +83,15 @@ def create_app(
 
     @app.task(name=TASK)  # type: ignore[untyped-decorator]
     def predict(message: dict[str, Any]) -> None:
-        process(unpack(message))
+        try:
+            tickets = unpack(message)
+        except NewerMessage as error:
+            # Its tickets are sent again, as messages that this release's sweeps write.
+            unreadable.skip("message", "newer", error)
+        except ValueError as error:
+            quarantine.note("message", "without tickets", error, repr(message))
+        else:
+            process(tickets)
 
     class HubStep(bootsteps.StartStopStep):  # type: ignore[misc]
         requires = ("celery.worker.consumer.tasks:Tasks",)
