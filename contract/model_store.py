@@ -39,8 +39,10 @@ class ModelStore:
         path = self.root / name / CURRENT
         try:
             version = path.read_text(encoding="utf-8", errors="replace").strip()
-        except OSError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise NoModel(f"no version of model {name!r} is published in {self.root}") from error
+        except OSError as error:
+            raise NoModel(f"{path} can't be read: {error.strerror}") from error
         if not VERSION.fullmatch(version):
             raise NoModel(f"{path} names no version: {version[:80]!r}")
         return version

@@ -10,13 +10,15 @@ import os
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.artifact import Name
 from contract.errors import BadSettings
 
 PREFIX = "RETORT_"
+LEAST_BEATS = 2
+"""Heartbeats that fit into their time to live, so that one may be late."""
 
 
 class SharedSettings(BaseSettings):
@@ -38,6 +40,24 @@ class SharedSettings(BaseSettings):
     chunk_texts: int = Field(default=64, ge=1, le=4096, description="texts of a chunk at most")
     heartbeat_s: float = Field(default=1.0, gt=0, description="seconds between two heartbeats of a worker")
     heartbeat_ttl_s: float = Field(default=5.0, gt=0, description="a worker silent for longer is taken for dead")
+
+    @field_validator("redis_url")
+    @classmethod
+    def has_a_scheme(cls, url: str) -> str:
+        if not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError(
+                f"{url.rpartition('@')[2]!r} is no address of a Redis, which looks like redis://HOST:6379/0"
+            )
+        return url
+
+    @field_validator("heartbeat_ttl_s")
+    @classmethod
+    def outlives_a_heartbeat(cls, ttl_s: float, info: ValidationInfo) -> float:
+        if ttl_s < LEAST_BEATS * info.data.get("heartbeat_s", 0.0):
+            raise ValueError(
+                f"{ttl_s:g} is less than {LEAST_BEATS} times RETORT_HEARTBEAT_S: live workers would be taken for dead"
+            )
+        return ttl_s
 
     @classmethod
     def load(cls) -> Self:

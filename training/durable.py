@@ -12,8 +12,11 @@ from pathlib import Path
 def write_text(path: Path, text: str) -> None:
     """Replace `path` by a file with `text`, at once, and survive a power cut afterwards."""
     temporary = temporary_beside(path)
-    temporary.write_text(text, encoding="utf-8")
-    replace(temporary, path)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)  # a full disk leaves half a file
 
 
 def replace(temporary: Path, path: Path) -> None:

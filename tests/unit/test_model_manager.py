@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
 import pytest
 
 from contract.artifact import MANIFEST, WEIGHTS, Manifest, verify
-from contract.errors import NoModel
+from contract.errors import BadArtifact, NoModel
 from contract.fleet import WorkerState
 from contract.model_store import CURRENT, ModelStore
 from harness.artifact import point_current_to
@@ -160,6 +161,23 @@ def test_a_refused_version_is_tried_again_when_it_is_activated_again(rig: Rig) -
     point_current_to(rig.models, "tiny", V2)
     assert rig.served() == V2
     assert rig.manager.refused == {}
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_version_that_could_not_be_read_is_tried_again_beside_the_one_that_serves(rig: Rig, wrapped: bool) -> None:
+    rig.publish(V1)
+    rig.served()
+    fault = OSError(errno.EIO, "Input/output error")
+    rig.fault = BadArtifact("weights.safetensors: Input/output error") if wrapped else fault
+    rig.fault.__cause__ = fault if wrapped else None
+    rig.publish(V2)
+    assert rig.served() == V1
+    rig.fault = None
+    rig.now += RETRY_S - 1
+    assert rig.served() == V1
+    rig.now += 1
+    assert rig.served() == V2
+    assert not rig.manager.refuses_current
 
 
 def test_while_nothing_is_served_a_refused_version_is_tried_again_by_itself(rig: Rig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections.abc import Callable
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 RETRY_S = 30.0
-"""While nothing is served, a refused version is tried again after this: what was wrong may have passed."""
+"""A version that could not be read, or any while nothing is served, is tried again after this: it may have passed."""
+ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
 Sighting = tuple[str, int]
 """A version that CURRENT named, and when CURRENT was written: activating a refused version again tries it again."""
 
@@ -48,6 +50,8 @@ class ModelManager:
         self._model: Model | None = None
         self._seen: Sighting | None = None
         self._refused_at = float("-inf")
+        self._was_unreadable = False
+        """Whether the last refusal was for an error of the system, and not for what the version is."""
         self._complaint = ""
         self.state = WorkerState.WAITING_FOR_MODEL
         self.refused: dict[str, str] = {}
@@ -91,7 +95,8 @@ class ModelManager:
             self._take(sighting[0])
 
     def _is_worth_a_retry(self) -> bool:
-        return self._model is None and self._clock() - self._refused_at >= RETRY_S
+        may_pass = self._model is None or self._was_unreadable
+        return may_pass and self._clock() - self._refused_at >= RETRY_S
 
     def _sight(self) -> Sighting:
         version = self._store.current(self._name)
@@ -106,11 +111,14 @@ class ModelManager:
             if model.version != version:
                 raise BadArtifact(f"the manifest of {version} says that it is version {model.version}")
         except BadModel as error:
+            self._was_unreadable = _is_of_the_system(error)
             self._refuse(version, str(error))
         except Exception as error:
             log.exception("version %s can't be loaded", version)
+            self._was_unreadable = _is_of_the_system(error)
             self._refuse(version, f"{type(error).__name__}: {error}")
         else:
+            self._was_unreadable = False
             self._swap(model)
 
     def _refuse(self, version: str, why: str) -> None:
@@ -138,3 +146,13 @@ class ModelManager:
         if message != self._complaint:
             log.warning(message)
             self._complaint = message
+
+
+def _is_of_the_system(error: BaseException) -> bool:
+    """Whether the system failed to read a file that is there."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError):
+            return cause.errno not in ABSENT
+        cause = cause.__cause__
+    return False
