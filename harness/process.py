@@ -1,0 +1,94 @@
+"""A process that tests kill, stop and start again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).parents[1]
+
+
+class ServiceProcess:
+    """A process with its children, as a process manager would see it. Its log is appended to the file `log`."""
+
+    def __init__(
+        self, arguments: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.log = log
+        self.environment = environment or {}
+        self._arguments = arguments
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started last. Raises RuntimeError when none was."""
+        if self._process is None:
+            raise RuntimeError(f"{self._arguments} was never started")
+        return self._process.pid
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._arguments,
+                cwd=ROOT,
+                env=os.environ | self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # so that it can be killed with its children
+            )
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process alone. One that has ended is left in peace."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def pause(self) -> None:
+        """SIGSTOP: connections stay open, and nothing answers."""
+        self.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """SIGKILL to the process and its children, as a crash of the host would; returns when the process is gone."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def terminate(self, patience_s: float = 60.0) -> int:
+        """SIGTERM, and the status that the process ends with."""
+        self.send_signal(signal.SIGTERM)
+        return self.wait(patience_s)
+
+    def wait(self, patience_s: float) -> int:
+        """The status that the process ends with. Raises subprocess.TimeoutExpired when it does not end in time."""
+        if self._process is None:
+            raise RuntimeError(f"{self._arguments} was never started")
+        return self._process.wait(patience_s)
+
+    def has_ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
+
+    def cpu_seconds(self) -> float:
+        """CPU time that the process and its children have used so far."""
+        return sum(sum(each.cpu_times()[:2]) for each in self._family())
+
+    def resident_mb(self) -> float:
+        """Memory of the process and its children, in MiB."""
+        return sum(each.memory_info().rss for each in self._family()) / 2**20
+
+    def last_lines(self, count: int = 30) -> str:
+        """The end of what it has written."""
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
+
+    def _family(self) -> list[psutil.Process]:
+        process = psutil.Process(self.pid)
+        return [process, *process.children(recursive=True)]
