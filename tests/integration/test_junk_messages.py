@@ -12,9 +12,10 @@ import pytest
 
 from contract.message import Lane, Ticket, queue_name
 from contract.quarantine import Quarantine
+from harness.process import ServiceProcess
+from harness.running_service import RunningService
+from harness.until import until
 from tests.noting_worker import HANDED
-from tests.redis_server import RedisServer
-from tests.service import Process, Service, until
 
 QUEUE = queue_name("tiny", Lane.INTERACTIVE)
 PATIENCE_S = 90.0
@@ -23,24 +24,20 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     folder = tmp_path_factory.mktemp("junk")
-    server = RedisServer(folder)
-    server.start()
-    made = Service(server.url, folder, folder, messages=4)
-    yield made
-    made.close()
-    server.kill()
+    with RunningService(folder, folder=folder, workers=0, api=False, messages=4) as service:
+        yield service
 
 
 @pytest.fixture(scope="module")
-def worker(service: Service) -> Process:
-    made = service.process([sys.executable, "-m", "tests.noting_worker"])
+def worker(service: RunningService) -> ServiceProcess:
+    made = service.start_process("noting-worker", [sys.executable, "-m", "tests.noting_worker"])
     assert hands_on(service, "first")
     return made
 
 
-def hands_on(service: Service, name: str) -> bool:
+def hands_on(service: RunningService, name: str) -> bool:
     """Whether a message that is sent now reaches its task."""
     service.send([Ticket(name, 0)], Lane.INTERACTIVE)
     return bool(until(lambda: f"{name}/0" in service.client.lrange(HANDED, 0, -1), PATIENCE_S))
@@ -56,7 +53,7 @@ def spoiled(message: str, **changes: Any) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def sound(service: Service, worker: Process) -> str:  # noqa: ARG001
+def sound(service: RunningService, worker: ServiceProcess) -> str:  # noqa: ARG001
     """A message as the service sends it."""
     service._celery.send_task("retort.predict", args=[{"schema": 1, "tickets": ["x/0"]}], queue="retort.other")
     return str(service.client.lindex("retort.other", 0))
@@ -88,7 +85,7 @@ KINDS: dict[str, Callable[[str], bytes]] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_junk_is_taken_off_the_queue_and_noted_and_the_next_message_is_handled(
-    service: Service, worker: Process, sound: str, kind: str
+    service: RunningService, worker: ServiceProcess, sound: str, kind: str
 ) -> None:
     quarantine = Quarantine(service.client, service.settings)
     quarantine.clear()
@@ -101,7 +98,7 @@ def test_junk_is_taken_off_the_queue_and_noted_and_the_next_message_is_handled(
 
 
 def test_a_message_of_a_newer_release_is_skipped_and_is_no_damage(
-    service: Service, worker: Process, sound: str
+    service: RunningService, worker: ServiceProcess, sound: str
 ) -> None:
     quarantine = Quarantine(service.client, service.settings)
     quarantine.clear()
@@ -110,7 +107,7 @@ def test_a_message_of_a_newer_release_is_skipped_and_is_no_damage(
     assert (worker.has_ended(), quarantine.entries()) == (False, [])
 
 
-def test_a_queue_of_another_type_is_waited_for(service: Service, worker: Process) -> None:
+def test_a_queue_of_another_type_is_waited_for(service: RunningService, worker: ServiceProcess) -> None:
     service.client.delete(QUEUE)
     service.client.set(QUEUE, "junk")
     until(lambda: service.client.exists(QUEUE))
@@ -120,6 +117,6 @@ def test_a_queue_of_another_type_is_waited_for(service: Service, worker: Process
     assert not worker.has_ended()
 
 
-def test_a_worker_that_is_told_to_stop_ends_with_status_0(service: Service, worker: Process) -> None:
+def test_a_worker_that_is_told_to_stop_ends_with_status_0(service: RunningService, worker: ServiceProcess) -> None:
     assert hands_on(service, "last")
     assert worker.terminate() == 0
