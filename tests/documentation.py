@@ -30,6 +30,8 @@ class Snippet:
     text: str
     not_run: str | None
     """Why no test runs it; None for one that is run."""
+    follows: bool
+    """Whether nothing stands between it and the block before: then it shows what that prints."""
 
     @property
     def is_run(self) -> bool:
@@ -41,10 +43,18 @@ class Snippet:
 
 def snippets(page: Path) -> Iterator[Snippet]:
     """The blocks of a page, in their order."""
-    content = page.read_text(encoding="utf-8")
+    content, end = page.read_text(encoding="utf-8"), 0
     for found in BLOCK.finditer(content):
         line = content.count("\n", 0, found.start("language")) + 1
-        yield Snippet(page, line, found["language"], found["text"], found["reason"])
+        yield Snippet(
+            page,
+            line,
+            found["language"],
+            found["text"],
+            found["reason"],
+            follows=end > 0 and not content[end : found.start()].strip(),
+        )
+        end = found.end()
 
 
 def runnable_pages() -> list[Path]:
