@@ -106,6 +106,8 @@ def show_next_steps(ports: Ports, console: Console) -> None:
     console.rule("Try next")
     console.print(
         f"""
+  {ports.api_url}/   the page, in a browser: try texts, label a whole file, see the model's report
+
   curl {ports.api_url}/predict -H 'Content-Type: application/json' \\
        -d '{{"texts": ["how do I undo my last commit"]}}'
 

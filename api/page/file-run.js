@@ -3,6 +3,7 @@
 import { Answers } from "./answers.js";
 import { ServiceError, ask, askJson, lines, patiently } from "./service.js";
 import * as store from "./store.js";
+import { prepared } from "./table-bytes.js";
 import { cut, rowsOf } from "./tables.js";
 
 export const WINDOW_ROWS = 1000;
@@ -18,24 +19,23 @@ export class FileRun extends EventTarget {
   constructor(record, file) {
     super();
     this.record = record;
-    this.file = file;
+    this.file = file; // as UTF-8, or null while the browser has not got it
     this.answers = new Answers(record.rows, record.labels);
     this.state = record.state;
     this.trouble = "";
     this.seen = [];
   }
 
-  // A new run; the one before is forgotten.
-  static async start(file, { dialect, table, column, model }) {
+  // A new run of a file, which `blob` is as UTF-8; the one before is forgotten.
+  static async start(file, { blob, dialect, table, column, model }) {
     const record = {
       id: crypto.getRandomValues(new Uint32Array(4)).join("-"),
       name: file.name, size: file.size, digest: table.digest, dialect, column, model,
       columns: table.columns, windows: table.windows, rows: table.rows,
       mostRows: WINDOW_ROWS, labels: [], done: 0, state: "running",
     };
-    const run = new FileRun(record, file);
-    run.isKept = await store.begin(record, file.size <= MOST_KEPT_BYTES ? file : null);
-    return run;
+    await store.begin(record, blob.size <= MOST_KEPT_BYTES ? blob : null);
+    return new FileRun(record, blob);
   }
 
   // The run that was there when the page was closed, or null.
@@ -65,9 +65,10 @@ export class FileRun extends EventTarget {
   async offer(file, seen) {
     const { dialect, digest, rows } = this.record;
     if (file.size !== this.record.size) return false;
-    const table = await cut(file, dialect, { ...WINDOWS, mostRows: this.record.mostRows, seen });
+    const { blob } = await prepared(file);
+    const table = await cut(blob, dialect, { ...WINDOWS, mostRows: this.record.mostRows, seen });
     if (table.digest !== digest || table.rows !== rows) return false;
-    this.file = file;
+    this.file = blob;
     return true;
   }
 
@@ -91,12 +92,7 @@ export class FileRun extends EventTarget {
     if (alone) return;
     this.state = "elsewhere";
     this.changed();
-    await navigator.locks.request(LOCK, () => this.reload());
-  }
-
-  // What another tab did meanwhile is in the store.
-  async reload() {
-    location.reload();
+    await navigator.locks.request(LOCK, () => location.reload()); // what the other tab did is in the store
   }
 
   async become(state) {

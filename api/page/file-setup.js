@@ -1,12 +1,13 @@
 // What a file holds, which column has the texts, and the button that begins.
 
-import { bytes, count, counted, h, problem } from "./dom.js";
+import { bytes, counted, h, problem } from "./dom.js";
 import { WINDOWS } from "./file-run.js";
 import { modelChoice } from "./model-choice.js";
-import { cut, dialectOf, formatOf, guessDelimiter, misfit, preview } from "./tables.js";
+import { prepared } from "./table-bytes.js";
+import { cut, dialectOf, formatOf, oddly, preview } from "./tables.js";
 
 const FIRST_ROWS = 5;
-const USUAL_COLUMNS = ["text", "post"];
+const TEXT_COLUMNS = ["text", "post", "question", "sentence", "utterance", "message", "body", "content", "query", "title"];
 
 export function fileSetup(file, begin) {
   const made = h("div", { class: "setup" }, h("h2", null, `${file.name}, ${bytes(file.size)}`));
@@ -15,11 +16,9 @@ export function fileSetup(file, begin) {
 }
 
 async function prepare(made, file, begin) {
-  const wrong = await misfit(file);
-  if (wrong) throw new Error(wrong);
-  const format = formatOf(file.name);
-  const dialect = dialectOf(format, await guessDelimiter(file, format));
-  const { columns, rows } = await preview(file, dialect, FIRST_ROWS);
+  const { blob, notes } = await prepared(file);
+  const { dialect, notes: more } = await dialectOf(blob, formatOf(file.name));
+  const { columns, rows } = await preview(blob, dialect, FIRST_ROWS);
   let column = usual(columns, rows);
   const button = h("button", { type: "button", class: "primary", disabled: true }, "Reading the file…");
   const told = h("p", { class: "quiet", role: "status" });
@@ -28,22 +27,28 @@ async function prepare(made, file, begin) {
     h("p", { id: "column-help" }, "Which column has the texts? These are the first rows."),
     columnTable(columns, rows, column, (chosen) => (column = chosen)),
     h("div", { class: "row wrap buttons" }, button, model), told);
-  const seen = (done) => (button.textContent = `Reading the file… ${Math.floor((100 * done) / file.size)}%`);
-  const table = await cut(file, dialect, { ...WINDOWS, seen });
+  const seen = (done) => (button.textContent = `Reading the file… ${Math.floor((100 * done) / blob.size)}%`);
+  const table = await cut(blob, dialect, { ...WINDOWS, seen });
   if (table.rows === 0) throw new Error("The file has a header line and no rows.");
   button.textContent = `Label ${counted(table.rows, "row")}`;
   button.disabled = false;
   button.addEventListener("click", () => {
     button.disabled = true;
-    begin({ dialect, table, column, model: model.value });
+    begin({ blob, dialect, table, column, model: model.value });
   }, { once: true });
-  told.textContent = `${count(table.rows)} rows are all well formed.`;
+  told.textContent = [...notes, ...more, ...table.notes].map((note) => `${note[0].toUpperCase()}${note.slice(1)}.`).join(" ");
+  if (table.odd.length > 0) {
+    made.append(h("p", { class: "note" }, `${counted(table.odd.length, "row")} can't be read and will be left out: ${oddly(table.odd)}`));
+  }
 }
 
-// The only column, one of the usual names, or the one with the longest cells.
+// One of the usual names, but for case and space around it, or the column with the longest cells.
 function usual(columns, rows) {
+  const plain = columns.map((name) => name.trim().toLowerCase());
+  const named = TEXT_COLUMNS.find((name) => plain.includes(name));
+  if (named) return columns[plain.indexOf(named)];
   const length = (name) => rows.reduce((sum, cells) => sum + (typeof cells[name] === "string" ? cells[name].length : 0), 0);
-  return USUAL_COLUMNS.find((name) => columns.includes(name)) ?? [...columns].sort((one, other) => length(other) - length(one))[0];
+  return [...columns].sort((one, other) => length(other) - length(one))[0];
 }
 
 function columnTable(columns, rows, chosen, choose) {

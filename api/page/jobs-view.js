@@ -43,7 +43,7 @@ customElements.define("jobs-view", class extends HTMLElement {
     }
     const turn = (words, enabled, go) => h("button", { type: "button", class: "small", "aria-label": words, disabled: !enabled, onclick: go }, words);
     return this.replaceChildren(
-      table(["Job", "State", "Texts", "Done", "Errors", "Made", "Took", ""], jobs.map((job) => this.row(job)), { "aria-label": "recent jobs" }),
+      table(["Job", "State", "Texts", "Done", "Errors", "Made", "Took", "Action"], jobs.map((job) => this.row(job)), { "aria-label": "recent jobs" }),
       h("div", { class: "row pager" },
         turn("Newer", this.before.length > 0, () => this.go(this.before.pop())),
         turn("Older", next !== null, () => {
@@ -58,7 +58,7 @@ customElements.define("jobs-view", class extends HTMLElement {
       h("code", null, job.id),
       h("span", { class: `mark ${KINDS[job.status] ?? ""}` }, job.status),
       count(job.progress.texts), count(job.progress.done), count(job.progress.errors),
-      h("span", null, moment(job.created)),
+      h("span", { class: "nowrap" }, moment(job.created)),
       h("span", null, took == null ? "" : job.timing.total_s === null ? `${duration(took)} left` : duration(took)),
       h("button", { type: "button", class: "small", "aria-label": `${OPEN.has(job.status) ? "Cancel" : "Delete"} ${job.id}`, onclick: () => this.remove(job) },
         OPEN.has(job.status) ? "Cancel" : "Delete"),

@@ -21,7 +21,7 @@ customElements.define("models-view", class extends HTMLElement {
     return h("article", null,
       h("h2", null, name, " ", model.default && h("span", { class: "mark good" }, "asked unless another is named")),
       h("p", { class: "quiet" }, `${counted(versions.length, "version")}, ${counted(model.workers, "ready worker")}`),
-      table(["Version", "", "Made", "Base", "Labels", "Scores", "Served by", "Report"],
+      table(["Version", "State", "Made", "Base", "Labels", "Scores", "Served by", "Report"],
         versions.map((one) => row(name, one, shown)), { "aria-label": `versions of ${name}` }),
       versions.length > 1 && comparison(versions, compared),
       shown);
@@ -33,7 +33,7 @@ function row(name, one, shown) {
   return [
     one.version,
     one.current ? mark("current", "good") : h("span"),
-    one.created ? moment(one.created) : "",
+    h("span", { class: "nowrap" }, one.created ? moment(one.created) : ""),
     one.base_model ?? "",
     labels(one),
     h("span", null, headline(one.metrics)),
@@ -99,7 +99,7 @@ function difference(one, other) {
   };
   const only = (version, than) => version.labels.filter((label) => !than.labels.includes(label)).join(", ") || "none";
   return h("div", { class: "compared" },
-    table(["", one.version, other.version, "difference"], [
+    table(["Figure", one.version, other.version, "Difference"], [
       ...metrics.map((metric) => [words(metric), value(one, metric), value(other, metric), change(metric)]),
       ["base", one.base_model ?? "", other.base_model ?? "", ""],
       ["tokens of a text at most", String(one.max_length ?? ""), String(other.max_length ?? ""), ""],

@@ -3,6 +3,7 @@
 import { bar, counted, h, percent } from "./dom.js";
 
 const SHOWN = 3;
+const LONG = 1000;
 const MARKS = { review: "for review", unfamiliar: "unfamiliar" };
 
 export function prediction(text, answer) {
@@ -11,13 +12,17 @@ export function prediction(text, answer) {
   }
   const scores = Object.entries(answer.scores).sort((one, other) => other[1] - one[1]);
   return h("li", { class: "card" },
-    h("p", { class: "text" }, text),
+    whole(text),
     h("p", { class: "marks" }, Object.entries(MARKS).filter(([name]) => answer[name] === true).map(([, mark]) => h("span", { class: "mark" }, mark))),
     scoreList(scores.slice(0, SHOWN)),
     scores.length > SHOWN && h("details", null,
       h("summary", null, `All ${scores.length} labels`), scoreList(scores.slice(SHOWN))),
     h("p", { class: "quiet" }, read(answer)));
 }
+
+// A long one scrolls, by keyboard too.
+const whole = (text) =>
+  text.length > LONG ? h("div", { class: "text long", tabindex: "0", role: "group", "aria-label": "text" }, text) : h("p", { class: "text" }, text);
 
 const scoreList = (scores) =>
   h("ol", { class: "scores" }, scores.map(([label, score]) =>

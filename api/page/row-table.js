@@ -7,8 +7,10 @@ const PAGE = 25;
 const MOST_WINDOWS = 8; // that are kept parsed
 
 export class RowTable {
-  constructor(run) {
+  // `looked` is called after each look at the rows.
+  constructor(run, looked) {
     this.run = run;
+    this.looked = looked;
     this.page = 0;
     this.label = null;
     this.cache = new Map();
@@ -92,6 +94,7 @@ export class RowTable {
     const range = rows === 0 ? "no rows" : `rows ${count(first + 1)} to ${count(first + shown.length)} of ${count(rows)}`;
     this.told.textContent = found ? `${range} that fit` : range;
     this.draw(shown, cells);
+    this.looked();
   }
 
   draw(shown, cells) {

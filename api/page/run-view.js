@@ -29,7 +29,7 @@ export class RunView {
       another: h("button", { type: "button", onclick: another }, "Another file"),
     };
     this.again = h("div");
-    this.table = new RowTable(run);
+    this.table = new RowTable(run, () => (this.saveShown.hidden = !this.table.isFiltered));
     this.chart = new LabelChart(run.answers, (chosen) => this.table.choose(chosen));
     this.spreadsheet = h("input", { type: "checkbox", checked: true });
     this.save = h("button", { type: "button", class: "primary", onclick: () => this.download(false) }, "Download CSV");
@@ -67,7 +67,6 @@ export class RunView {
     if (state === "needs-file" && !this.again.firstChild) this.again.append(this.chooser());
     if (state !== "needs-file") this.again.replaceChildren();
     this.save.disabled = answers.done === 0 || !run.file;
-    this.saveShown.hidden = !this.table.isFiltered;
     document.title = running ? `${Math.floor((100 * answers.done) / record.rows)}% · Retort` : "Retort";
     this.chart.refresh();
     this.table.refresh();

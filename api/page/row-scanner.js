@@ -1,0 +1,108 @@
+// Where rows begin and end in the bytes of a table, by the rules of Python's csv module in its strict mode.
+
+const LF = 10;
+const CR = 13;
+const QUOTE_SIGN = 34;
+
+const START = 0; // of a cell
+const BARE = 1;
+const QUOTED = 2;
+const QUOTE = 3; // just after a quotation mark inside quotation marks
+const BROKEN = 4; // the rest of a line that can't be read
+
+// What a table can't be read for.
+export class BadTable extends Error {}
+
+// Takes UTF-8 in pieces. `onRow(bytes, end, first, last, cells, broken)` gets each row that is not empty, without its line
+// end: the offset behind that, the lines it begins and ends on, how many cells it has, and why it can't be read. When it
+// returns true, the scan stops. `high` and `low` are a digest of all bytes up to the row's end. Throws BadTable.
+export class RowScanner {
+  constructor({ format, delimiter, quotes = true, lenient = false }, onRow) {
+    this.delimited = format !== "jsonl";
+    this.delimiter = this.delimited ? delimiter.charCodeAt(0) : -1;
+    this.quoteSign = quotes ? QUOTE_SIGN : -1;
+    this.lenient = lenient;
+    this.onRow = onRow;
+    this.offset = 0;
+    this.line = 0;
+    this.first = 1;
+    this.state = START;
+    this.cells = 1;
+    this.afterReturn = false;
+    this.rest = null;
+    this.stopped = false;
+    this.low = 0x811c9dc5;
+    this.high = 0x01234567;
+  }
+
+  push(bytes) {
+    const { delimited, delimiter, quoteSign, lenient } = this;
+    let begin = 0; // of the row
+    let { state, cells, afterReturn, low, high } = this;
+    for (let i = 0; i < bytes.length; i += 1) {
+      const byte = bytes[i];
+      low = Math.imul(low ^ byte, 0x01000193);
+      high = Math.imul(high + byte, 0x5bd1e995) ^ (high >>> 13);
+      if (byte === LF || byte === CR) {
+        const second = afterReturn && byte === LF;
+        afterReturn = byte === CR;
+        if (second) {
+          if (state !== QUOTED) begin = i + 1;
+          continue;
+        }
+        this.line += 1;
+        if (state === QUOTED) continue;
+        this.low = low;
+        this.high = high;
+        this.endRow(bytes.subarray(begin, i), this.offset + i + 1, cells, state === BROKEN);
+        if (this.stopped) return;
+        begin = i + 1;
+        state = START;
+        cells = 1;
+        continue;
+      }
+      afterReturn = false;
+      if (!delimited || state === BROKEN) continue;
+      if (state === QUOTED) {
+        if (byte === quoteSign) state = QUOTE;
+      } else if (byte === delimiter) {
+        cells += 1;
+        state = START;
+      } else if (state === START) {
+        state = byte === quoteSign ? QUOTED : BARE;
+      } else if (state === QUOTE) {
+        if (byte === quoteSign) state = QUOTED;
+        else state = lenient ? BARE : BROKEN;
+      }
+    }
+    this.offset += bytes.length;
+    if (begin < bytes.length) this.rest = joined(this.rest, bytes.subarray(begin));
+    Object.assign(this, { state, cells, afterReturn, low, high });
+  }
+
+  // The last row may lack its line end.
+  finish() {
+    if (this.stopped) return;
+    if (this.state === QUOTED && !this.lenient) throw new BadTable(`line ${this.first}: a quotation mark is never closed`);
+    if (this.rest === null) return;
+    this.line += 1;
+    this.endRow(new Uint8Array(0), this.offset, this.cells, this.state === BROKEN);
+  }
+
+  endRow(bytes, end, cells, broken) {
+    const row = this.rest === null ? bytes : joined(this.rest, bytes);
+    const { first } = this;
+    this.rest = null;
+    this.first = this.line + 1;
+    const why = broken ? `'${String.fromCharCode(this.delimiter)}' expected after '"'` : "";
+    if (row.length > 0) this.stopped = this.onRow(row, end, first, this.line, cells, why) === true;
+  }
+}
+
+function joined(one, other) {
+  if (one === null) return other.slice();
+  const both = new Uint8Array(one.length + other.length);
+  both.set(one);
+  both.set(other, one.length);
+  return both;
+}

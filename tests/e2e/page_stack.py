@@ -1,0 +1,73 @@
+"""The service around the page: a Redis, the API as a process that can be killed, and a worker that is quick."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from contract.job_store import JobStore
+from contract.message import Lane
+from contract.redis_client import connect
+from contract.settings import SharedSettings
+from harness.answering_worker import AnsweringWorker
+from harness.process import ROOT
+from harness.redis_server import RedisServer
+from harness.until import until
+from local.ports import free_port
+
+
+class PageStack:
+    """The service of one test."""
+
+    def __init__(self, redis: RedisServer, log: Path, models: Path, **settings: object) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._log = log
+        variables = {"REDIS_URL": redis.url, "API_BIND": f"127.0.0.1:{self.port}", "MODELS_DIR": models, **settings}
+        self._environment = {f"RETORT_{name.upper()}": str(value) for name, value in variables.items()}
+        self.settings = SharedSettings(redis_url=redis.url)
+        self._client = connect(self.settings)
+        self._client.flushall()
+        self._jobs = JobStore(self._client, self.settings)
+        self.worker = AnsweringWorker(self.settings, texts_per_s=1000)
+        self.start()
+
+    def start(self) -> None:
+        """Start the API and wait until it answers."""
+        with self._log.open("ab") as log:
+            self._api = subprocess.Popen(
+                [sys.executable, "-m", "api"], cwd=ROOT, env=os.environ | self._environment, stdout=log, stderr=log
+            )
+        until(self._answers, 90, pause_s=0.05, what="the API")
+
+    def kill(self) -> None:
+        """SIGKILL to the API."""
+        self._api.kill()
+        self._api.wait()
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health/live").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def predicted(self) -> int:
+        """Texts that a worker has answered, however often."""
+        return sum(self._jobs.backlog("default", lane).drained for lane in Lane)
+
+    def accepted_jobs(self) -> int:
+        return self._jobs.totals().get("accepted", 0)
+
+    def open_jobs(self) -> int:
+        return self._jobs.open_jobs()
+
+    def wait_for_predicted(self, texts: int) -> None:
+        until(lambda: self.predicted() >= texts, 120, pause_s=0.02)
+
+    def close(self) -> None:
+        self.kill()
+        self._client.close()

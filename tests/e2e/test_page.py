@@ -1,0 +1,216 @@
+"""The page as a person uses it: try texts, look at models and at the service, jobs, keys."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from api.http.api_keys import digest
+from harness.answering_worker import scores
+from harness.process import ROOT
+from harness.redis_server import RedisServer
+from tests.e2e.conftest import OpenPage, assert_accessible, shoot
+from tests.e2e.page_stack import PageStack
+
+PARTS = ("try", "file", "models", "now", "jobs")
+HOSTILE = "<img src=x onerror=\"document.title = 'taken over'\">"
+
+
+def classify(page: Page, *texts: str) -> None:
+    page.get_by_role("textbox", name="Texts").fill("\n".join(texts))
+    page.get_by_role("button", name="Classify").click()
+    expect(page.locator(".results > li")).to_have_count(len(texts))
+
+
+def shown_labels(page: Page, text: int) -> list[str]:
+    return page.locator(".results > li").nth(text).locator(".label").all_text_contents()
+
+
+def test_texts_are_answered_with_all_labels_on_demand(stack: PageStack, open_page: OpenPage) -> None:
+    page = open_page(stack)
+    classify(page, "how do I merge two dicts", HOSTILE)
+    for number, text in enumerate(("how do I merge two dicts", HOSTILE)):
+        truth = sorted(scores(text).items(), key=lambda pair: -pair[1])
+        assert shown_labels(page, number) == [label for label, _ in truth]
+        first = page.locator(".results > li").nth(number).locator(".scores li").first
+        assert f"{truth[0][1]:.1%}" in first.inner_text()
+    assert "8 tokens read" in page.locator(".results > li").first.inner_text()
+    assert page.locator(".results .text").nth(1).inner_text() == HOSTILE
+    assert page.title() == "Retort"
+    shoot(page, "try")
+
+
+def test_texts_by_the_hundred_are_answered_too(stack: PageStack, open_page: OpenPage) -> None:
+    page = open_page(stack)
+    texts = [f"text number {number}" for number in range(300)]
+    classify(page, *texts)
+    expect(page.get_by_text("300 texts answered")).to_be_visible()
+    assert shown_labels(page, 299)[0] == max(scores(texts[299]).items(), key=lambda pair: pair[1])[0]
+
+
+def test_the_same_request_stands_there_as_code(stack: PageStack, open_page: OpenPage) -> None:
+    page = open_page(stack)
+    classify(page, "it's a text")
+    page.get_by_text("The same request as code").click()
+    written = page.locator("pre").all_text_contents()
+    assert f"curl {stack.url}/predict" in written[0]
+    assert "'{\"texts\":[\"it'\\''s a text\"]}'" in written[0]
+    assert 'client.predict(["it\'s a text"])' in written[1]
+    assert "await fetch(" in written[2]
+
+
+def test_an_empty_box_says_what_to_do_and_an_example_is_a_click_away(stack: PageStack, open_page: OpenPage) -> None:
+    page = open_page(stack)
+    page.get_by_role("button", name="Classify").click()
+    expect(page.get_by_text("Type a text first")).to_be_visible()
+    page.get_by_role("button", name="Try an example").click()
+    expect(page.locator(".results > li")).to_have_count(3)
+
+
+def test_it_is_used_by_keyboard_alone(stack: PageStack, open_page: OpenPage) -> None:
+    page = open_page(stack)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("a text")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".results > li")).to_have_count(1)
+
+
+def test_models_show_their_versions_and_two_of_them_are_compared(stack: PageStack, open_page: OpenPage) -> None:
+    page = open_page(stack, "models")
+    versions = page.get_by_role("table", name="versions of default")
+    expect(versions.locator("tbody tr")).to_have_count(2)
+    expect(versions.locator("tbody tr").first).to_contain_text("current")
+    expect(versions.locator("tbody tr").first).to_contain_text("accuracy 0.7500")
+    page.get_by_text("Compare two versions").click()
+    expect(page.get_by_role("table", name="two versions compared").locator("tbody tr").first).to_contain_text("+0.2500")
+    shoot(page, "models")
+
+
+def test_a_report_is_shown_with_its_pictures_and_runs_nothing(stack: PageStack, open_page: OpenPage) -> None:
+    page = open_page(stack, "models", may_say=["Blocked script execution"])
+    page.get_by_role("button", name="report of 20260201t000000-000000").click()
+    report = page.frame_locator("iframe")
+    expect(report.get_by_role("heading")).to_have_text("How it went")
+    assert report.get_by_role("heading").evaluate("(one) => getComputedStyle(one).color") == "rgb(0, 128, 0)"
+    assert report.locator("img").evaluate("(one) => one.decode().then(() => one.naturalWidth)") == 40
+    assert page.locator("iframe").get_attribute("sandbox") == ""
+    assert report.locator("html").evaluate("() => self.origin") == "null"
+
+
+def test_the_service_is_drawn_while_one_watches(stack: PageStack, open_page: OpenPage) -> None:
+    page = open_page(stack, "now")
+    expect(page.get_by_text("worker is ready")).to_be_visible()
+    stack.worker.go.clear()
+    page.evaluate(
+        """() => fetch("/predict", {method: "POST", headers: {"Content-Type": "application/json", Prefer: "wait=0"},
+                                    body: JSON.stringify({texts: Array(500).fill("a text")})})"""
+    )
+    lane = page.get_by_role("table", name="what waits").locator("tr", has_text="bulk")
+    expect(lane).to_contain_text("500")
+    expect(lane).to_contain_text("500 ms")  # at the 1,000 texts a second that the worker says
+    stack.worker.go.set()
+    expect(lane).not_to_contain_text("500")
+    expect(page.locator("path.under")).to_have_count(1)
+    shoot(page, "now")
+
+
+def test_without_a_worker_the_page_says_so(redis_server: RedisServer, tmp_path: Path, open_page: OpenPage) -> None:
+    stack = PageStack(redis_server, tmp_path / "api.log", tmp_path)
+    page = open_page(stack, "now")
+    expect(page.get_by_text("No worker lives.")).to_be_visible()
+    expect(page.locator("service-state")).to_contain_text("no worker is ready")
+    stack.close()
+
+
+def test_recent_jobs_are_listed_cancelled_and_deleted(stack: PageStack, open_page: OpenPage) -> None:
+    page = open_page(stack, may_say=["410"])  # what becomes of the cancelled one
+    classify(page, "a text")
+    stack.worker.go.clear()
+    page.get_by_role("textbox", name="Texts").fill("another text")
+    page.get_by_role("button", name="Classify").click()
+    page.get_by_role("link", name="Jobs").click()
+    rows = page.get_by_role("table", name="recent jobs").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(1)).to_contain_text("succeeded")
+    rows.first.get_by_role("button", name="Cancel").click()
+    expect(rows.first).to_contain_text("cancelled")
+    rows.nth(1).get_by_role("button", name="Delete").click()
+    expect(rows).to_have_count(1)
+    shoot(page, "jobs")
+
+
+def test_a_key_is_asked_for_kept_in_the_tab_and_in_no_address(
+    redis_server: RedisServer, tmp_path: Path, models: Path, context: BrowserContext, open_page: OpenPage
+) -> None:
+    keys = tmp_path / "keys.toml"
+    keys.write_text(f'[[keys]]\nname = "alice"\nsha256 = "{digest("alice-secret")}"\n')
+    stack = PageStack(redis_server, tmp_path / "api.log", models, api_keys_file=keys)
+    asked: list[str] = []
+    context.on("request", lambda request: asked.append(request.url))
+    with stack.worker:
+        page = open_page(stack, may_say=["401", "Blocked script execution"])
+        for key in ("wrong", "alice-secret"):
+            page.get_by_label("API key").fill(key)
+            page.get_by_role("button", name="Go on").click()
+            if key == "wrong":
+                expect(page.get_by_text("does not know this key")).to_be_visible()
+        classify(page, "a text")
+        page.reload()
+        page.get_by_role("link", name="Models").click()
+        page.get_by_role("button", name="report of 20260201t000000-000000").click()
+        expect(page.frame_locator("iframe").get_by_role("heading")).to_have_text("How it went")
+        assert page.evaluate("JSON.stringify(localStorage)") == "{}"
+        stored = page.evaluate("JSON.stringify(sessionStorage)")
+        assert json.loads(stored) == {"retort-key": "alice-secret"}
+    assert not [url for url in asked if "secret" in url]
+    stack.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 390])
+def test_every_part_is_accessible_and_fits(browser: Browser, stack: PageStack, scheme: str, width: int) -> None:
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(stack.url)
+    classify(page, "how do I merge two dicts", " ".join(["long"] * 60))
+    for part in PARTS:
+        page.goto(f"{stack.url}/#{part}")
+        expect(page.locator(f"[data-view={part}]")).to_be_visible()
+        expect(page.locator("[aria-busy]")).to_have_count(0)
+        if part in ("models", "now", "jobs"):
+            expect(page.locator(f"[data-view={part}] table").first).to_be_visible()
+        assert_accessible(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        shoot(page, f"{part}-{scheme}-{width}")
+    context.close()
+
+
+def test_nothing_jumps_while_the_page_is_built(browser: Browser, stack: PageStack) -> None:
+    page = browser.new_page()
+    page.goto(stack.url)
+    expect(page.locator("service-state")).to_contain_text("ready")
+    shift = page.evaluate(
+        """() => new Promise((resolve) => new PerformanceObserver((list) =>
+             resolve(list.getEntries().reduce((sum, entry) => sum + entry.value, 0)))
+             .observe({type: "layout-shift", buffered: true}) || setTimeout(() => resolve(0), 500))"""
+    )
+    page.close()
+    assert shift < 0.02
+
+
+def test_the_javascript_example_runs_as_it_is(stack: PageStack, open_page: OpenPage) -> None:
+    page = open_page(stack)
+    example = (ROOT / "examples" / "fetch.mjs").read_text(encoding="utf-8")
+    page.route("**/page/fetch.mjs", lambda route: route.fulfill(body=example, content_type="text/javascript"))
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.evaluate("import('/page/fetch.mjs')")
+    best = max(scores("how do I undo my last commit").items(), key=lambda pair: pair[1])[0]
+    assert said[0].startswith(best)
+    assert said[1].startswith("no label: ")
