@@ -8,8 +8,9 @@ from typing import Self, TypeVar, Unpack
 
 import httpx
 
-from retort_client import calls, transport, wire
+from retort_client import calls, frames, transport, wire
 from retort_client.documents import Answer, JobStatus, Model, ModelVersion
+from retort_client.frames import F
 from retort_client.retry import Call, Send
 from retort_client.wire import Options, Reply, TransportFailure
 
@@ -46,6 +47,14 @@ class AsyncClient:
         """See `Client.predict`."""
         request = wire.submission(texts, options, idempotency_key)
         return await self._run(calls.predict(request, self._service.patience()))
+
+    async def predict_frame(self, frame: F, column: str = "text", **options: Unpack[Options]) -> F:
+        """See `Client.predict_frame`."""
+        answers: list[Answer] = []
+        for cells in frames.windows(frame, column):
+            texts = frames.texts(cells)
+            answers += frames.beside(cells, await self.predict(texts, **options) if texts else ())
+        return frames.joined(frame, answers)
 
     async def submit(
         self, texts: Sequence[str], *, idempotency_key: str | None = None, **options: Unpack[Options]

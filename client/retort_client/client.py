@@ -8,8 +8,9 @@ from typing import Self, TypeVar, Unpack
 
 import httpx
 
-from retort_client import calls, transport, wire
+from retort_client import calls, frames, transport, wire
 from retort_client.documents import Answer, JobStatus, Model, ModelVersion
+from retort_client.frames import F
 from retort_client.retry import Call, Send
 from retort_client.wire import Options, Reply, TransportFailure
 
@@ -55,6 +56,17 @@ class Client:
         """
         request = wire.submission(texts, options, idempotency_key)
         return self._run(calls.predict(request, self._service.patience()))
+
+    def predict_frame(self, frame: F, column: str = "text", **options: Unpack[Options]) -> F:
+        """The pandas DataFrame with `label`, `score`, `tokens`, `truncated` and `error` behind its columns.
+
+        A name that the frame has already becomes `predicted_label` and so on; rows without a text get an error.
+        """
+        answers: list[Answer] = []
+        for cells in frames.windows(frame, column):
+            texts = frames.texts(cells)
+            answers += frames.beside(cells, self.predict(texts, **options) if texts else ())
+        return frames.joined(frame, answers)
 
     def submit(self, texts: Sequence[str], *, idempotency_key: str | None = None, **options: Unpack[Options]) -> Job:
         """Hand texts in without waiting for their answers."""
