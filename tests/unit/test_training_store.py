@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -10,7 +11,9 @@ import pytest
 
 from contract.artifact import MANIFEST, WEIGHTS, read_manifest, verify
 from contract.errors import BadArtifact, NoModel
+from contract.model_store import CURRENT
 from harness.tiny_artifact import write_tiny_artifact
+from training import durable
 from training.artifact.store import ABANDONED_S, STAGING, Store
 from training.errors import WorseModel
 
@@ -105,6 +108,27 @@ def test_what_is_not_there_or_damaged_is_not_activated(store: Store, add: Add) -
             store.activate(version)
 
     assert store.reader.current("tiny") == good
+
+
+def test_activating_the_current_version_again_writes_current_anew_and_no_history(store: Store, add: Add) -> None:
+    first, second = add(1), add(2)
+    before = (store.folder / CURRENT).stat().st_mtime_ns
+    store.activate(second)
+    assert (store.folder / CURRENT).stat().st_mtime_ns > before
+    assert store.rollback() == first
+
+
+def test_a_full_disk_leaves_no_file_behind(store: Store, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = add(1), add(2, current=False)
+
+    def full(temporary: Path, _: Path) -> None:
+        raise OSError(errno.ENOSPC, f"No space left on device: {temporary}")
+
+    monkeypatch.setattr(durable, "replace", full)
+    before = sorted(path.name for path in store.folder.iterdir())
+    with pytest.raises(OSError, match="No space left"):
+        store.activate(second)
+    assert (store.reader.current("tiny"), sorted(path.name for path in store.folder.iterdir())) == (first, before)
 
 
 def test_only_a_version_of_this_model_under_its_own_name_is_activated(store: Store, add: Add) -> None:

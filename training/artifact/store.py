@@ -79,15 +79,18 @@ class Store:
         return manifest
 
     def activate(self, version: str) -> None:
-        """Verify `version` and make it the current one. Raises BadArtifact."""
+        """Verify `version` and make it the current one. Raises BadArtifact.
+
+        CURRENT is written even if it names the version already: a worker that refused it tries it again then.
+        """
         with self._lock():
             manifest = verify(self.folder / version)
             if (manifest.name, manifest.version) != (self.name, version):
                 raise BadArtifact(f"{self.folder / version}: is {manifest.name} {manifest.version}")
-            if version == self._current():
-                return
-            history = self._history()
+            history, was_current = self._history(), version == self._current()
             durable.write_text(self.folder / CURRENT, f"{version}\n")
+            if was_current:
+                return
             # After CURRENT: a crash in between costs an entry of the history, not a wrong one.
             durable.write_text(self.folder / HISTORY, "".join(f"{each}\n" for each in [*history, version]))
 
