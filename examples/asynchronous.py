@@ -1,7 +1,7 @@
-"""Many requests at once, without threads: PYTHONPATH=client python examples/asynchronous.py [URL]"""
+"""Many requests at once, without threads: .venv/bin/python examples/asynchronous.py"""
 
 import asyncio
-import sys
+import os
 
 from retort_client import AsyncClient, Prediction
 
@@ -18,4 +18,4 @@ async def main(url: str) -> None:
         print(f"job {job.id}: {len(read)} answers")
 
 
-asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000"))
+asyncio.run(main(os.environ.get("RETORT_URL", "http://127.0.0.1:8000")))

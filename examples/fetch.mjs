@@ -1,6 +1,6 @@
-// From JavaScript, in a page of the service's own address or with Node: node examples/fetch.mjs [URL]
+// From JavaScript, in a page of the service's own address or with Node: node examples/fetch.mjs
 
-const service = globalThis.location?.origin ?? process.argv[2] ?? "http://127.0.0.1:8000";
+const service = globalThis.location?.origin ?? process.env.RETORT_URL ?? "http://127.0.0.1:8000";
 
 // Sent again under the same Idempotency-Key, a request makes no second job.
 const answer = await fetch(`${service}/predict`, {

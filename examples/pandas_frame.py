@@ -1,9 +1,9 @@
-"""A table in, a table out: PYTHONPATH=client python examples/pandas_frame.py [URL]
+"""A table in, a table out: .venv/bin/python examples/pandas_frame.py
 
 Needs pandas and httpx.
 """
 
-import sys
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +12,7 @@ from retort_client import Client
 
 questions = pd.read_csv(Path(__file__).with_name("questions.csv")).head(100)
 
-with Client(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000") as client:
+with Client(os.environ.get("RETORT_URL", "http://127.0.0.1:8000")) as client:
     labelled = client.predict_frame(questions, column="post")
 
 print(labelled[["post", "label", "score"]].head())

@@ -26,8 +26,9 @@ def best(text: str) -> str:
 
 @pytest.mark.parametrize("script", ["quickstart", "pandas_frame", "asynchronous", "client"])
 def test_it_runs_and_prints_labels(server: FaultyServer, script: str) -> None:
-    command = [sys.executable, str(EXAMPLES / f"{script}.py"), server.url]
-    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(CLIENT)}, capture_output=True, text=True)
+    command = [sys.executable, str(EXAMPLES / f"{script}.py")]
+    environment = os.environ | {"PYTHONPATH": str(CLIENT), "RETORT_URL": server.url}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert any(label in done.stdout for label in scores(""))
 
