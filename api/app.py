@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
 from api.context import AppContext
-from api.http import auth, problems, request_log, tracing
+from api.http import auth, headers, hosts, probes, problems, request_log, tracing
 from api.http.problems import Problem
 from api.server import logs
 from api.settings import ApiSettings
@@ -36,28 +36,22 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
     """The WSGI application; its services are in `extensions["retort"]`. Raises BadSettings."""
     settings = settings or ApiSettings.load()
     logs.configure(settings.log_level)
-    context = AppContext.start(settings)
+    context = AppContext.start(settings, request_metrics.unreadable())
     app = Flask("api", static_folder=None)
     app.extensions["retort"] = context
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     tracing.install(app, settings.traces_url)
     request_log.install(app)
     request_metrics.install(app)
-    auth.install(app, settings, context.store)
-    app.after_request(_keep_private)
+    probes.install(app)
+    hosts.install(app, settings.allowed_hosts)
+    auth.install(app, context.keys, context.store)
+    headers.install(app)
     _answer_errors_with_problems(app)
     for views in VIEWS:
         app.register_blueprint(views(context))
     app.register_blueprint(swagger_ui())
     return app
-
-
-def _keep_private(response: Response) -> Response:
-    """Answers belong to who asked: no cache keeps them, and no browser guesses what they are."""
-    if request.blueprint in ("predict", "jobs"):
-        response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
 
 
 def _answer_errors_with_problems(app: Flask) -> None:

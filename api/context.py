@@ -6,60 +6,81 @@ from dataclasses import dataclass
 
 import redis
 
+from api.http.api_keys import Keys
+from api.http.body_budget import BodyBudget
+from api.http.hints import hint
 from api.jobs.backpressure import Backpressure
 from api.jobs.events import JobEvents
 from api.jobs.fleet_cache import FleetCache
 from api.jobs.reader import JobReader
 from api.jobs.submitter import JobSubmitter
+from api.jobs.waiting_room import WaitingRoom
 from api.settings import ApiSettings
 from contract.errors import NoModel
 from contract.fleet import Fleet
 from contract.job_store import JobStore
+from contract.loop import Loop
 from contract.model_store import ModelStore
 from contract.redis_client import connect
+from contract.unreadable import Unreadable
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AppContext:
     """One set per process, with its threads."""
 
     settings: ApiSettings
     store: redis.Redis
+    keys: Keys | None
+    bodies: BodyBudget
     jobs: JobStore
     submitter: JobSubmitter
     events: JobEvents
     reader: JobReader
+    waiting_room: WaitingRoom
     fleet: FleetCache
     backpressure: Backpressure
     models: ModelStore
 
     @classmethod
-    def start(cls, settings: ApiSettings) -> AppContext:
+    def start(cls, settings: ApiSettings, unreadable: Unreadable) -> AppContext:
+        keys = Keys(settings.api_keys_file) if settings.api_keys_file else None
         client = connect(settings, max_connections=settings.api_connections)
         jobs = JobStore(client, settings, settings.idempotency_ttl_s)
-        events = JobEvents(client)
+        events = JobEvents(client, unreadable)
         fleet = FleetCache(Fleet(client, settings))
         return cls(
             settings=settings,
             store=client,
+            keys=keys,
+            bodies=BodyBudget(settings.max_bodies_bytes),
             jobs=jobs,
             submitter=JobSubmitter(client, jobs, settings),
             events=events,
             reader=JobReader(jobs, events),
+            waiting_room=WaitingRoom(settings.max_waiting, settings.max_waiting_of_caller),
             fleet=fleet,
             backpressure=Backpressure(jobs, fleet, settings),
             models=ModelStore(settings.models_dir),
         )
 
-    def knows(self, model: str) -> bool:
-        """Whether a version of the model is published or a live worker serves it."""
+    @property
+    def loops(self) -> list[Loop]:
+        """Everything that lives as long as the process."""
+        return [*self.submitter.loops, self.reader.loop, self.events.loop, self.fleet.loop]
+
+    def why_not_served(self, model: str) -> str | None:
+        """Why jobs of the model are refused; None when a version of it is current or a live worker serves it."""
         if any(worker.model == model for worker in self.fleet.workers):
-            return True
+            return None
         try:
             self.models.current(model)
-        except NoModel:
-            return False
-        return True
+        except NoModel as error:
+            if self.models.versions(model):
+                return f"{error}; it has versions, of which `python -m training activate` makes one current"
+            known = sorted({*self.models.names(), *(worker.model for worker in self.fleet.workers)})
+            return f"no model {model!r} is published or served here{hint(model, known)}"
+        return None
 
     def close(self) -> None:
         """Finish what has come in and end the threads."""

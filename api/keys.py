@@ -1,4 +1,4 @@
-"""`python -m api.keys new NAME`: make an API key."""
+"""`python -m api.keys new NAME [OWNER]`: make an API key."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from api.http.api_keys import Key, digest
 def main(arguments: list[str]) -> None:
     """Make a key: what goes into the file to stdout, the key itself to stderr, so that `>> keys.toml` leaves it out."""
     match arguments:
-        case ["new", name]:
+        case ["new", name, *owners] if len(owners) <= 1:
             key = f"retort_{secrets.token_urlsafe(32)}"
             try:
-                made = Key(name=name, sha256=digest(key))
+                made = Key(name=name, sha256=digest(key), owner=owners[0] if owners else None)
             except ValidationError as error:
-                sys.exit(f"name: {error.errors()[0]['msg']}")
+                first = error.errors()[0]
+                sys.exit(f"{first['loc'][0]}: {first['msg']}")
             print(f'[[keys]]\nname = "{made.name}"\nsha256 = "{made.sha256}"')
+            if made.owner:
+                print(f'owner = "{made.owner}"')
             print(f"the key of {name}, shown this once: {key}", file=sys.stderr)
         case _:
-            sys.exit("usage: python -m api.keys new NAME")
+            sys.exit("usage: python -m api.keys new NAME [OWNER]")
 
 
 if __name__ == "__main__":

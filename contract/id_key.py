@@ -30,18 +30,18 @@ class IdKey:
         self._key: bytes | None = None
         self._looked_at = float("-inf")
 
-    def issue(self, now_ms: int) -> str:
-        """A new job id."""
+    def issue(self, now_ms: int, caller: str = "") -> str:
+        """A new job id for this caller."""
         if self._key is None or time.monotonic() - self._looked_at > LOOK_AGAIN_S:
             self._key = self._look()
-        return ids.issue(self._key, now_ms)
+        return ids.issue(self._key, now_ms, caller)
 
-    def was_issued(self, job_id: str) -> bool:
-        """Whether a process of this service issued the id."""
-        if self._key is not None and ids.was_issued(self._key, job_id):
+    def was_issued(self, job_id: str, caller: str = "") -> bool:
+        """Whether a process of this service issued the id for this caller."""
+        if self._key is not None and ids.was_issued(self._key, job_id, caller):
             return True
         self._key = self._look()
-        return ids.was_issued(self._key, job_id)
+        return ids.was_issued(self._key, job_id, caller)
 
     def _look(self) -> bytes:
         """The key in Redis, written there first if there is none or if it is no key."""

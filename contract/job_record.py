@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from contract.message import Lane, Ticket
 from contract.prediction import Options
@@ -50,6 +51,13 @@ class NewJob:
         return [self.texts[start : start + size] for start in range(0, len(self.texts), size)]
 
 
+class JobRef(NamedTuple):
+    """A job as its caller names it: once it is gone, its id is told from an invented one to nobody else."""
+
+    id: str
+    caller: str = ""
+
+
 @dataclass(frozen=True)
 class JobStatus:
     """A job without its texts and results. Times are Unix milliseconds on Redis's clock."""
@@ -74,6 +82,10 @@ class JobStatus:
     """Texts of its lane that waited before it when it was admitted."""
     drained: int
     """The lane's count of texts that had left the backlog by then; see Backlog.drained."""
+
+    @property
+    def ref(self) -> JobRef:
+        return JobRef(self.id, self.caller)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import redis
 
 from contract.errors import GoneJob, StoreUnavailable, UnknownJob
 from contract.id_key import IdKey
-from contract.job_record import Backlog, JobState, JobStatus, NewJob, Snapshot, StoredChunk, dump_texts
+from contract.job_record import Backlog, JobRef, JobState, JobStatus, NewJob, Snapshot, StoredChunk, dump_texts
 from contract.lenient import counter, is_of_wrong_type, unless_of_wrong_type
 from contract.message import Lane, Ticket
 from contract.prediction import known_options
@@ -22,6 +22,7 @@ from contract.settings import SharedSettings
 from contract.unreadable import Unreadable
 
 WAKE_CHANNEL = "retort:wake"
+WRITE_CHECK = "retort:write-check"
 _STATUS = ("state", "model", "version", "lane", "options", "caller", "texts", "done", "errors", "chunks", "dead",
            "created", "started", "finished", "deadline", "ahead", "drained")  # fmt: skip
 
@@ -84,8 +85,8 @@ class JobStore:
         self._recent = Script(client, "recent")
         self._ids = IdKey(client, self._quarantine)
 
-    def new_id(self, now_ms: int) -> str:
-        return self._ids.issue(now_ms)
+    def new_id(self, now_ms: int, caller: str = "") -> str:
+        return self._ids.issue(now_ms, caller)
 
     def submit(self, jobs: Sequence[tuple[NewJob, Bounds]]) -> list[SubmitOutcome]:
         """Admit each job or refuse it, all in one round trip. Nothing of a refused job is stored.
@@ -127,14 +128,14 @@ class JobStore:
             case _:
                 raise AssertionError(f"submit.lua answered {answer!r}")
 
-    def status(self, job_id: str) -> JobStatus:
+    def status(self, job_id: str, caller: str = "") -> JobStatus:
         """Where the job stands. Raises UnknownJob, or GoneJob when it was deleted or outlived its time to live."""
-        [found] = self.read([(job_id, ())])
+        [found] = self.read([(JobRef(job_id, caller), ())])
         if not isinstance(found, Snapshot):
             raise found
         return found.status
 
-    def read(self, asked: Sequence[tuple[str, Sequence[int]]]) -> list[ReadOutcome]:
+    def read(self, asked: Sequence[tuple[JobRef, Sequence[int]]]) -> list[ReadOutcome]:
         """Each job with the chunks asked for, in one round trip; the error in the place of a job that can't be read.
 
         Numbers beyond the job's last chunk are left out. A damaged job is set aside, and gone from then on; one that a
@@ -142,7 +143,7 @@ class JobStore:
         """
         with store_errors():
             pipeline = self._client.pipeline(transaction=False)
-            for job_id, chunks in asked:
+            for (job_id, _), chunks in asked:
                 pipeline.hmget(f"retort:job:{job_id}", [*_STATUS, *(f"{kind}:{n}" for n in chunks for kind in "cre")])
             records = pipeline.execute(raise_on_error=False)
             for found in records:
@@ -150,8 +151,10 @@ class JobStore:
                     raise found
         return [self._snapshot_or_error(*pair) for pair in zip(asked, records, strict=True)]
 
-    def _snapshot_or_error(self, asked: tuple[str, Sequence[int]], values: list[str | None] | Exception) -> ReadOutcome:
-        job_id, _ = asked
+    def _snapshot_or_error(
+        self, asked: tuple[JobRef, Sequence[int]], values: list[str | None] | Exception
+    ) -> ReadOutcome:
+        (job_id, _), _ = asked
         try:
             if isinstance(values, Exception):
                 raise values
@@ -161,12 +164,14 @@ class JobStore:
                 return GoneJob(f"the record of job {job_id} was damaged and is set aside")
             return StoreUnavailable(f"job {job_id} was written by a newer release: {type(error).__name__}")
 
-    def _snapshot(self, asked: tuple[str, Sequence[int]], values: list[str | None]) -> Snapshot | UnknownJob | GoneJob:
+    def _snapshot(
+        self, asked: tuple[JobRef, Sequence[int]], values: list[str | None]
+    ) -> Snapshot | UnknownJob | GoneJob:
         """Raises ValueError or TypeError for what this release can't read."""
-        job_id, chunks = asked
+        (job_id, caller), chunks = asked
         record = dict(zip(_STATUS, values, strict=False))
         if record["state"] is None:
-            return self._absent(job_id)
+            return self._absent(job_id, caller)
         fields = iter(values[len(_STATUS) :])
         stored = zip(chunks, fields, fields, fields, strict=True)
         return Snapshot(_status(job_id, record), tuple(StoredChunk.parse(n, c, r, e) for n, c, r, e in stored if c))
@@ -194,13 +199,13 @@ class JobStore:
         with store_errors():
             return cast("list[str | None]", self._client.hmget(f"retort:job:{job_id}", names))
 
-    def remove(self, job_id: str) -> str:
+    def remove(self, job_id: str, caller: str = "") -> str:
         """Cancel an open job ("cancelled") or delete an ended one ("deleted"). Raises UnknownJob or GoneJob."""
         [outcome] = self._remove.call_each([((), (job_id, self._result_ttl_ms))])
         if isinstance(outcome, Exception):
             self._set_aside(job_id, outcome)
         if outcome == "gone" or isinstance(outcome, Exception):
-            raise self._absent(job_id)
+            raise self._absent(job_id, caller)
         return str(outcome)
 
     def expire(self, job_id: str) -> bool:
@@ -259,14 +264,19 @@ class JobStore:
             found = self._client.info("memory")
         return int(found["used_memory"]), int(found["maxmemory"])
 
+    def check_writes(self) -> None:
+        """Write something. Raises StoreUnavailable with what Redis says when it takes no writes: a full disk, say."""
+        with store_errors():
+            self._client.set(WRITE_CHECK, "1", ex=60)
+
     def now_ms(self) -> int:
         """Redis's clock."""
         with store_errors():
             seconds, microseconds = self._client.time()
         return int(seconds) * 1000 + int(microseconds) // 1000
 
-    def _absent(self, job_id: str) -> UnknownJob | GoneJob:
-        if self._ids.was_issued(job_id):
+    def _absent(self, job_id: str, caller: str) -> UnknownJob | GoneJob:
+        if self._ids.was_issued(job_id, caller):
             return GoneJob(f"job {job_id} was deleted, or its time to live has passed")
         return UnknownJob(f"no job {job_id!r} was ever accepted here")
 

@@ -65,7 +65,11 @@ class SharedSettings(BaseSettings):
         try:
             return cls.model_validate(_secrets_from_files(cls))
         except ValidationError as error:
-            lines = [f"{_variable(issue['loc'])}: {issue['msg']}" for issue in error.errors()]
+            # What contradicts another setting has no place of its own: its message names both.
+            lines = [
+                f"{_variable(issue['loc'])}: {issue['msg']}" if issue["loc"] else issue["msg"]
+                for issue in error.errors()
+            ]
             raise BadSettings("\n".join(lines)) from error
 
 

@@ -38,6 +38,8 @@ class Ports(BaseModel):
 
     api: int
     redis: int
+    probes: int | None = None
+    """Where the API answers /health and /metrics alone; None of a stack that an older release started."""
 
     @property
     def api_url(self) -> str:
@@ -75,7 +77,7 @@ def start(port: int) -> Ports:
     """Start the stack with its API on `port`."""
     for folder in (LOGS, RUN / "redis"):
         folder.mkdir(parents=True, exist_ok=True)
-    ports = Ports(api=port, redis=free_port())
+    ports = Ports(api=port, redis=free_port(), probes=free_port())
     variables = environment(ports)
     (RUN / "ports.json").write_text(ports.model_dump_json(), encoding="utf-8")
     supervisord = [sys.executable, "-m", "supervisor.supervisord", "--configuration", "local/supervisord.conf"]
@@ -99,6 +101,7 @@ def environment(ports: Ports) -> dict[str, str]:
         "REDIS_PORT": str(ports.redis),
         "RETORT_REDIS_URL": ports.redis_url,
         "RETORT_API_BIND": f"{address}:{ports.api}",
+        "RETORT_API_PROBES_BIND": f"127.0.0.1:{ports.probes}",
     }
 
 

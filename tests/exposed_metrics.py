@@ -66,6 +66,7 @@ def _service_state(models: Path) -> Iterator[Metric]:
         dead_letters=lambda: 0,
         memory=lambda: (0, 0),
         now_ms=lambda: 0,
+        check_writes=lambda: None,
         oldest_queued_ms=lambda _: None,
         backlog=lambda *_: Backlog(),
     )

@@ -3,6 +3,7 @@
     [[keys]]
     name = "alice"
     sha256 = "…64 hexadecimal digits…"
+    owner = "alice"     # whose jobs these are, optional: its name; keys of one owner see the same jobs
     rate_per_s = 20     # requests a second, optional
     max_texts = 1000    # texts a request, optional
 
@@ -14,7 +15,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -24,6 +27,8 @@ from contract.errors import BadSettings
 
 log = logging.getLogger(__name__)
 
+SETTLED_S = 1.0
+
 VARIABLE = "RETORT_API_KEYS_FILE"
 
 
@@ -32,6 +37,7 @@ class Key(Strict):
 
     name: Name
     sha256: Digest
+    owner: Name | None = None
     rate_per_s: int | None = Field(default=None, ge=1)
     max_texts: int | None = Field(default=None, ge=1)
 
@@ -48,8 +54,15 @@ def digest(key: str) -> str:
 def read(path: Path) -> dict[str, Key]:
     """The keys of a file by their digest. Raises BadSettings, which names the place."""
     try:
-        found = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return _parsed(path, path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{VARIABLE}: {path}: {error}") from error
+
+
+def _parsed(path: Path, text: str) -> dict[str, Key]:
+    try:
+        found = _File.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
         raise BadSettings(f"{VARIABLE}: {path}: {error}") from error
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
@@ -60,25 +73,58 @@ def read(path: Path) -> dict[str, Key]:
     return {key.sha256: key for key in found.keys}
 
 
-class Keys:
-    """The keys of a file that may change while the service runs."""
+Version = tuple[int, int, int]
+"""A file as its folder knows it: inode, time of the last change, size."""
 
-    def __init__(self, path: Path) -> None:
+
+class Keys:
+    """The keys of a file that may change while the service runs.
+
+    A changed file counts once nobody has written to it for SETTLED_S, so that one which is written in place is never
+    read by halves. One that is deleted or broken changes nothing, and is complained about.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._path = path
-        self._seen = self._version()
+        self._clock = clock
+        self._read: Version | None = self._version()
+        self._seen, self._seen_at = self._read, clock()
         self._keys = read(path)
+        self._fault: str | None = None
+        self.complaint: str | None = None
+        """What is wrong with the file now; the keys are those of before."""
 
     def find(self, key: str) -> Key | None:
-        """The caller who has this key. A changed file counts at once; a broken one is logged and changes nothing."""
-        if (version := self._version()) != self._seen:
-            self._seen = version
-            try:
-                self._keys = read(self._path)
-            except BadSettings as error:
-                log.error("the API keys stay as they were", extra={"error": str(error)})
+        """The caller who has this key."""
+        self.refresh()
         return self._keys.get(digest(key))
 
-    def _version(self) -> tuple[int, int, int] | None:
+    def refresh(self) -> None:
+        """Read the file if it has changed and settled."""
+        version, now = self._version(), self._clock()
+        if version != self._seen:
+            self._seen, self._seen_at = version, now
+        if version is None:
+            self._complain(f"{VARIABLE}: {self._path} is gone")
+            return
+        if version != self._read and max(now - version[1] / 1e9, now - self._seen_at) >= SETTLED_S:
+            self._reread(version)
+        self._complain(self._fault)
+
+    def _reread(self, version: Version) -> None:
+        try:
+            keys, fault = read(self._path), None
+        except BadSettings as error:
+            keys, fault = self._keys, str(error)
+        if self._version() == version:
+            self._keys, self._fault, self._read = keys, fault, version
+
+    def _complain(self, of: str | None) -> None:
+        if of is not None and of != self.complaint:
+            log.error("the API keys stay as they were", extra={"error": of})
+        self.complaint = of
+
+    def _version(self) -> Version | None:
         try:
             found = self._path.stat()
         except OSError:

@@ -9,7 +9,6 @@ from flask import Flask, Request, g, request
 
 from api.http.api_keys import Key, Keys
 from api.http.problems import Problem
-from api.settings import ApiSettings
 from contract.redis_client import store_errors
 
 OPEN = frozenset({"health", "metrics", "docs", "swagger_ui", "page", "report_links"})
@@ -17,13 +16,13 @@ OPEN = frozenset({"health", "metrics", "docs", "swagger_ui", "page", "report_lin
 for a key itself, and a link to a report is one."""
 
 
-def install(app: Flask, settings: ApiSettings, client: redis.Redis) -> None:
-    """Put the caller's name in `g.caller` and its limit on texts in `g.max_texts`. Without a key file all may call."""
-    keys = Keys(settings.api_keys_file) if settings.api_keys_file else None
+def install(app: Flask, keys: Keys | None, client: redis.Redis) -> None:
+    """Put into `g` whose jobs the request is about (`caller`), its key's name (`key`) and its limit on texts
+    (`max_texts`). Without a key file all may call."""
 
     @app.before_request
     def identify() -> None:
-        g.caller, g.max_texts = "", None
+        g.caller, g.key, g.max_texts = "", "", None
         if keys is None or request.blueprint is None or request.blueprint in OPEN:
             return
         key = keys.find(_given(request))
@@ -33,7 +32,7 @@ def install(app: Flask, settings: ApiSettings, client: redis.Redis) -> None:
                 "send your key as Authorization: Bearer KEY, or as X-API-Key: KEY",
                 headers={"WWW-Authenticate": 'Bearer realm="retort"'},
             )
-        g.caller, g.max_texts = key.name, key.max_texts
+        g.caller, g.key, g.max_texts = key.owner or key.name, key.name, key.max_texts
         _keep_rate(client, key)
 
 

@@ -12,12 +12,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, from_json
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
+from api.http.body_budget import SMALL_BYTES, BodyShare
 from api.http.problems import FieldError, Problem, invalid
 
 MOST_FAULTS = 20
 MOST_PARTS = 1000
-SMALL_BYTES = 100_000
-"""A body of this size does no harm, whatever is in it."""
+READ_BYTES = 2**16
 LONGEST_NAME = 100
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -25,25 +25,26 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 """A string, or the unfinished one at the end; possessive, so that no body makes it slow."""
 
 
-def read(request: Request, model: type[Document], most_texts: int) -> Document:
-    """The validated body. Raises Problem: 413, 415, 400 with the place in the text, 422 with pointers."""
+def read(request: Request, model: type[Document], share: BodyShare, most_texts: int) -> Document:
+    """The validated body. Raises Problem: 413, 415, 429, 400 with the place in the text, 422 with pointers."""
     _check_type(request)
-    document = _parsed(_received(request), most_texts)
+    document = _parsed(_received(request, share), most_texts)
     try:
         return model.model_validate(document)
     except ValidationError as error:
         raise _refusal(error) from None
 
 
-def _received(request: Request) -> bytes:
+def _received(request: Request, share: BodyShare) -> bytearray:
     """The whole body. Raises Problem when it is cut off or broken, RequestEntityTooLarge over the limit."""
+    body = bytearray()
     try:
-        body = request.get_data(cache=False)
-        # Flask reads a chunked body up to the limit and stops; only the next read shows that there is more.
-        request.stream.read(1)
+        while part := request.stream.read(READ_BYTES):
+            share.add(len(part))
+            body += part
     except ClientDisconnected as error:
         raise Problem("bad-request", "the rest of the body did not come") from error
-    except HTTPException:
+    except (HTTPException, Problem):
         raise
     except Exception as error:  # each server has errors of its own for this
         raise Problem("bad-request", f"the body can't be read: {error}") from error
@@ -52,7 +53,7 @@ def _received(request: Request) -> bytes:
     return body
 
 
-def _parsed(body: bytes, most_texts: int) -> Any:
+def _parsed(body: bytearray, most_texts: int) -> Any:
     """The JSON document. Raises Problem, which names line and column."""
     if len(body) > SMALL_BYTES:
         _check_shape(body, most_texts)
@@ -66,7 +67,7 @@ def _parsed(body: bytes, most_texts: int) -> Any:
         raise Problem("invalid-json", str(error), field_errors=[FieldError("pointer", "", str(error))]) from None
 
 
-def _check_shape(body: bytes, most_texts: int) -> None:
+def _check_shape(body: bytearray, most_texts: int) -> None:
     """Refuse millions of lists, members or strings before they take the memory and the time to parse them."""
     most_strings = most_texts + MOST_PARTS
     structure, strings = _STRING.subn(b"", body, count=most_strings)

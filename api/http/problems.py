@@ -58,6 +58,11 @@ KINDS: Mapping[str, Kind] = {
     ),
     "too-large": Kind(413, "The body is too large", "Send the texts in several requests."),
     "uri-too-long": Kind(414, "The address is too long", "Texts belong into the body of `POST /predict`."),
+    "misdirected": Kind(
+        421,
+        "The service does not go by this name",
+        "`Host` names another service. Use an address, `localhost`, or a name that `RETORT_ALLOWED_HOSTS` lists.",
+    ),
     "unsupported-media-type": Kind(
         415,
         "The body has an unsupported type or encoding",
@@ -77,6 +82,18 @@ KINDS: Mapping[str, Kind] = {
     "headers-too-large": Kind(431, "The headers are too large", "Send fewer or shorter headers."),
     "rate-limited": Kind(
         429, "This API key has used up its rate", "Try again after `Retry-After` seconds, or ask for a higher rate."
+    ),
+    "too-many-waiting": Kind(
+        429,
+        "Too many requests wait already",
+        "As many of your requests, or of all, wait or stream results as may do so at once. Nothing was stored. Try "
+        "again after `Retry-After` seconds, or without waiting: `Prefer: respond-async`, `wait=0`.",
+    ),
+    "too-many-bodies": Kind(
+        429,
+        "Too many bodies are coming in",
+        "The bodies that arrive together have reached their bound. Nothing was stored. Try again after `Retry-After` "
+        "seconds.",
     ),
     "backlog-full": Kind(
         429,

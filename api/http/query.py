@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from flask import request
 
 from api.http.problems import FieldError, invalid
@@ -9,8 +11,11 @@ from api.http.problems import FieldError, invalid
 LONGEST = 1000
 
 
-def whole_number(name: str, otherwise: int, *, least: int, most: int | None = None) -> int:
-    """The parameter as an integer within its bounds. Raises Problem, which names it."""
+Default = TypeVar("Default", int, None)
+
+
+def whole_number(name: str, otherwise: Default, *, least: int, most: int | None = None) -> int | Default:
+    """The parameter as an integer within its bounds; `otherwise` when it is absent. Raises Problem, which names it."""
     text = request.args.get(name)
     if text is None:
         return otherwise

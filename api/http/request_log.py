@@ -42,7 +42,7 @@ def _line(response: Response) -> dict[str, object]:
         "path": request.path,
         "status": response.status_code,
         "agent": request.headers.get("User-Agent", "")[:200],
-        "caller": g.get("caller", ""),
+        "caller": g.get("key", ""),
         "request": g.request_id,
         **g.get("log", {}),
     }

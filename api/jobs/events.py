@@ -2,83 +2,84 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 
 import redis
 
+from api.http.presence import Presence
 from contract.job_store import WAKE_CHANNEL
+from contract.loop import Loop
+from contract.subscription import Subscription
+from contract.unreadable import Unreadable
 
-log = logging.getLogger(__name__)
-
-LISTEN_S = 0.2
 RECONNECT_S = 0.2
+
+
+class Waiter:
+    """Somebody who waits for a job: woken when it moves, and when nobody is there any more to be told."""
+
+    def __init__(self, presence: Presence) -> None:
+        self._presence = presence
+        self.moved = Event()
+
+    @property
+    def is_gone(self) -> bool:
+        return self._presence.is_gone
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the next move since the last call, for `seconds` at most."""
+        self.moved.wait(seconds)
+        self.moved.clear()
 
 
 class JobEvents:
     """Who waits for which job in this process."""
 
-    def __init__(self, client: redis.Redis) -> None:
-        self._client = client
-        self._waiting: dict[str, set[Event]] = {}
+    def __init__(self, client: redis.Redis, unreadable: Unreadable) -> None:
+        self._waiting: dict[str, set[Waiter]] = {}
         self._lock = Lock()
-        self._stopped = Event()
-        self._listening = True
-        self._thread = Thread(target=self._run, name="waiters", daemon=True)
-        self._thread.start()
+        self._subscription = Subscription(
+            client,
+            WAKE_CHANNEL,
+            on_message=self._wake,
+            # After a new subscription everybody looks, for nobody knows what was published before it.
+            on_subscribed=self._wake_all,
+            unreadable=unreadable,
+            retry_s=RECONNECT_S,
+        )
+        self._subscription.start()
+
+    @property
+    def loop(self) -> Loop:
+        return self._subscription.loop
 
     @contextmanager
-    def subscribe(self, job_id: str) -> Iterator[Event]:
-        """An event that is set whenever the job moves from here on."""
-        moved = Event()
+    def subscribe(self, job_id: str, presence: Presence) -> Iterator[Waiter]:
+        """A waiter that is woken whenever the job moves from here on, and when its client hangs up."""
+        waiter = Waiter(presence)
         with self._lock:
-            self._waiting.setdefault(job_id, set()).add(moved)
+            self._waiting.setdefault(job_id, set()).add(waiter)
         try:
-            yield moved
+            with presence.waking(waiter.moved):
+                yield waiter
         finally:
             with self._lock:
-                self._waiting[job_id].discard(moved)
+                self._waiting[job_id].discard(waiter)
                 if not self._waiting[job_id]:
                     del self._waiting[job_id]
 
     def close(self) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._listen()
-            except redis.RedisError as error:
-                if self._listening:
-                    log.warning("lost the wake-up channel", extra={"error": str(error)})
-                self._listening = False
-                time.sleep(RECONNECT_S)
-
-    def _listen(self) -> None:
-        with self._client.pubsub() as pubsub:  # type: ignore[no-untyped-call]
-            pubsub.subscribe(WAKE_CHANNEL)
-            self._listening = True
-            while not self._stopped.is_set():
-                message = pubsub.get_message(timeout=LISTEN_S)
-                if message is None:
-                    continue
-                if message["type"] == "subscribe":
-                    self._wake_all()
-                elif message["type"] == "message":
-                    self._wake(message["data"])
+        self._subscription.stop()
 
     def _wake(self, job_id: str) -> None:
         with self._lock:
-            for moved in self._waiting.get(job_id, ()):
-                moved.set()
+            for waiter in self._waiting.get(job_id, ()):
+                waiter.moved.set()
 
     def _wake_all(self) -> None:
-        """After a new subscription, for nobody knows what was published before it."""
         with self._lock:
             for waiting in self._waiting.values():
-                for moved in waiting:
-                    moved.set()
+                for waiter in waiting:
+                    waiter.moved.set()

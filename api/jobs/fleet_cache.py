@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Event, Thread
 
 from contract.errors import StoreUnavailable
 from contract.fleet import Fleet, WorkerState, WorkerStatus
+from contract.loop import Loop
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +30,9 @@ class FleetCache:
         self._fleet = fleet
         self._workers: Sequence[WorkerStatus] = ()
         self._known = True
-        self._stopped = Event()
         self.refresh()
-        self._thread = Thread(target=self._run, name="fleet-watch", daemon=True)
-        self._thread.start()
+        self.loop = Loop("fleet-cache", self.refresh, pause_s=EVERY_S)
+        self.loop.start()
 
     @property
     def workers(self) -> Sequence[WorkerStatus]:
@@ -57,9 +56,4 @@ class FleetCache:
             self._workers, self._known = (), False
 
     def close(self) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(EVERY_S):
-            self.refresh()
+        self.loop.stop()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from threading import Event
 
+from api.http.presence import Presence
 from api.jobs.coalesce import Coalescer
-from api.jobs.events import JobEvents
+from api.jobs.events import JobEvents, Waiter
 from contract.errors import StoreUnavailable
-from contract.job_record import Snapshot
+from contract.job_record import JobRef, Snapshot
 from contract.job_store import JobStore, ReadOutcome
+from contract.loop import Loop
 
 MOST_TOGETHER = 256
+RETRY_S = 0.2
 LOOK_EVERY_S = 5.0
 """Who waits also looks by itself, for a publication is lost with the connection that should have brought it."""
 
@@ -27,38 +29,54 @@ class JobReader:
     def __init__(self, jobs: JobStore, events: JobEvents) -> None:
         self._jobs = jobs
         self._events = events
-        self._reader: Coalescer[tuple[str, Sequence[int]], ReadOutcome] = Coalescer("reader", jobs.read, MOST_TOGETHER)
+        self._reader: Coalescer[tuple[JobRef, Sequence[int]], ReadOutcome] = Coalescer(
+            "reader", jobs.read, MOST_TOGETHER
+        )
 
-    def read(self, job_id: str, chunks: Sequence[int] = (0,)) -> Snapshot:
+    @property
+    def loop(self) -> Loop:
+        return self._reader.loop
+
+    def read(self, job: JobRef, chunks: Sequence[int] = (0,)) -> Snapshot:
         """The job as it stands, with the chunks of these numbers; it expires if it is due."""
-        found = self._reader((job_id, chunks))
+        found = self._reader((job, chunks))
         if not isinstance(found, Snapshot):
             raise found
         status = found.status
-        if status.state.is_open and status.deadline_at_ms <= time.time() * 1000 and self._jobs.expire(job_id):
-            return self.read(job_id, chunks)
+        if status.state.is_open and status.deadline_at_ms <= time.time() * 1000 and self._jobs.expire(job.id):
+            return self.read(job, chunks)
         return found
 
-    def wait(self, job_id: str, wait_s: float) -> Snapshot:
-        """The job once it has ended, or as it stands after `wait_s` seconds."""
-        with self._events.subscribe(job_id) as moved:
-            snapshot = self.read(job_id)
-            return snapshot if has_ended(snapshot) or wait_s <= 0 else self.wait_subscribed(job_id, moved, wait_s)
+    def read_patiently(self, job: JobRef, chunks: Sequence[int], patience_s: float) -> Snapshot:
+        """What `read` gives, once Redis answers: for somebody who has a part of an answer already."""
+        end = time.monotonic() + patience_s
+        while True:
+            try:
+                return self.read(job, chunks)
+            except StoreUnavailable:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(RETRY_S)
 
-    def wait_subscribed(self, job_id: str, moved: Event, wait_s: float) -> Snapshot:
-        """The same for a job that has not ended yet; `moved` comes from `JobEvents.subscribe`.
+    def wait(self, job: JobRef, presence: Presence, wait_s: float) -> Snapshot:
+        """The job once it has ended, or as it stands after `wait_s` seconds, or once the client is gone."""
+        with self._events.subscribe(job.id, presence) as waiter:
+            snapshot = self.read(job)
+            return snapshot if has_ended(snapshot) or wait_s <= 0 else self.wait_subscribed(job, waiter, wait_s)
+
+    def wait_subscribed(self, job: JobRef, waiter: Waiter, wait_s: float) -> Snapshot:
+        """What `wait` gives, for a job that had not ended when the waiter subscribed to it.
 
         Who waits already goes on waiting while Redis restarts: the job is safe, and its answer will come.
         """
         end = time.monotonic() + wait_s
-        while (left := end - time.monotonic()) > 0:
-            moved.wait(min(left, LOOK_EVERY_S))
-            moved.clear()
+        while (left := end - time.monotonic()) > 0 and not waiter.is_gone:
+            waiter.wait(min(left, LOOK_EVERY_S))
             with suppress(StoreUnavailable):
-                snapshot = self.read(job_id)
+                snapshot = self.read(job)
                 if has_ended(snapshot):
                     return snapshot
-        return self.read(job_id)
+        return self.read(job)
 
     def close(self) -> None:
         self._reader.close()

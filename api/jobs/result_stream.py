@@ -7,52 +7,74 @@ import io
 import json
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
+from api.http.presence import ClientGone, Presence
 from api.jobs.events import JobEvents
 from api.jobs.reader import LOOK_EVERY_S, JobReader
 from api.jobs.results import Row, available, chunk_size, refuse_cancelled, rows, span
+from contract.errors import StoreUnavailable
 from contract.job_record import Snapshot
 
 Page = tuple[int, list[Row]]
 """The number of the first text, and the answers from it on."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class StreamSpan:
+    """Which answers of a job are asked for, and until when somebody waits for them."""
+
+    start: int
+    """Number of the first text."""
+    stop: int
+    """Number of the text after the last; beyond the job's last text it means that one."""
+    page_texts: int
+    """Answers that are held at once, at most."""
+    end_s: float | None
+    """On time.monotonic; None for as long as the job runs."""
+
+
 def page(reader: JobReader, job: Snapshot, start: int, limit: int) -> list[Row]:
     """The answers from text `start` on that are there, without a gap, at most `limit`."""
     size = chunk_size(job)
     numbers = span(start, start + limit, size, job.status.chunks)
-    snapshot = reader.read(job.status.id, numbers)
+    snapshot = reader.read(job.status.ref, numbers)
     refuse_cancelled(snapshot.status)
     found = [row for chunk in available(snapshot) for row in rows(chunk, snapshot.status)]
     skipped = start % size
     return found[skipped : skipped + limit]
 
 
-def pages(
-    reader: JobReader, events: JobEvents, job: Snapshot, start: int, limit: int, end_s: float | None
-) -> Iterator[Page]:
-    """Pages from text `start` to the last, each as soon as it is there.
+def pages(reader: JobReader, events: JobEvents, job: Snapshot, presence: Presence, asked: StreamSpan) -> Iterator[Page]:
+    """Pages from text `asked.start` to the last that is asked for, each as soon as it is there.
 
-    Ends early once `end_s` (on time.monotonic) has passed. Holds one page of at most `limit` answers at a time.
-    Raises GoneJob when the job is cancelled or deleted meanwhile.
+    Goes on over a restart of Redis. Holds one page at a time. Raises GoneJob when the job is cancelled or deleted
+    meanwhile, and ClientGone once nobody is there to read on.
     """
-    with events.subscribe(job.status.id) as moved:
-        while start < job.status.texts:
-            moved.clear()
-            if found := page(reader, job, start, limit):
+    start, stop = asked.start, min(asked.stop, job.status.texts)
+    with events.subscribe(job.status.id, presence) as waiter:
+        while start < stop:
+            if waiter.is_gone:
+                raise ClientGone
+            found: list[Row] = []
+            with suppress(StoreUnavailable):
+                found = page(reader, job, start, min(asked.page_texts, stop - start))
+            if found:
                 yield start, found
                 start += len(found)
                 continue
-            left = LOOK_EVERY_S if end_s is None else min(end_s - time.monotonic(), LOOK_EVERY_S)
+            left = LOOK_EVERY_S if asked.end_s is None else min(asked.end_s - time.monotonic(), LOOK_EVERY_S)
             if left <= 0:
                 return
-            moved.wait(left)
+            waiter.wait(left)
 
 
-def first_page(reader: JobReader, events: JobEvents, job: Snapshot, start: int, limit: int, wait_s: float) -> list[Row]:
-    """The next page, waiting up to `wait_s` seconds for its first answer; empty when there is none by then."""
-    for _, found in pages(reader, events, job, start, limit, time.monotonic() + wait_s):
-        return found
+def first_page(reader: JobReader, events: JobEvents, job: Snapshot, presence: Presence, asked: StreamSpan) -> list[Row]:
+    """The first of `pages`; empty when there is none in time, or nobody is there to wait for it."""
+    with suppress(ClientGone):
+        for _, found in pages(reader, events, job, presence, asked):
+            return found
     return []
 
 

@@ -15,6 +15,7 @@ from api.jobs.coalesce import Coalescer
 from api.jobs.sender import MessageSender, QueuedTicket
 from contract.job_record import NewJob
 from contract.job_store import Admitted, Bounds, JobStore, SubmitOutcome
+from contract.loop import Loop
 from contract.message import Lane, Ticket
 from contract.settings import SharedSettings
 
@@ -33,6 +34,10 @@ class JobSubmitter:
     def admit(self, job: NewJob, bounds: Bounds) -> SubmitOutcome:
         """Store the job and send its tickets, or refuse it. Raises StoreUnavailable."""
         return self._lanes[job.lane]((job, bounds))
+
+    @property
+    def loops(self) -> list[Loop]:
+        return [coalescer.loop for coalescer in self._lanes.values()]
 
     def close(self) -> None:
         """Admit what has come in, then stop."""

@@ -201,8 +201,11 @@ def _health() -> list[Operation]:
             name="live",
             tag="health",
             summary="Whether the process answers",
-            description="Asks nobody else; for restarting a process that hangs.",
-            answers=[ResponseSpec(status=200, description="It does", content={JSON: schemas.Live})],
+            description="Asks nobody else; for restarting a process that hangs, or lost a thread it can't do without.",
+            answers=[
+                ResponseSpec(status=200, description="It does", content={JSON: schemas.Live}),
+                ResponseSpec(status=503, description="It does not, and why", content={JSON: schemas.Live}),
+            ],
             needs_key=False,
         ),
         Operation(

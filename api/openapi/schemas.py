@@ -29,7 +29,7 @@ JobId = Annotated[str, Field(pattern=ID_PATTERN)]
 
 def absent(description: str | None = None) -> Any:
     """A member that is left out where it does not apply, and is never null."""
-    return Field(default_factory=lambda: None, description=description)
+    return Field(default_factory=lambda: None, description=description, exclude_if=lambda value: value is None)
 
 
 class Document(BaseModel):
@@ -213,7 +213,8 @@ class ModelDocument(Document):
 
 
 class Live(Document):
-    status: Literal["live"] = "live"
+    status: Literal["live", "not live"] = "live"
+    reasons: list[str] = absent("why not")
 
 
 class Worker(Document):
@@ -233,6 +234,7 @@ class Ready(Document):
 
     status: Literal["ready", "not ready"]
     reasons: list[str] = Field(description="why not")
+    warnings: list[str] = absent("what is wrong and keeps no text from being answered; only when something is")
     workers: list[Worker]
 
 

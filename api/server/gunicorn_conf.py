@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import tempfile
 from typing import Any
@@ -11,7 +12,10 @@ from api.settings import ApiSettings
 
 _settings = ApiSettings.load()
 
-bind = [_settings.api_bind]
+# The worker serves each address by a pool of its own, so that clients who take all of one leave the probes theirs.
+bind = [_settings.api_bind, *filter(None, [_settings.api_probes_bind])]
+# Headers by which a proxy speaks for its clients, such as SCRIPT_NAME, count from the named proxies alone.
+forwarded_allow_ips = _settings.forwarded_by
 workers = _settings.api_workers
 worker_class = "api.server.gunicorn_worker.Worker"
 worker_connections = _settings.api_connections
@@ -25,6 +29,10 @@ control_socket_disable = True
 proc_name = "retort-api"
 logger_class = "api.server.logs.GunicornLogger"
 loglevel = "warning"
+
+# Each connection takes a file, and shells allow 1,024 of them at first.
+_, _most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_most_files, _most_files))
 
 # The processes share their counters through files in this folder; prometheus_client reads the variable on import.
 _metrics_folder = tempfile.mkdtemp(prefix="retort-metrics-")

@@ -1,17 +1,20 @@
-"""gunicorn's gevent worker, with three changes.
+"""gunicorn's gevent worker, with four changes.
 
-Requests that break HTTP itself are answered with problems instead of HTML; clients that fall silent in the middle are
-given up; and connections on which nothing happens do not delay its end.
+Requests that break HTTP itself are answered with problems instead of HTML; clients that are slow or fall silent in the
+middle are given up, and those that hang up are noticed; connections on which nothing happens do not delay its end; and
+the second address that it listens on is for probes alone.
 """
 
 from __future__ import annotations
 
 import secrets
 import socket
+from functools import partial
 from http import HTTPStatus
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import gevent
+import gevent.local
 from gunicorn.http.errors import (  # type: ignore[import-untyped]
     LimitRequestHeaders,
     LimitRequestLine,
@@ -22,11 +25,19 @@ from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped
 
 from api.settings import ApiSettings
 
+if TYPE_CHECKING:
+    from api.server.connection import Connection
+
 _KINDS = {
     LimitRequestLine: "uri-too-long",
     LimitRequestHeaders: "headers-too-large",
     UnsupportedTransferCoding: "not-implemented",
 }
+
+
+class HostMissing(ParseException):  # type: ignore[misc]
+    def __str__(self) -> str:
+        return "a request in HTTP/1.1 has a Host header (RFC 9112, 3.2)"
 
 
 class Worker(GeventWorker):  # type: ignore[misc]
@@ -35,15 +46,44 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._idle: set[Idle] = set()
-        self._silence_s = ApiSettings.load().api_silence_s
+        self._settings = ApiSettings.load()
+        self._current: Any = gevent.local.local()
+
+    def run(self) -> None:
+        # Imported late, for this module is loaded before the standard library is patched.
+        from api.server.connection import Connection, HangUps, Patience
+
+        settings, hang_ups = self._settings, HangUps()
+        patience = Patience(
+            idle_s=self.cfg.keepalive,
+            header_s=settings.api_header_s,
+            body_s=settings.api_body_s,
+            silence_s=settings.api_silence_s,
+        )
+        self._connect = partial(Connection, patience=patience, hang_ups=hang_ups)
+        hang_ups.loop.start()
+        super().run()
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        self._current.connection = self._connect(client, serves_probes=listener is not self.sockets[0])
+        super().handle(listener, self._current.connection, addr)
 
     def timeout_ctx(self) -> Idle:
-        """The time between two requests of a connection."""
-        return Idle(self.cfg.keepalive if self.alive else 0, self._idle)
+        """The time in which a connection waits for its next request."""
+        connection: Connection = self._current.connection
+        connection.await_request()
+        return Idle(None if self.alive else 0, self._idle)
 
-    def handle_request(self, listener_name: Any, req: Any, sock: socket.socket, addr: Any) -> Any:
-        """Waiting for a job touches no socket, so that this bounds nothing but silence."""
-        sock.settimeout(self._silence_s)
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
+        names = [name for name, _ in req.headers]
+        if req.version >= (1, 1) and "HOST" not in names:
+            raise HostMissing
+        announced = req._expected_100_continue
+        if announced:
+            # Whether its body follows an answer that came without it, nobody knows: the connection ends there.
+            req._expected_100_continue = False
+            req.force_close()
+        sock.await_body(announced=announced)
         return super().handle_request(listener_name, req, sock, addr)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
@@ -74,7 +114,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
 class Idle(gevent.Timeout):
     """A connection that waits for its next request; ends silently, by time or by `gevent.kill` with itself."""
 
-    def __init__(self, seconds: float, all_idle: set[Idle]) -> None:
+    def __init__(self, seconds: float | None, all_idle: set[Idle]) -> None:
         super().__init__(seconds, False)  # type: ignore[arg-type]
         self.greenlet = gevent.getcurrent()
         self._all = all_idle

@@ -15,6 +15,11 @@ def health_views(context: AppContext) -> Blueprint:
 
     @views.get("/health/live")
     def live() -> Response:
+        dead = [loop.name for loop in context.loops if loop.has_died()]
+        if dead:
+            return json_response(
+                Live(status="not live", reasons=[f"the thread {name} has ended" for name in dead]), 503
+            )
         return json_response(Live())
 
     @views.get("/health/ready")
@@ -22,6 +27,8 @@ def health_views(context: AppContext) -> Blueprint:
         reasons = why_not_ready(context)
         workers = [Worker.model_validate(worker, from_attributes=True) for worker in context.fleet.workers]
         found = Ready(status="not ready" if reasons else "ready", reasons=reasons, workers=workers)
+        if warnings := _warnings(context):
+            found.warnings = warnings
         return json_response(found, 503 if reasons else 200)
 
     return views
@@ -30,13 +37,21 @@ def health_views(context: AppContext) -> Blueprint:
 def why_not_ready(context: AppContext) -> list[str]:
     """Why no text would be answered now; empty when one would."""
     try:
-        context.jobs.now_ms()
+        context.jobs.check_writes()
     except StoreUnavailable as error:
         return [str(error)]
     name = context.settings.model
     if context.fleet.ready(name):
         return []
     return [f"no worker is ready for model {name!r}", *_unpublished(context, name), *_workers(context)]
+
+
+def _warnings(context: AppContext) -> list[str]:
+    """What is wrong and keeps no text from being answered."""
+    if context.keys is None:
+        return []
+    context.keys.refresh()
+    return [context.keys.complaint] if context.keys.complaint else []
 
 
 def _unpublished(context: AppContext, name: str) -> list[str]:

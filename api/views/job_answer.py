@@ -51,21 +51,25 @@ def _json(text: str | Iterator[str], code: int = 200) -> Response:
 
 
 def _streamed(frame: str, status: JobStatus, context: AppContext) -> Response:
-    """A big answer goes out page by page and is never held as a whole."""
+    """A big answer goes out page by page, is never held as a whole, and begins once its first page is read."""
     before, _, after = frame.partition("\0")
+    pages = _pages(status, context)
+    first = next(pages)
 
     def parts() -> Iterator[str]:
-        yield before
-        for number, page in enumerate(_pages(status, context)):
-            yield ("," if number else "") + page
+        yield before + first
+        for page in pages:
+            yield "," + page
         yield after
 
     return _json(parts())
 
 
 def _pages(status: JobStatus, context: AppContext) -> Iterator[str]:
-    """Comma-separated predictions of an ended job, several chunks at a time."""
+    """Comma-separated predictions of an ended job, several chunks at a time; all but the first outlast a restart."""
     step = max(context.settings.page_texts // context.settings.chunk_texts, 1)
     for first in range(0, status.chunks, step):
-        chunks = context.reader.read(status.id, range(first, min(first + step, status.chunks))).chunks
+        numbers = range(first, min(first + step, status.chunks))
+        patience_s = context.settings.max_wait_s if first else 0
+        chunks = context.reader.read_patiently(status.ref, numbers, patience_s).chunks
         yield ",".join(as_json(chunk, status) for chunk in chunks)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, request
 
 from api.context import AppContext
+from api.http import presence
 from api.http.prefer import patience
 from api.http.problems import Problem
 from api.http.query import whole_number
 from api.jobs import result_stream
 from api.jobs.job_document import job_document
 from api.jobs.reader import has_ended
+from api.jobs.result_stream import StreamSpan
 from api.jobs.results import refuse_cancelled
 from api.views import job_answer
 from contract.errors import UnknownJob
-from contract.job_record import JobStatus, Snapshot
+from contract.job_record import JobRef, JobStatus, Snapshot
 
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
 USUAL_LISTED, MOST_LISTED = 20, 100
@@ -31,7 +34,7 @@ def job_views(context: AppContext) -> Blueprint:
     def own(job_id: str) -> Snapshot:
         """The job, if this caller made it; another's looks as if it had never been."""
         g.log = {"job": job_id}
-        snapshot = context.reader.read(job_id)
+        snapshot = context.reader.read(JobRef(job_id, g.caller))
         if snapshot.status.caller != g.caller:
             raise UnknownJob(f"no job {job_id!r} was ever accepted here")
         return snapshot
@@ -50,7 +53,8 @@ def job_views(context: AppContext) -> Blueprint:
         willing = patience(request, context.settings, otherwise_s=0)
         snapshot = own(job_id)
         if willing.wait_s > 0 and not has_ended(snapshot):
-            snapshot = context.reader.wait(job_id, willing.wait_s)
+            with context.waiting_room.enter(g.caller, willing.wait_s):
+                snapshot = context.reader.wait(snapshot.status.ref, presence.of(request), willing.wait_s)
         answer = job_answer.standing(snapshot, context)
         answer.headers.update(willing.headers)
         return answer
@@ -58,7 +62,7 @@ def job_views(context: AppContext) -> Blueprint:
     @views.delete("/jobs/<job_id>")
     def remove(job_id: str) -> Response:
         own(job_id)
-        context.jobs.remove(job_id)
+        context.jobs.remove(job_id, g.caller)
         return Response(status=204)
 
     @views.get("/jobs/<job_id>/results")
@@ -68,9 +72,9 @@ def job_views(context: AppContext) -> Blueprint:
         refuse_cancelled(snapshot.status)
         start = min(whole_number("from", 0, least=0), snapshot.status.texts)
         most = context.settings.page_texts
-        limit = whole_number("limit", most, least=1, most=most)
+        limit = whole_number("limit", None, least=1, most=most)
         if kind == JSON:
-            answer = _page(context, snapshot, start, limit)
+            answer = _page(context, snapshot, start, limit or most)
         else:
             answer = _stream(context, snapshot, start, limit, kind)
         answer.headers["Vary"] = "Accept"
@@ -92,8 +96,10 @@ def _accepted() -> str:
 def _page(context: AppContext, job: Snapshot, start: int, limit: int) -> Response:
     """One page, and the address of the next."""
     willing = patience(request, context.settings, otherwise_s=0)
-    found = result_stream.first_page(context.reader, context.events, job, start, limit, willing.wait_s)
-    status = context.reader.read(job.status.id).status
+    asked = StreamSpan(start=start, stop=start + limit, page_texts=limit, end_s=time.monotonic() + willing.wait_s)
+    with context.waiting_room.enter(g.caller, willing.wait_s):
+        found = result_stream.first_page(context.reader, context.events, job, presence.of(request), asked)
+    status = context.reader.read(job.status.ref).status
     after = start + len(found)
     document = {
         "id": status.id,
@@ -114,16 +120,23 @@ def _address(status: JobStatus, start: int, limit: int) -> str:
     return f"/jobs/{status.id}/results?{urlencode({'from': start, 'limit': limit})}"
 
 
-def _stream(context: AppContext, job: Snapshot, start: int, limit: int, kind: str) -> Response:
-    """All that is left, as it comes, at most `limit` answers at once; with `wait`, what comes until then."""
-    asked = patience(request, context.settings, otherwise_s=-1)
-    end_s = None if asked.wait_s < 0 else time.monotonic() + asked.wait_s
-    found = result_stream.pages(context.reader, context.events, job, start, limit, end_s)
+def _stream(context: AppContext, job: Snapshot, start: int, limit: int | None, kind: str) -> Response:
+    """All that is left, or `limit` answers of it, as they come; with `wait`, what comes until then."""
+    willing = patience(request, context.settings, otherwise_s=-1)
+    asked = StreamSpan(
+        start=start,
+        stop=job.status.texts if limit is None else start + limit,
+        page_texts=context.settings.page_texts,
+        end_s=None if willing.wait_s < 0 else time.monotonic() + willing.wait_s,
+    )
+    place = context.waiting_room.enter(g.caller, math.inf if asked.end_s is None else willing.wait_s)
+    found = result_stream.pages(context.reader, context.events, job, presence.of(request), asked)
     if kind == NDJSON:
         lines = result_stream.ndjson(found)
     else:
         options = job.status.options
         lines = result_stream.as_csv(found, ["top"] * (options.top_k > 1) + ["scores"] * options.scores)
     answer = Response(lines, mimetype=kind)
-    answer.headers.update(asked.headers)
+    answer.call_on_close(place.leave)
+    answer.headers.update(willing.headers)
     return answer

@@ -9,14 +9,15 @@ import time
 from flask import Blueprint, Response, g, request
 
 from api.context import AppContext
-from api.http import body
+from api.http import body, presence
 from api.http.prefer import WaitPreference, patience
 from api.http.problems import FieldError, invalid
 from api.jobs.reader import has_ended
+from api.jobs.waiting_room import Place
 from api.openapi.schemas import PredictRequest, predict_request
 from api.views import job_answer
 from contract.errors import BacklogFull, IdempotencyConflict, StoreUnavailable
-from contract.job_record import NewJob, Snapshot, dump_texts
+from contract.job_record import JobRef, NewJob, Snapshot, dump_texts
 from contract.job_store import Admitted, Conflict, Refused
 from contract.message import Lane
 
@@ -28,11 +29,7 @@ def predict_views(context: AppContext) -> Blueprint:
     @views.post("/predict")
     def predict() -> Response:
         willing = patience(request, context.settings, context.settings.default_wait_s)
-        job = _job(body.read(request, model, context.settings.max_texts), context)
-        g.log = {"job": job.id, "texts": len(job.texts)}
-        if context.settings.log_texts:
-            g.log["content"] = list(job.texts)
-        snapshot, replayed = _answered(job, willing, context)
+        snapshot, replayed = _answered(model, willing, context)
         ended = has_ended(snapshot) and not willing.at_once
         answer = (job_answer.standing if ended else job_answer.accepted)(snapshot, context)
         answer.headers.update(willing.headers)
@@ -43,7 +40,39 @@ def predict_views(context: AppContext) -> Blueprint:
     return views
 
 
-def _job(asked: PredictRequest, context: AppContext) -> NewJob:
+def _answered(model: type[PredictRequest], willing: WaitPreference, context: AppContext) -> tuple[Snapshot, bool]:
+    """The job after the client's patience, and whether an earlier request had made it."""
+    job = JobRef(context.jobs.new_id(int(time.time() * 1000), g.caller), g.caller)
+    client = presence.of(request)
+    with context.events.subscribe(job.id, client) as waiter:
+        admitted, place = _submit(job.id, model, willing, context)
+        with place:
+            if admitted == job.id:
+                return context.reader.wait_subscribed(job, waiter, willing.wait_s), False
+            return context.reader.wait(JobRef(admitted, g.caller), client, willing.wait_s), True
+
+
+def _submit(
+    job_id: str, model: type[PredictRequest], willing: WaitPreference, context: AppContext
+) -> tuple[str, Place]:
+    """Admit the job of the request's body; the id of the job that answers it, and a place to wait for that.
+
+    Nothing of the body outlives this call.
+    """
+    with context.bodies.share() as share:
+        job = _job(job_id, body.read(request, model, share, context.settings.max_texts), context)
+        g.log = {"job": job_id, "texts": len(job.texts)}
+        if context.settings.log_texts:
+            g.log["content"] = list(job.texts)
+        place = context.waiting_room.enter(g.caller, willing.wait_s)
+        try:
+            return _admit(job, context), place
+        except BaseException:
+            place.leave()
+            raise
+
+
+def _job(job_id: str, asked: PredictRequest, context: AppContext) -> NewJob:
     settings = context.settings
     texts = asked.given_texts
     if g.max_texts is not None and len(texts) > g.max_texts:
@@ -51,12 +80,12 @@ def _job(asked: PredictRequest, context: AppContext) -> NewJob:
             FieldError("pointer", f"/{asked.texts_field}", f"this API key may send {g.max_texts} texts a request")
         )
     model = asked.model or settings.model
-    if model != settings.model and not context.knows(model):
-        raise invalid(FieldError("pointer", "/model", f"no model {model!r} is published or served here"))
+    if model != settings.model and (why_not := context.why_not_served(model)):
+        raise invalid(FieldError("pointer", "/model", why_not))
     key = _idempotency_key()
     deadline_s = asked.deadline_s or settings.default_deadline_s
     return NewJob(
-        id=context.jobs.new_id(int(time.time() * 1000)),
+        id=job_id,
         model=model,
         lane=Lane.BULK if len(texts) >= settings.bulk_from_texts else Lane.INTERACTIVE,
         texts=texts,
@@ -67,16 +96,6 @@ def _job(asked: PredictRequest, context: AppContext) -> NewJob:
         digest=_digest(asked, model, deadline_s) if key else "",
         trace=g.get("trace", ""),
     )
-
-
-def _answered(job: NewJob, willing: WaitPreference, context: AppContext) -> tuple[Snapshot, bool]:
-    """The job after the client's patience, and whether an earlier request had made it."""
-    with context.events.subscribe(job.id) as moved:
-        admitted = _admit(job, context)
-        if admitted == job.id:
-            snapshot = context.reader.wait_subscribed(job.id, moved, willing.wait_s)
-            return snapshot, False
-    return context.reader.wait(admitted, willing.wait_s), True
 
 
 def _admit(job: NewJob, context: AppContext) -> str:

@@ -12,6 +12,7 @@ from prometheus_client.registry import REGISTRY
 
 from api.context import AppContext
 from api.views.service_state import ServiceCollector
+from contract.unreadable import Unreadable
 
 REQUESTS = Counter("retort_http_requests", "Requests answered", ["address", "method", "status"])
 SECONDS = Histogram(
@@ -21,6 +22,7 @@ SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
 TEXTS = Counter("retort_http_texts", "Texts of requests to predict, refused ones included")
+UNREADABLE = Counter("retort_unreadable", "What Redis held and this release can't read, skipped", ["kind"])
 METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"})
 """What clients invent does not become a label."""
 IN_FLIGHT = Gauge("retort_http_requests_in_flight", "Requests not yet answered", multiprocess_mode="livesum")
@@ -49,6 +51,11 @@ def install(app: Flask) -> None:
 
         response.call_on_close(count)
         return response
+
+
+def unreadable() -> Unreadable:
+    """Where the readers of this process report what they skip."""
+    return Unreadable(lambda kind: UNREADABLE.labels(kind).inc())
 
 
 def exposition(context: AppContext) -> bytes:

@@ -13,7 +13,7 @@ from contract.chunk_store import ChunkStore, Resend, Skipped
 from contract.dead_letters import DeadLetters
 from contract.errors import GoneJob, UnknownJob
 from contract.fleet import Fleet, WorkerState, WorkerStatus
-from contract.job_record import Backlog, Commit, JobState, Lease, NewJob, Snapshot, StoredChunk
+from contract.job_record import Backlog, Commit, JobRef, JobState, Lease, NewJob, Snapshot, StoredChunk
 from contract.job_store import Admitted, Bounds, Conflict, JobStore, Refused
 from contract.message import Lane, Ticket
 from contract.prediction import Options
@@ -260,7 +260,7 @@ def test_jobs_are_read_together_with_the_chunks_asked_for(jobs: JobStore, chunks
     done, waiting = submit(jobs, ["a"] * 65), submit(jobs, ["b"])
     lease(chunks, done.tickets[1])
     chunks.commit([result(done.tickets[1])])
-    first, second, absent = jobs.read([(done.id, [0, 1, 2]), (waiting.id, []), ("a" * 29, [0])])
+    first, second, absent = jobs.read([(JobRef(done.id), [0, 1, 2]), (JobRef(waiting.id), []), (JobRef("a" * 29), [0])])
     assert isinstance(first, Snapshot)
     assert first.chunks == (
         StoredChunk(0, "queued", 64, None, None),

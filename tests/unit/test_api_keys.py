@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import os
+import time
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from api import keys
-from api.http.api_keys import Keys, digest
+from api.http.api_keys import SETTLED_S, Keys, digest
 from contract.errors import BadSettings
 
 
@@ -28,19 +30,54 @@ def test_a_key_finds_its_caller_and_another_finds_nobody(path: Path) -> None:
     assert [getattr(found.find(key), "name", None) for key in ("a", "b", "c", "")] == ["alice", "bob", None, None]
 
 
+class Clock:
+    """Time passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def test_keys_are_rotated_without_a_restart(path: Path) -> None:
-    found = Keys(write(path, alice="old"))
+    clock = Clock()
+    found = Keys(write(path, alice="old"), clock)
     write(path, alice="new")
+    clock.now += 2 * SETTLED_S
     assert found.find("old") is None
     assert found.find("new") is not None
 
 
-def test_a_broken_or_missing_file_leaves_the_keys_as_they_were(path: Path) -> None:
-    found = Keys(write(path, alice="a"))
+def test_a_file_that_is_being_written_counts_once_it_is_whole(path: Path) -> None:
+    clock = Clock()
+    found = Keys(write(path, alice="a", bob="b"), clock)
+    whole = path.read_text()
+    for written in range(0, len(whole), 20):  # some of these are good TOML with fewer keys
+        path.write_text(whole[:written])
+        os.utime(path, (clock.now, clock.now))
+        clock.now += SETTLED_S / 2
+        assert found.find("b") is not None
+    assert found.complaint is None
+
+
+def test_a_broken_or_missing_file_leaves_the_keys_as_they_were(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    found = Keys(write(path, alice="a"), clock)
     path.write_text("[[keys")
-    assert found.find("a") is not None
+    clock.now += 2 * SETTLED_S
+    for _ in range(3):
+        assert found.find("a") is not None
+    assert found.complaint is not None
     path.unlink()
+    for _ in range(3):
+        assert found.find("a") is not None
+    assert found.complaint == f"RETORT_API_KEYS_FILE: {path} is gone"
+    assert len(caplog.records) == 2  # said once each
+    write(path, alice="a")
+    clock.now += 2 * SETTLED_S
     assert found.find("a") is not None
+    assert found.complaint is None
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from harness.running_service import RunningService
 from harness.until import until
 
 CLIENTS = 500
+JSON_HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 def api_alone(redis_server: RedisServer, folder: Path, **settings: Any) -> RunningService:
@@ -76,8 +77,17 @@ def read(connection: socket.socket) -> httpx.Response:
 
 def post(text: str, *headers: str, path: str = "/predict") -> bytes:
     body = json.dumps({"texts": [text]})
-    lines = [f"POST {path} HTTP/1.1", "Host: a", "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    ]
     return "\r\n".join([*lines, *headers, "", body]).encode()
+
+
+def ndjson_of(job: str) -> bytes:
+    return f"GET /jobs/{job}/results HTTP/1.1\r\nHost: localhost\r\nAccept: application/x-ndjson\r\n\r\n".encode()
 
 
 def p95(seconds: list[float]) -> float:
@@ -120,6 +130,7 @@ def timed(client: httpx.Client, path: str) -> float:
 @pytest.mark.parametrize(
     ("name", "request_bytes", "status", "kind"),
     [
+        ("no host", b"GET /models HTTP/1.1\r\n\r\n", 400, "bad-request"),
         ("no HTTP at all", b"hello\r\n\r\n", 400, "bad-request"),
         ("an unknown version", b"GET / HTTP/9.9\r\nHost: a\r\n\r\n", 400, "bad-request"),
         ("a header without a name", b"GET / HTTP/1.1\r\n: x\r\n\r\n", 400, "bad-request"),
@@ -149,19 +160,19 @@ def timed(client: httpx.Client, path: str) -> float:
         ("a hundred headers too many", b"GET / HTTP/1.1\r\n" + b"X: 1\r\n" * 200 + b"\r\n", 431, "headers-too-large"),
         (
             "a body that is cut off",
-            b'POST /predict HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{"texts":',
+            JSON_HEAD + b'Content-Length: 999\r\n\r\n{"texts":',
             400,
             "bad-request",
         ),
         (
             "chunks that are cut off",
-            b'POST /predict HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{"t',
+            JSON_HEAD + b'Transfer-Encoding: chunked\r\n\r\n9\r\n{"t',
             400,
             "bad-request",
         ),
         (
             "a chunk of no length",
-            b"POST /predict HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            JSON_HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
             400,
             "bad-request",
         ),
@@ -234,7 +245,7 @@ def test_a_client_that_falls_silent_is_given_up(
         with sent(service, post("a")[:-5]) as silent:
             assert read(silent).json()["detail"] == "the rest of the body did not come"
         job = client.post("/predict?wait=60", json={"texts": ["a"] * 50_000, "scores": True}).json()["id"]
-        with sent(service, f"GET /jobs/{job}/results HTTP/1.1\r\nAccept: application/x-ndjson\r\n\r\n".encode()):
+        with sent(service, ndjson_of(job)):
             until(lambda: in_flight(client) == 2)  # it takes nothing of its answer, which is more than buffers hold
             until(lambda: in_flight(client) == 1)
 
