@@ -65,12 +65,16 @@ class SharedSettings(BaseSettings):
         try:
             return cls.model_validate(_secrets_from_files(cls))
         except ValidationError as error:
-            # What contradicts another setting has no place of its own: its message names both.
             lines = [
                 f"{_variable(issue['loc'])}: {issue['msg']}" if issue["loc"] else issue["msg"]
                 for issue in error.errors()
             ]
             raise BadSettings("\n".join(lines)) from error
+
+
+def _located(location: tuple[int | str, ...]) -> str:
+    """What an error's message begins with. One of no single variable, such as a contradiction, names its own."""
+    return f"{_variable(location)}: " if location else ""
 
 
 def _variable(location: tuple[int | str, ...]) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -7,6 +8,8 @@ from threading import Event
 import pytest
 
 from api.jobs.coalesce import Coalescer
+from contract.errors import StoreUnavailable
+from tests.service import until
 
 
 class Doubler:
@@ -23,6 +26,8 @@ class Doubler:
         self.go.wait(10)
         if 13 in numbers:
             raise ValueError("thirteen")
+        if 503 in numbers:
+            raise StoreUnavailable("Redis: away")
         return [2 * number for number in numbers]
 
 
@@ -64,20 +69,45 @@ def test_a_call_holds_no_more_than_allowed(double: Doubler, pool: ThreadPoolExec
     assert [len(call) for call in double.calls] == [1, 2, 2, 1]
 
 
-def test_every_caller_of_a_failed_call_gets_its_error_and_the_next_call_works(
+def test_every_caller_of_a_call_that_redis_failed_gets_its_error_and_the_next_call_works(
     double: Doubler, pool: ThreadPoolExecutor
 ) -> None:
     coalescer = Coalescer("test", double, most=10)
     first = pool.submit(coalescer, 1)
     double.begun.wait(10)
-    failing = [pool.submit(coalescer, number) for number in (13, 14)]
+    failing = [pool.submit(coalescer, number) for number in (503, 14)]
     waiting(coalescer, 2)
     double.go.set()
     assert first.result(10) == 2
     for future in failing:
-        with pytest.raises(ValueError, match="thirteen"):
+        with pytest.raises(StoreUnavailable):
             future.result(10)
     assert coalescer(5) == 10
+
+
+def test_an_item_that_fails_harms_no_neighbour(double: Doubler, pool: ThreadPoolExecutor) -> None:
+    coalescer = Coalescer("test", double, most=10)
+    first = pool.submit(coalescer, 1)
+    double.begun.wait(10)
+    healthy = [pool.submit(coalescer, number) for number in (2, 3)]
+    failing = pool.submit(coalescer, 13)
+    waiting(coalescer, 3)
+    double.go.set()
+    assert [future.result(10) for future in (first, *healthy)] == [2, 4, 6]
+    with pytest.raises(ValueError, match="thirteen"):
+        failing.result(10)
+
+
+class Item:
+    """Something that can be seen to be gone."""
+
+
+def test_nothing_of_an_item_outlives_its_call() -> None:
+    item = Item()
+    gone = weakref.ref(item)
+    assert Coalescer[Item, int]("test", lambda items: [0] * len(items), most=10)(item) == 0
+    del item
+    until(lambda: gone() is None, 2)
 
 
 def test_closing_answers_what_has_come_in(double: Doubler, pool: ThreadPoolExecutor) -> None:
