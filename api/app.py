@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from api.context import AppContext
 from api.http import auth, headers, hosts, probes, problems, request_log, tracing
 from api.http.problems import Problem
+from api.openapi import misspelt
 from api.server import logs
 from api.settings import ApiSettings
 from api.views import request_metrics
@@ -32,6 +33,10 @@ VIEWS = (
 )  # fmt: skip
 
 
+METHOD_HINTS = {"/predict": "texts are sent to it by POST; /docs lets you try that in the browser"}
+"""What to do where people use another method than an address takes."""
+
+
 def create_app(settings: ApiSettings | None = None) -> Flask:
     """The WSGI application; its services are in `extensions["retort"]`. Raises BadSettings."""
     settings = settings or ApiSettings.load()
@@ -46,6 +51,7 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
     probes.install(app)
     hosts.install(app, settings.allowed_hosts)
     auth.install(app, context.keys, context.store)
+    misspelt.install(app, settings)
     headers.install(app)
     _answer_errors_with_problems(app)
     for views in VIEWS:
@@ -61,7 +67,7 @@ def _answer_errors_with_problems(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def explain(error: HTTPException) -> Response:
-        return problems.response(problems.of_http(error), g.request_id)
+        return problems.response(problems.of_http(error, METHOD_HINTS.get(request.path)), g.request_id)
 
     @app.errorhandler(RetortError)
     def translate(error: RetortError) -> Response:

@@ -182,7 +182,7 @@ class JobStore:
         Only a caller's last 1,000 jobs are remembered.
         """
         names = [str(job_id) for job_id in self._recent(caller, skip, most)]
-        found = self.read([(job_id, ()) for job_id in names])
+        found = self.read([(JobRef(job_id, caller), ()) for job_id in names])
         return [job.status for job in found if isinstance(job, Snapshot)]
 
     def results(self, job_id: str, chunks: Sequence[int]) -> list[str | None]:

@@ -21,18 +21,12 @@ class ModelStore:
 
     def names(self) -> list[str]:
         """Models that have at least one version, sorted."""
-        if not self.root.is_dir():
-            return []
-        return sorted(folder.name for folder in self.root.iterdir() if self.versions(folder.name))
+        return [name for name in _folders(self.root) if self.versions(name)]
 
     def versions(self, name: str) -> list[str]:
         """Complete versions of a model, oldest first (version names sort by time of publishing)."""
         folder = self.root / name
-        if not folder.is_dir():
-            return []
-        return sorted(
-            child.name for child in folder.iterdir() if not child.name.startswith(".") and (child / MANIFEST).is_file()
-        )
+        return [version for version in _folders(folder) if _is_file(folder / version / MANIFEST)]
 
     def current(self, name: str) -> str:
         """The version that is to be served. Raises NoModel when nothing is published under this name."""
@@ -49,3 +43,18 @@ class ModelStore:
 
     def path(self, name: str, version: str) -> Path:
         return self.root / name / version
+
+
+def _folders(parent: Path) -> list[str]:
+    """What lies in a folder under names that models and versions may have; copies and leftovers have others."""
+    try:
+        return sorted(child.name for child in parent.iterdir() if VERSION.fullmatch(child.name))
+    except OSError:  # no folder, or one that is not ours to read
+        return []
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False

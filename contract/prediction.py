@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from contract.artifact import Strict
 
 TextErrorCode = Literal["text-too-long", "text-failed", "empty-text", "not-predicted"]
+DIGITS = 6
+"""Decimals of a score: float32 has no more to say."""
+OF_THE_FIRST_RELEASE = frozenset({"top_k", "scores", "truncate"})
+
+
+def _without_fraction(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_without_fraction)
+"""An integer as JSON Schema means it: 3.0 is one, "3" and true are not."""
 
 
 class Options(Strict):
-    """How a job wants its texts predicted."""
+    """How a job wants its texts predicted. The API's schema, the record and the documentation are made from this."""
 
-    top_k: int = Field(default=1, ge=1, description="labels returned per text, best first; more than one adds `top`")
+    top_k: Annotated[int, Field(ge=1, le=1000), WHOLE] = Field(
+        default=1, description="labels per text, best first; more than one adds `top`"
+    )
     scores: bool = Field(default=False, description="add `scores`, every label's score")
     truncate: Literal["right", "left", "error"] = Field(
-        default="right", description="which end of a text that is longer than the model's maximum is cut off"
+        default="right", description="which end of a text longer than the model's maximum is cut off; or an error"
     )
+
+    @model_serializer(mode="wrap")
+    def _as_asked(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """An option that came later is left out at its default: what is not asked for changes no digest of a request,
+        and a worker of before reads the record."""
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in dump(self).items()
+            if name in OF_THE_FIRST_RELEASE or value != fields[name].default
+        }
 
 
 def known_options(stored: str) -> Options:
@@ -70,3 +95,21 @@ class ChunkResult(BaseModel):
 
     version: str = Field(description="the model version that answered")
     predictions: Annotated[list[Answer], Field(description="one per text, in their order")]
+
+
+def predicted(
+    probabilities: Sequence[float], labels: Sequence[str], options: Options, *, tokens: int, truncated: bool
+) -> dict[str, Any]:
+    """The answer for a text, as a `Prediction` without the members that are None.
+
+    probabilities: one per label, calibrated. On a tie the label that comes first in `labels` goes first.
+    """
+    scores = [round(probability, DIGITS) for probability in probabilities]
+    best = max(range(len(labels)), key=probabilities.__getitem__)
+    answer: dict[str, Any] = {"label": labels[best], "score": scores[best], "tokens": tokens, "truncated": truncated}
+    if options.top_k > 1:
+        order = sorted(range(len(labels)), key=probabilities.__getitem__, reverse=True)[: options.top_k]
+        answer["top"] = [{"label": labels[index], "score": scores[index]} for index in order]
+    if options.scores:
+        answer["scores"] = dict(zip(labels, scores, strict=True))
+    return answer

@@ -13,8 +13,11 @@ from pydantic_core import ErrorDetails, from_json
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from api.http.body_budget import SMALL_BYTES, BodyShare
+from api.http.hints import hint
 from api.http.problems import FieldError, Problem, invalid
 
+EXAMPLE = '{"texts": ["how do I undo my last commit"]}'
+FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 MOST_FAULTS = 20
 MOST_PARTS = 1000
 READ_BYTES = 2**16
@@ -32,7 +35,7 @@ def read(request: Request, model: type[Document], share: BodyShare, most_texts: 
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise _refusal(error) from None
+        raise _refusal(error, model) from None
 
 
 def _received(request: Request, share: BodyShare) -> bytearray:
@@ -79,9 +82,12 @@ def _check_shape(body: bytearray, most_texts: int) -> None:
 
 def _check_type(request: Request) -> None:
     if request.mimetype != "application/json":
+        sent = request.mimetype or "of no stated type"
+        if request.mimetype in FORMS:
+            sent = f"a form ({request.mimetype}), which is what curl -d sends unless it is told otherwise"
         raise Problem(
             "unsupported-media-type",
-            f"the body is {request.mimetype or 'of no stated type'}; send it with Content-Type: application/json",
+            f"the body is {sent}; send it with Content-Type: application/json, {EXAMPLE} for example",
             headers={"Accept": "application/json"},
         )
     charset = request.mimetype_params.get("charset", "utf-8")
@@ -96,13 +102,17 @@ def _check_type(request: Request) -> None:
         )
 
 
-def _refusal(error: ValidationError) -> Problem:
-    return invalid(*map(_fault, error.errors(include_input=False, include_url=False)[:MOST_FAULTS]))
+def _refusal(error: ValidationError, model: type[BaseModel]) -> Problem:
+    errors = error.errors(include_input=False, include_url=False)[:MOST_FAULTS]
+    return invalid(*(_fault(one, model) for one in errors))
 
 
-def _fault(error: ErrorDetails) -> FieldError:
+def _fault(error: ErrorDetails, model: type[BaseModel]) -> FieldError:
     pointer = "".join(f"/{_token(part)}" for part in error["loc"])
-    return FieldError("pointer", pointer, _HELP.get(error["type"], error["msg"]))
+    help_text = _HELP.get(error["type"], error["msg"])
+    if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
+        help_text += hint(str(error["loc"][0]), model.model_fields)
+    return FieldError("pointer", pointer, help_text)
 
 
 def _token(part: int | str) -> str:
@@ -113,6 +123,8 @@ def _token(part: int | str) -> str:
 
 _HELP = {
     "list_type": "an array of strings, also for a single text",
+    "too_short": "the list is empty; give at least one text",
     "extra_forbidden": "no such member",
+    "model_type": f"expected is one object, {EXAMPLE} for example",
     "string_unicode": "contains a lone surrogate, which is no character",
 }

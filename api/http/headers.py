@@ -21,12 +21,13 @@ def install(app: Flask) -> None:
     def protect(response: Response) -> Response:
         headers = {
             "X-Content-Type-Options": "nosniff",
-            "X-Frame-Options": "DENY",
             "Content-Security-Policy": POLICIES.get(request.blueprint or "", POLICY),
             "Referrer-Policy": "no-referrer",
             "Cross-Origin-Opener-Policy": "same-origin",
             "Cross-Origin-Resource-Policy": "same-origin",
         }
+        if "Content-Security-Policy" not in response.headers:  # its own policy says who may frame it
+            headers["X-Frame-Options"] = "DENY"
         if request.blueprint in PRIVATE:
             headers["Cache-Control"] = "no-store"
         for name, value in headers.items():

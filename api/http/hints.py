@@ -15,9 +15,10 @@ def hint(name: str, known: Iterable[str]) -> str:
     return f": did you mean {near!r}?" if near else ""
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """The known name that is most like this one, if any is at least so like it (0 to 1), whatever its case."""
     if len(name) > LONGEST:
         return None
     by_lower_case = {one.lower(): one for one in known}
-    found = get_close_matches(name.lower(), by_lower_case, n=1, cutoff=0.6)
+    found = get_close_matches(name.lower(), by_lower_case, n=1, cutoff=likeness)
     return by_lower_case[found[0]] if found else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from werkzeug.http import parse_list_header
 
 from api.http.problems import FieldError, invalid
 from api.settings import ApiSettings
+
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE | re.ASCII)
+"""As JSON and people write them; Python also reads 1_0 and digits of other scripts."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,7 @@ def _preferences(request: Request) -> Mapping[str, str]:
 
 
 def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
+    seconds = float(text) if _NUMBER.fullmatch(text) else math.inf
+    if seconds == math.inf:
         raise invalid(FieldError("parameter", "wait", "a number of seconds, 0 or more"))
     return seconds

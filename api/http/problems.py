@@ -7,6 +7,7 @@ prints the same as Markdown: docs/problems.md.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from contract.errors import BacklogFull, RetortError, StoreUnavailable
+
+log = logging.getLogger(__name__)
 
 STORE_RETRY_S = "2"
 MEDIA_TYPE = "application/problem+json"
@@ -176,6 +179,7 @@ def response(problem: Problem, request_id: str) -> Response:
 def of_error(error: RetortError) -> Problem:
     """The problem of an error of the contract; its code is the problem's type."""
     if error.code not in KINDS:
+        log.error("an error without a problem of its own", exc_info=error)
         return Problem("internal-error", "the service met an error that it does not explain to clients")
     headers = {}
     if isinstance(error, BacklogFull):
@@ -195,11 +199,15 @@ _OF_STATUS = {
 }
 
 
-def of_http(error: HTTPException) -> Problem:
-    """The problem of an error that Flask raised by itself, with its headers, such as Allow."""
+def of_http(error: HTTPException, method_hint: str | None = None) -> Problem:
+    """The problem of an error that Flask raised by itself, with its headers, such as Allow.
+
+    method_hint: what to do instead, when the address does not take the method.
+    """
     kind = _OF_STATUS.get(error.code or 500, "bad-request")
     headers = {name: value for name, value in error.get_headers() if name not in ("Content-Type", "Content-Length")}
-    return Problem(kind, error.description or KINDS[kind].title, headers=headers)
+    described = method_hint if kind == "method-not-allowed" and method_hint else error.description
+    return Problem(kind, described or KINDS[kind].title, headers=headers)
 
 
 def markdown() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.settings import ApiSettings
@@ -13,17 +13,11 @@ from contract.artifact import Name
 from contract.fleet import WorkerState
 from contract.ids import ID_PATTERN
 from contract.job_record import JobState
-from contract.prediction import Answer, Options
+from contract.prediction import WHOLE, Answer, Options
 
 TEXTS_FIELDS = ("texts", "X", "x")
 
 
-def _without_fraction(value: object) -> object:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-WHOLE = BeforeValidator(_without_fraction)
-"""An integer as JSON Schema means it: 3.0 is one, "3" and true are not."""
 JobId = Annotated[str, Field(pattern=ID_PATTERN)]
 
 
@@ -38,7 +32,15 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class PredictRequest(BaseModel):
+class Texts(BaseModel):
+    """One of the three holds the texts."""
+
+    texts: list[str] = Field(default_factory=list, min_length=1)
+    X: list[str] = Field(default_factory=list, min_length=1)
+    x: list[str] = Field(default_factory=list, min_length=1)
+
+
+class PredictRequest(Options, Texts):
     """Texts to classify. One of `texts`, `X` and `x` holds them; they mean the same."""
 
     model_config = ConfigDict(
@@ -47,16 +49,6 @@ class PredictRequest(BaseModel):
         json_schema_extra={"oneOf": [{"required": [name]} for name in TEXTS_FIELDS]},
     )
 
-    texts: list[str] = Field(default_factory=list, min_length=1)
-    X: list[str] = Field(default_factory=list, min_length=1)
-    x: list[str] = Field(default_factory=list, min_length=1)
-    top_k: Annotated[int, Field(ge=1, le=1000), WHOLE] = Field(
-        default=1, description="labels per text, best first; more than one adds `top`"
-    )
-    scores: bool = Field(default=False, description="add `scores`, every label's score")
-    truncate: Literal["right", "left", "error"] = Field(
-        default="right", description="which end of a text longer than the model's maximum is cut off; or an error"
-    )
     deadline_s: Annotated[int, Field(ge=1), WHOLE] | None = Field(
         default=None, description="seconds from now; what is not predicted by then never will be"
     )
@@ -79,7 +71,7 @@ class PredictRequest(BaseModel):
 
     @property
     def options(self) -> Options:
-        return Options(top_k=self.top_k, scores=self.scores, truncate=self.truncate)
+        return Options(**{name: getattr(self, name) for name in Options.model_fields})
 
 
 def predict_request(settings: ApiSettings) -> type[PredictRequest]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from api.http.hints import hint
 from api.jobs.fleet_cache import FleetCache
 from api.openapi.schemas import ModelDocument, ModelSummary, VersionDocument
 from contract.artifact import read_manifest
@@ -38,8 +39,9 @@ class ModelDocuments:
 
     def detail(self, name: str) -> ModelDocument:
         """Raises NoModel for a name that is neither published nor served."""
-        if name not in self.names():
-            raise NoModel(f"no model {name!r} is published or served here")
+        known = self.names()
+        if name not in known:
+            raise NoModel(f"no model {name!r} is published or served here{hint(name, known)}")
         versions = [self._version(name, version) for version in reversed(self._store.versions(name))]
         return ModelDocument(name=name, default=name == self._default, current=self._current(name), versions=versions)
 

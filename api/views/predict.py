@@ -93,7 +93,7 @@ def _job(job_id: str, asked: PredictRequest, context: AppContext) -> NewJob:
         options=asked.options,
         caller=g.caller,
         idempotency_key=key,
-        digest=_digest(asked, model, deadline_s) if key else "",
+        digest=request_digest(asked, model, deadline_s) if key else "",
         trace=g.get("trace", ""),
     )
 
@@ -125,7 +125,7 @@ def _idempotency_key() -> str | None:
     return key
 
 
-def _digest(asked: PredictRequest, model: str, deadline_s: int) -> str:
-    """Of what the request means, not of how its JSON is written."""
+def request_digest(asked: PredictRequest, model: str, deadline_s: int) -> str:
+    """SHA-256 of what the request means, not of how its JSON is written."""
     meaning = [model, deadline_s, asked.options.model_dump(), asked.given_texts]
     return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()

@@ -44,7 +44,7 @@ def test_a_client_waits_as_long_as_it_says(query: str, prefer: list[str], expect
     assert patience(request(query, *prefer), SETTINGS, otherwise_s=10) == expected
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-1", "nan", "inf", "1,5"])
+@pytest.mark.parametrize("text", ["", "soon", "-1", "nan", "inf", "1,5", "1_0", "١", "1e999"])
 def test_a_bad_wait_in_the_query_is_refused_by_name(text: str) -> None:
     with pytest.raises(Problem) as refused:
         patience(request(f"wait={text}"), SETTINGS, otherwise_s=10)

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Column, Table
 
+from retort_client.cli.interruption import Interruption
 from retort_client.cli.run import STANDARD, RunPlan, run
 from retort_client.cli.table_rows import Format, Quotes, Reading
 from retort_client.cli.tables import format_of
@@ -93,8 +94,8 @@ def predict(
     console = Console(stderr=True)
     _show_retries(console)
     try:
-        with _client(url, timeout_s=math.inf, retries=RUN_RETRIES) as client:
-            run(client, plan, console)
+        with Interruption() as interruption, _client(url, timeout_s=math.inf, retries=RUN_RETRIES) as client:
+            run(client, plan, console, interruption.check)
     except KeyboardInterrupt:
         hint = "" if output == STANDARD else "; the same command goes on where it was"
         console.print(f"interrupted{hint}")

@@ -25,9 +25,9 @@ class FileOutput:
         self._path = path.resolve()
         self._partial = self._path.with_name(f"{path.name}.partial")
         self._progress_path = self._path.with_name(f"{path.name}.partial.json")
-        unfinished = not restart and self._partial.exists() and self._progress_path.exists()
+        # Only who has the file to itself can tell whether another run has left it, or has just finished it.
         self._file = _open_for_one(self._partial)
-        self.progress = self._unfinished(settings) if unfinished else Progress.start(settings)
+        self.progress = (None if restart else self._unfinished(settings)) or Progress.start(settings)
         self.progress.save(self._progress_path)
         # What was written after the last commit is written again.
         self._file.truncate(self.progress.size)
@@ -54,15 +54,20 @@ class FileOutput:
         self._partial.replace(self._path)
         self._progress_path.unlink()
 
-    def _unfinished(self, settings: dict[str, Any]) -> Progress:
+    def _unfinished(self, settings: dict[str, Any]) -> Progress | None:
+        if not self._progress_path.exists():
+            return None
         progress = Progress.load(self._progress_path)
+        size = os.fstat(self._file.fileno()).st_size
+        if progress.size and not size:
+            return None  # what it tells of was finished, and has its name
         known = progress.settings
         if other := sorted(name for name in known.keys() | settings if known.get(name) != settings.get(name)):
             raise BadOutput(
                 f"{self._partial} is an unfinished run with another {', '.join(other)}: "
                 "give it the same to go on, or --restart to start anew"
             )
-        if self._partial.stat().st_size < progress.size:
+        if size < progress.size:
             raise BadOutput(f"{self._partial} has lost answers that were in it; --restart starts anew")
         return progress
 
@@ -94,14 +99,26 @@ Output = FileOutput | StreamOutput
 
 def _open_for_one(path: Path) -> BinaryIO:
     """The file, created when missing, and nobody else's while it is open. Raises BadOutput."""
-    try:
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
-    except OSError as error:
-        raise BadOutput(f"{path}: {error.strerror}") from error
-    if fcntl:
+    while True:
+        try:
+            file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+        except OSError as error:
+            raise BadOutput(f"{path}: {error.strerror}") from error
+        if not fcntl:
+            return file
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.close()
             raise BadOutput(f"{path}: another run is writing it") from None
-    return file
+        if _is_at(file, path):
+            return file
+        file.close()  # a run that ended meanwhile has given it its name
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    """Whether the open file is still what lies at the path."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +46,11 @@ class RunPlan:
     quiet: bool
 
 
-def run(client: Client, plan: RunPlan, console: Console) -> None:
-    """Predict what is not predicted yet. Raises CommandError or RetortError; then it can be run again to go on."""
+def run(client: Client, plan: RunPlan, console: Console, check: Callable[[], object] = lambda: None) -> None:
+    """Predict what is not predicted yet. Raises CommandError or RetortError; then it can be run again to go on.
+
+    check: called between requests; what it raises ends the run.
+    """
     started = time.monotonic()
     total = None if plan.source == STANDARD else _check(plan, console)
     with _source(plan) as table:
@@ -60,7 +63,8 @@ def run(client: Client, plan: RunPlan, console: Console) -> None:
                 console.print(f"going on after {resumed:,} rows")
             cut = windows(table.rows, column, plan.window, str(plan.source))
             with ProgressBar(console, rows=total, done=resumed, quiet=plan.quiet) as bar:
-                _answer(WindowRunner(client, plan.options, output.progress.run), cut, columns, writer, output, bar)
+                runner = WindowRunner(client, plan.options, output.progress.run, check)
+                _answer(runner, cut, columns, writer, output, bar)
             output.finish()
         if not plan.quiet:
             _report(console, output, resumed, time.monotonic() - started)

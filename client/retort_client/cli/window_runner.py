@@ -43,7 +43,9 @@ class WindowRunner:
     A key decides which job a window gets, so that a run that goes on after an interruption finds the jobs it left.
     """
 
-    def __init__(self, client: Client, options: Options, run: str) -> None:
+    def __init__(self, client: Client, options: Options, run: str, check: Callable[[], object] = lambda: None) -> None:
+        """`check` is called between requests, and may raise what is to end the run."""
+        self._check = check
         self._client = client
         self._options = options
         self._run = run
@@ -63,6 +65,7 @@ class WindowRunner:
         """Submit what the service takes of the window, under the first key whose job can still be read."""
         refused: dict[int, TextError] = {}
         while sending < MOST_SENDINGS:
+            self._check()
             kept = [number for number in range(len(window.texts)) if number not in refused]
             if not kept:
                 return Sent(window=window, sending=sending, refused=refused, job=None)
@@ -88,6 +91,7 @@ class WindowRunner:
     def _read(self, sent: Sent, seen: Seen) -> tuple[Sent, list[Answer]]:
         """The window's answers; sent again when its job expires or is deleted before they are all read."""
         while True:
+            self._check()
             with suppress(Gone):
                 answers = _answers(sent, seen)
                 if not any(isinstance(one, TextError) and one.code == "not-predicted" for one in answers):

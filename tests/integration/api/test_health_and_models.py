@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import redis
+from flask import Flask
 from flask.testing import FlaskClient
 
 from api.openapi.schemas import Live, ModelDocument, ModelList, Ready
 from contract.fleet import Fleet, WorkerState, WorkerStatus
+from contract.loop import Loop
 from contract.settings import SharedSettings
 from harness.answering_worker import VERSION, AnsweringWorker
 from harness.artifact import point_current_to
@@ -97,3 +100,46 @@ def test_a_broken_manifest_is_told_and_hides_nothing_else(make_app: MakeApp, tmp
     broken, good = make_app(models_dir=tmp_path).test_client().get("/models/default").get_json()["versions"]
     assert "manifest.json" in broken["problem"]
     assert good["labels"] == ["java", "python", "sql"]
+
+
+def test_copies_and_leftovers_among_the_models_are_passed_over(make_app: MakeApp, tmp_path: Path) -> None:
+    version = write_tiny_artifact(tmp_path, "default", "v1")
+    shutil.copytree(version, version.with_name("v1.OLD"))
+    shutil.copytree(version.parent, tmp_path / "Default copy")
+    (tmp_path / "lost+found").mkdir(mode=0)
+    client = make_app(models_dir=tmp_path).test_client()
+    [found] = ModelList.model_validate_json(client.get("/models").data).models
+    assert (found.name, found.versions) == ("default", ["v1"])
+    assert client.get("/models/default").status_code == 200
+    assert client.get("/metrics").status_code == 200
+
+
+def test_a_model_without_a_current_version_is_shown_and_refused_with_what_to_do(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    write_tiny_artifact(tmp_path, "tickets", "v1", current=False)
+    client = make_app(models_dir=tmp_path).test_client()
+    assert client.get("/models/tickets").get_json()["current"] is None
+    refused = client.post("/predict", json={"texts": ["a"], "model": "tickets"})
+    assert refused.status_code == 422
+    assert "python -m training activate" in refused.get_json()["errors"][0]["detail"]
+
+
+def test_a_model_that_does_not_exist_is_told_from_one_that_nearly_does(make_app: MakeApp, tmp_path: Path) -> None:
+    write_tiny_artifact(tmp_path, "tickets", "v1")
+    client = make_app(models_dir=tmp_path).test_client()
+    for answer in (
+        client.post("/predict", json={"texts": ["a"], "model": "ticket"}),
+        client.get("/models/ticket"),
+    ):
+        assert "did you mean 'tickets'?" in answer.get_json()["detail"]
+
+
+def test_a_thread_that_ended_makes_the_process_not_live(app: Flask, client: FlaskClient) -> None:
+    assert [loop.has_died() for loop in context(app).loops] == [False] * 5
+    died = Loop("fleet-cache", lambda: 1 / 0, is_fatal=lambda _: True)
+    died.start()
+    died._thread.join(10)
+    object.__setattr__(context(app).fleet, "loop", died)
+    answer = client.get("/health/live")
+    assert (answer.status_code, answer.get_json()["reasons"]) == (503, ["the thread fleet-cache has ended"])

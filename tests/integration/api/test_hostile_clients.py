@@ -45,6 +45,7 @@ def service(settings_url: str, tmp_path_factory: pytest.TempPathFactory, probes_
         api_probes_bind=f"127.0.0.1:{probes_port}",
         max_waiting=12,
         max_waiting_of_caller=8,
+        max_body_bytes=MOST_BODIES,
         max_bodies_bytes=MOST_BODIES,
     ) as service:
         yield service

@@ -60,7 +60,7 @@ def test_a_failure_is_logged_with_its_cause_and_the_client_sees_only_its_id(
     lines: Any, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = make_app()
-    monkeypatch.setattr(app.extensions["retort"].jobs, "new_id", lambda _: 1 / 0)
+    monkeypatch.setattr(app.extensions["retort"].jobs, "new_id", lambda *_: 1 / 0)
     answer = app.test_client().post("/predict", json={"texts": ["a"]})
     assert answer.status_code == 500
     assert answer.get_json()["type"] == "/problems#internal-error"

@@ -155,3 +155,10 @@ def test_a_page_holds_no_more_than_the_setting_allows(make_app: MakeApp) -> None
     job = client.post("/predict?wait=30", json={"texts": TEXTS}).get_json()["id"]
     assert len(client.get(f"/jobs/{job}/results").get_json()["predictions"]) == 50
     assert client.get(f"/jobs/{job}/results?limit=51").status_code == 422
+
+
+@pytest.mark.parametrize("headers", [NDJSON, CSV])
+@pytest.mark.parametrize("limit", [1, 64, 100])
+def test_a_stream_ends_after_its_limit(client: FlaskClient, job: str, headers: dict[str, str], limit: int) -> None:
+    text = client.get(f"/jobs/{job}/results?from=3&limit={limit}", headers=headers).text
+    assert len(text.splitlines()) == limit + (headers == CSV)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -135,3 +137,24 @@ def _crash_on_second() -> object:
             raise KeyboardInterrupt
 
     return fsync
+
+
+def test_whether_a_run_is_unfinished_is_told_only_once_nobody_else_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run finishes between the opening of the file and its lock: its answers are not touched."""
+    target = tmp_path / "answers.csv"
+    other = FileOutput(target, SETTINGS, restart=False)
+    append(other, 0, b"one\n")
+    lock = fcntl.flock
+
+    def finish_first(file: BinaryIO, how: int) -> None:
+        if not target.exists():
+            other.finish()
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", finish_first)
+    with FileOutput(target, SETTINGS, restart=False) as output:
+        assert output.progress.rows == 0
+        assert output.progress.run != other.progress.run
+    assert target.read_bytes() == b"one\n"

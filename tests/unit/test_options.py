@@ -1,0 +1,72 @@
+"""The options of a request are defined once, in contract/prediction.py; all who know them agree with that."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import numpy as np
+import pytest
+from pydantic import Field, ValidationError
+
+from api.openapi.document import openapi
+from api.openapi.schemas import TEXTS_FIELDS, PredictRequest
+from api.settings import ApiSettings
+from api.views.predict import request_digest
+from contract.prediction import Options
+from retort_client import wire
+from retort_client.cli.commands import predict
+from tests.answering_worker import LABELS, answer_document, scores
+from worker.pipeline import answers
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTED = set(re.findall(r"^\| `(\w+)` \| ", (ROOT / "docs/api.md").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+class Later(Options):
+    """A release with one option more."""
+
+    min_score: float = Field(default=0.0, ge=0, le=1)
+
+
+@pytest.mark.parametrize("name", Options.model_fields)
+def test_an_option_is_taken_described_documented_and_sent_by_the_client(name: str) -> None:
+    described = openapi(ApiSettings())["components"]["schemas"]["PredictRequest"]["properties"][name]
+    assert described["description"] == Options.model_fields[name].description
+    assert name in DOCUMENTED
+    assert name in get_type_hints(wire.Options)
+    assert name in inspect.signature(predict).parameters
+
+
+def test_the_client_knows_every_member_of_a_request_and_no_other() -> None:
+    assert get_type_hints(wire.Options).keys() == PredictRequest.model_fields.keys() - set(TEXTS_FIELDS)
+    assert get_args(get_type_hints(wire.Options)["truncate"]) == get_args(Options.model_fields["truncate"].annotation)
+
+
+@pytest.mark.parametrize("bad", [{"top_k": 0}, {"top_k": 1001}, {"top_k": "3"}, {"scores": 1}, {"truncate": "middle"}])
+def test_the_bounds_of_an_option_are_those_of_the_request(bad: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        PredictRequest(texts=["a"], **bad)  # type: ignore[arg-type]
+
+
+def test_a_later_option_at_its_default_changes_neither_record_nor_digest() -> None:
+    assert Later(top_k=2).model_dump_json() == Options(top_k=2).model_dump_json()
+    assert Later(min_score=0.5).model_dump() == {**Options().model_dump(), "min_score": 0.5}
+    assert Options.model_validate_json(Later().model_dump_json()) == Options()
+
+
+def test_the_digest_of_a_request_is_that_of_the_first_release() -> None:
+    """Keys that an older API remembers go on standing for the same requests."""
+    asked = PredictRequest(texts=["a"], top_k=2)
+    assert request_digest(asked, "default", 3600) == "594fcebe9bb38b913e327dd9684b3ac2b6b1a4434533b1a4459bcb68e1da1820"
+
+
+@pytest.mark.parametrize("options", [Options(), Options(top_k=2), Options(top_k=9, scores=True)])
+def test_the_stand_in_answers_by_the_workers_rule(options: Options) -> None:
+    found = scores("some text")
+    row = np.array([found[label] for label in LABELS])
+    written = answers.prediction(row, LABELS, options, tokens=4, truncated=False)
+    assert json.loads(written) == answer_document("some text", options)
