@@ -91,9 +91,9 @@ def test_a_job_is_answered_after_redis_came_back(app: Flask, client: FlaskClient
 def test_a_stream_goes_on_over_a_restart_of_redis(app: Flask, server: RedisServer) -> None:
     texts = [f"text {number}" for number in range(300)]
     job = app.test_client().post("/predict?wait=0", json={"texts": texts}).get_json()["id"]
-    lines = app.test_client().get(f"/jobs/{job}/results", headers=NDJSON, buffered=False).iter_encoded()
     with AnsweringWorker(context(app).settings) as worker:
         worker.pause_s = 0.5
+        lines = app.test_client().get(f"/jobs/{job}/results", headers=NDJSON, buffered=False).iter_encoded()
         read = [next(lines)]
     with ThreadPoolExecutor(1) as pool:
         server.kill()
