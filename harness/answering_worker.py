@@ -18,7 +18,7 @@ from contract.chunk_store import ChunkStore
 from contract.fleet import Fleet, WorkerState, WorkerStatus
 from contract.job_record import Commit, Lease
 from contract.message import Lane, queue_name, unpack
-from contract.prediction import Answer, ChunkResult, Failed, Options, Prediction, Scored, TextError
+from contract.prediction import Answer, ChunkResult, Failed, Options, Prediction, TextError, predicted
 from contract.redis_client import connect
 from contract.settings import SharedSettings
 
@@ -39,14 +39,9 @@ def answer(text: str, options: Options | None = None) -> Answer:
     if not text.strip():
         return Failed(error=TextError(code="empty-text", detail="the text is empty"))
     found = scores(text)
-    best = sorted(found.items(), key=lambda pair: -pair[1])
-    return Prediction(
-        label=best[0][0],
-        score=best[0][1],
-        tokens=2 + len(text.split()),
-        truncated=False,
-        top=[Scored(label=label, score=score) for label, score in best[: options.top_k]] if options.top_k > 1 else None,
-        scores=found if options.scores else None,
+    tokens = 2 + len(text.split())
+    return Prediction.model_validate(
+        predicted(list(found.values()), list(found), options, tokens=tokens, truncated=False)
     )
 
 

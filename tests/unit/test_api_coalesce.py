@@ -9,7 +9,7 @@ import pytest
 
 from api.jobs.coalesce import Coalescer
 from contract.errors import StoreUnavailable
-from tests.service import until
+from harness.until import until
 
 
 class Doubler:

@@ -17,9 +17,9 @@ from api.openapi.schemas import TEXTS_FIELDS, PredictRequest
 from api.settings import ApiSettings
 from api.views.predict import request_digest
 from contract.prediction import Options
+from harness.answering_worker import LABELS, answer_document, scores
 from retort_client import wire
 from retort_client.cli.commands import predict
-from tests.answering_worker import LABELS, answer_document, scores
 from worker.pipeline import answers
 
 ROOT = Path(__file__).parents[2]

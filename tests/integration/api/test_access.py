@@ -9,8 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api.http.api_keys import digest
+from harness.until import until
 from tests.integration.api.conftest import ALICE, BOB, KEYS, MakeApp
-from tests.service import until
 
 BODY = {"texts": ["a"]}
 

@@ -15,11 +15,12 @@ import pytest
 import redis
 
 from api.settings import ApiSettings
+from harness.answering_worker import AnsweringWorker, answer_document
+from harness.redis_server import RedisServer
+from harness.running_service import RunningService as Service
+from harness.until import until
 from local.ports import free_port
-from tests.answering_worker import AnsweringWorker, answer_document
-from tests.integration.api.service import Service, serve
-from tests.integration.api.test_gunicorn import in_flight, ndjson_of, post, raw, read, sent
-from tests.service import until
+from tests.integration.api.test_gunicorn import api_alone, in_flight, ndjson_of, post, raw, read, sent
 
 HEADER_S = 1.0
 CONNECTIONS = 40
@@ -33,11 +34,11 @@ def probes_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def service(settings_url: str, tmp_path_factory: pytest.TempPathFactory, probes_port: int) -> Iterator[Service]:
+def service(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory, probes_port: int) -> Iterator[Service]:
     """With room for few clients, so that few can fill it."""
-    with serve(
-        settings_url,
-        tmp_path_factory.mktemp("api") / "log",
+    with api_alone(
+        redis_server,
+        tmp_path_factory.mktemp("api"),
         api_connections=CONNECTIONS,
         api_header_s=HEADER_S,
         api_body_s=3,
@@ -49,12 +50,6 @@ def service(settings_url: str, tmp_path_factory: pytest.TempPathFactory, probes_
         max_bodies_bytes=MOST_BODIES,
     ) as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-def settings_url(redis_server: object) -> str:
-    url: str = redis_server.url  # type: ignore[attr-defined]
-    return url
 
 
 @pytest.fixture
@@ -86,9 +81,9 @@ def many(service: Service, number: int, request: bytes = b"") -> Iterator[list[s
 def test_a_stream_ends_within_a_second_of_its_client(service: Service, client: httpx.Client, open_job: str) -> None:
     for _ in range(5 * CONNECTIONS):  # each takes one of twelve places, and gives it back
         with sent(service, ndjson_of(open_job)):
-            until(lambda: in_flight(client) == 2, 5, 0.001)
+            until(lambda: in_flight(client) == 2, 5, pause_s=0.001)
         begun = time.monotonic()
-        until(lambda: in_flight(client) == 1, 5, 0.001)
+        until(lambda: in_flight(client) == 1, 5, pause_s=0.001)
         assert time.monotonic() - begun < 1
 
 
@@ -148,7 +143,7 @@ def test_a_header_that_trickles_in_does_not_last(service: Service) -> None:
                 return True
             return False
 
-        until(hangs_up, 10 * HEADER_S, 0.1)
+        until(hangs_up, 10 * HEADER_S, pause_s=0.1)
         assert time.monotonic() - begun > HEADER_S / 2
 
 
@@ -202,7 +197,7 @@ def refused_with(connection: socket.socket) -> int | None:
 def test_nothing_of_a_waiting_requests_body_is_kept(
     service: Service, client: httpx.Client, worker: AnsweringWorker
 ) -> None:
-    [process] = psutil.Process(service.process.pid).children()
+    [process] = psutil.Process(service.processes["api"].pid).children()
     body = large(BODY_BYTES)
     with ExitStack() as stack:
 
@@ -244,7 +239,7 @@ def test_no_stranger_says_where_the_service_is_mounted(service: Service, header:
     assert raw(service, request.encode()).status_code == 404
 
 
-def test_a_proxy_that_is_named_says_it(settings_url: str, tmp_path: Path) -> None:
-    with serve(settings_url, tmp_path / "log", forwarded_by="127.0.0.1") as service:
+def test_a_proxy_that_is_named_says_it(redis_server: RedisServer, tmp_path: Path) -> None:
+    with api_alone(redis_server, tmp_path, forwarded_by="127.0.0.1") as service:
         request = b"GET /inside/models HTTP/1.1\r\nHost: localhost\r\nSCRIPT_NAME: /inside\r\n\r\n"
         assert raw(service, request).status_code == 200
