@@ -22,7 +22,7 @@ SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
 TEXTS = Counter("retort_http_texts", "Texts of requests to predict, refused ones included")
-UNREADABLE = Counter("retort_unreadable", "What Redis held and this release can't read, skipped", ["kind"])
+UNREADABLE = Counter("retort_api_unreadable", "What Redis held and the API can not read, skipped", ["kind"])
 METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"})
 """What clients invent does not become a label."""
 IN_FLIGHT = Gauge("retort_http_requests_in_flight", "Requests not yet answered", multiprocess_mode="livesum")
