@@ -13,7 +13,7 @@ import redis
 from contract.chunk_store import ChunkStore, Skipped
 from contract.errors import GoneJob, StoreUnavailable
 from contract.fleet import Fleet, WorkerState, WorkerStatus
-from contract.job_record import Commit, JobState, Lease, NewJob, Snapshot
+from contract.job_record import Commit, JobRef, JobState, Lease, NewJob, Snapshot
 from contract.job_store import Admitted, Bounds, JobStore
 from contract.message import Lane, Ticket
 from contract.quarantine import Quarantine
@@ -85,7 +85,7 @@ def test_a_damaged_record_harms_no_other_job_whoever_meets_it(rig: Rig, how: str
     assert [resend.ticket for resend in rig.chunks.give_back(both)] == [rig.healthy]
     rig.jobs.expire(rig.damaged.job_id)
     assert rig.finish(rig.healthy) is JobState.SUCCEEDED
-    [gone] = rig.jobs.read([(rig.damaged.job_id, [])])
+    [gone] = rig.jobs.read([(JobRef(rig.damaged.job_id), [])])
     assert isinstance(gone, GoneJob)
     [entry] = [entry for entry in rig.quarantine.entries() if entry.kind == "record"]
     assert (entry.name, bool(entry.why)) == (rig.damaged.job_id, True)
