@@ -76,7 +76,7 @@ DAMAGE: dict[str, Callable[[Rig], object]] = {
 @pytest.mark.parametrize("how", DAMAGE)
 def test_a_damaged_record_harms_no_other_job_whoever_meets_it(rig: Rig, how: str) -> None:
     DAMAGE[how](rig)
-    found = rig.jobs.read([(rig.damaged.job_id, [0]), (rig.healthy.job_id, [0])])
+    found = rig.jobs.read([(JobRef(rig.damaged.job_id), [0]), (JobRef(rig.healthy.job_id), [0])])
     assert isinstance(found[1], Snapshot)
     leased = rig.chunks.lease([rig.damaged, rig.healthy])
     assert isinstance(leased[0], Skipped)
