@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from contract.message import Ticket
@@ -25,7 +26,7 @@ from contract.settings import SharedSettings
 from harness.direct_jobs import DirectJobs
 from harness.tiny_artifact import write_tiny_artifact
 from local.ports import free_port
-from tests.base_models import write_hugging_face
+from tests.base_models import encoder_tensors, write_hugging_face
 from tests.documentation import ROOT, Snippet, runnable_pages, snippets
 
 PATIENCE_S = 400
@@ -50,7 +51,7 @@ class Clone:
                 shutil.copy2(ROOT / name, folder / name)
         (folder / ".venv").symlink_to(ROOT / ".venv")
         write_tiny_artifact(folder / "models", name="default")
-        write_hugging_face(folder / "tiny-bert")
+        write_base_model(folder / "tiny-bert")
         write_tickets(folder / "tickets.csv")
 
     def run(self, command: str) -> str:
@@ -101,6 +102,14 @@ class Clone:
             chunks.give_up([ticket], "it is an example")
         direct.close()
         return str(ticket)
+
+
+def write_base_model(folder: Path) -> None:
+    """A tiny BERT that reads texts as long as training takes them unless told otherwise."""
+    tensors = encoder_tensors()
+    positions = "embeddings.position_embeddings.weight"
+    tensors[positions] = np.resize(tensors[positions], (512, tensors[positions].shape[1]))
+    write_hugging_face(folder, tensors, max_position_embeddings=512)
 
 
 def write_tickets(path: Path) -> None:
