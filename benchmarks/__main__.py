@@ -1,7 +1,8 @@
 """`python -m benchmarks [PART …]`: measure, and write benchmarks/results.json, docs/benchmarks.md and its plots.
 
 Parts: model (engine against plain bert-for-tf2), served (what the path costs), latency (open loop, overload), bulk (a
-big job beside short questions, and its cancel), null (the path with next to no model). All of them without an argument.
+big job beside short questions, and its cancel), null (the path with next to no model), path (the way to a simulated
+GPU). All of them without an argument.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import artifacts, bulk, latency, model, report, texts
+from benchmarks import artifacts, bulk, latency, model, path, report, texts
 from benchmarks.arm import Arm
 from benchmarks.served import Asking, Served, measure, served_over_bare
 from harness.running_service import RunningService
@@ -77,12 +78,24 @@ def measure_null(models: Path) -> None:
     report.save("null", {}, report.rows(rows))
 
 
+def measure_path(models: Path) -> None:
+    artifacts.write(models, "minilm")
+    short, mixed = texts.short(8000), texts.mixed(8192)
+    with path.simulated_service(models, 0.0) as service:
+        ways = path.carried(service, short)
+    with path.simulated_service(models, path.FULL_BATCH_S) as service:
+        feeds = [path.fed(service, mixed, short, asked=asked) for asked in (False, True)]
+    report.save("path", path.figures(ways, feeds), report.rows(ways))
+    report.save("feed", {}, report.rows(feeds))
+
+
 PARTS: dict[str, Callable[[Path], None]] = {
     "model": measure_model,
     "served": measure_served,
     "latency": measure_latency,
     "bulk": measure_bulk,
     "null": measure_null,
+    "path": measure_path,
 }
 
 

@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 from benchmarks import tables
 from benchmarks.bulk import Bulk
 from benchmarks.latency import Point
+from benchmarks.path import Feed, Way
 from benchmarks.record import ROOT, Record, machine
 from benchmarks.served import Served
 
@@ -30,6 +31,11 @@ FLOORS = {
     "served_over_bare_minilm_16": 0.85,
     "served_over_bare_minilm_1": 0.50,
     "overload_goodput": 0.95,
+    "path_texts_per_s_64": 12_000,
+    "path_texts_per_s_bulk": 12_000,
+    "path_requests_per_s_1": 1_500,
+    "simulated_gpu_fill_bulk": 0.95,
+    "simulated_gpu_fill_mixed": 0.85,
 }
 CEILINGS = {
     "bf16_max_score_difference": 0.03,
@@ -38,6 +44,8 @@ CEILINGS = {
     "retraces_after_ready": 0,
     "interactive_p95_beside_bulk_over_idle": 3,
     "batches_after_cancel": 2,
+    "path_worker_us_per_text_64": 70,
+    "simulated_gpu_interactive_p95_ms": 100,
 }
 
 
@@ -49,7 +57,7 @@ def save(part: str, figures: dict[str, float], details: Any) -> None:
     RECORD.store(results)
 
 
-def rows(items: Sequence[Served | Point | Bulk]) -> list[dict[str, Any]]:
+def rows(items: Sequence[Served | Point | Bulk | Way | Feed]) -> list[dict[str, Any]]:
     """Dataclasses as results.json holds them."""
     return [asdict(item) for item in items]
 

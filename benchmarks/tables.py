@@ -61,12 +61,35 @@ def _bulk(rows: Sequence[Row]) -> str:
     return _table(("what", "measured"), ((name, _3(value)) for name, value in rows[0].items()))
 
 
+def _ways(rows: Sequence[Row]) -> str:
+    return _table(
+        ("texts a request", "texts/s", "requests/s", *(f"{name}, µs a text" for name in rows[0]["cpu_us_per_text"])),
+        (
+            (row["name"], _3(row["texts_per_s"]), _3(row["requests_per_s"]), *map(_3, row["cpu_us_per_text"].values()))
+            for row in rows
+        ),
+    )
+
+
+def _feeds(rows: Sequence[Row]) -> str:
+    return _table(
+        ("load", "fill", "busy", "tokens a batch", "single questions, p95 ms"),
+        (
+            (row["name"], _3(row["fill"]), _3(row["busy"]), _3(row["tokens_per_batch"]),
+             "" if row["interactive_p95_s"] is None else _3(1000 * row["interactive_p95_s"]))
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
 SECTIONS = {
     "model": ("Model: the engine against plain bert-for-tf2", _model),
     "served_minilm": ("Served over bare, MiniLM; CPU seconds of each process a second", _served),
     "served_base": ("Served over bare, BERT-base", _served),
     "latency": ("Latency of single texts under open-loop load, MiniLM", _latency),
     "bulk": ("A job of 20,000 texts beside short questions, MiniLM", _bulk),
+    "path": ("The way alone: a device that takes no time; CPU time of each process", _ways),
+    "feed": ("A simulated GPU, 30 ms for 16,384 tokens: bulk jobs, and bulk jobs beside 50 single questions/s", _feeds),
     "null": ("The path alone: a model that costs next to nothing", _served),
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from contract.message import Ticket
+from contract.message import Lane, Ticket
 from contract.quarantine import Quarantine
 from contract.redis_client import connect
 from contract.unreadable import Unreadable
@@ -26,12 +26,13 @@ def main() -> int:
     def note(tickets: Sequence[Ticket]) -> None:
         client.rpush(HANDED, *map(str, tickets))
 
+    flow.set_bounds(dict.fromkeys(Lane, 1000))
     flow.resume(PauseReason.NO_MODEL)
     app = celery_app.create_app(
         settings,
         process=note,
         hub_moved=lambda: None,
-        on_hub=lambda _: flow.configure(dict.fromkeys(flow._bounds, 1000), on_open=lambda: None),
+        on_hub=lambda _: None,
         quarantine=Quarantine(client, settings),
         unreadable=Unreadable(),
     )

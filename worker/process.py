@@ -53,13 +53,17 @@ log = logging.getLogger(__name__)
 GPU_LOOK_S = 5.0
 STOP_WITHIN_S = 30
 """From SIGTERM; Docker and Kubernetes are told to kill the worker five seconds later."""
+BATCHES_AHEAD = 2
+"""Full batches of each lane that wait here: the next is planned from two, and is there when the running one ends."""
 
 
 class WorkerProcess:
     """A worker and its threads: Celery's hub and pool, inference, commit, model manager, heartbeat, reconciler."""
 
-    def __init__(self, settings: WorkerSettings, claim: Claim) -> None:
+    def __init__(self, settings: WorkerSettings, claim: Claim, load: Callable[[Path], Model] | None = None) -> None:
+        """`load` makes a model of an artifact's folder; without it the engine does."""
         self._settings = settings
+        self._load_model = load or self._load_engine
         self._claim = claim
         _use_cores(settings, claim)
         self._host = socket.gethostname()
@@ -86,6 +90,7 @@ class WorkerProcess:
             start_suspect=self._start_suspect,
             on_complete=lambda work: self._committer.add(work),
             is_out_of_memory=_is_out_of_memory,
+            on_taken=flow.release,
         )
         self._throughput = Throughput(lambda: self._inference.busy_total_s)
         self._committer = Committer(self._chunks, self._throughput.add)
@@ -194,20 +199,22 @@ class WorkerProcess:
         return 0 if model is None else model.traces - self._traces_when_warm.get(model.version, model.traces)
 
     def _load(self, folder: Path) -> Model:
-        model = load(folder, self._settings.precision, self._settings.batch_tokens or None)
+        model = self._load_model(folder)
         self._traces_when_warm = {model.version: model.traces}
+        enough = BATCHES_AHEAD * model.batch_tokens
+        interactive, bulk = self._settings.interactive_tokens or enough, self._settings.bulk_tokens or enough
+        flow.set_bounds({Lane.INTERACTIVE: interactive, Lane.BULK: bulk})
         return model
+
+    def _load_engine(self, folder: Path) -> Model:
+        return load(folder, self._settings.precision, self._settings.batch_tokens or None)
 
     def _model_ready(self) -> None:
         self._watchdog.watchdog_s = self._settings.watchdog_s
         flow.resume(PauseReason.NO_MODEL)
 
     def _use_hub(self, hub: Any) -> None:
-        bounds = {
-            Lane.INTERACTIVE: self._settings.interactive_tokens,
-            Lane.BULK: self._settings.bulk_tokens,
-        }
-        flow.configure(bounds, on_open=lambda: hub.call_soon(_nothing))
+        flow.set_on_open(lambda: hub.call_soon(_nothing))
 
     def _begin_drain(self, **_: object) -> None:
         # Celery calls this inside a signal handler, where no lock may be waited for.

@@ -20,8 +20,10 @@ class WorkerSettings(SharedSettings):
     max_age_s: float = Field(
         default=2.0, gt=0, description="a bulk text that has waited longer gets every second batch"
     )
-    interactive_tokens: int = Field(default=16_384, ge=1, description="interactive tokens a worker holds at most")
-    bulk_tokens: int = Field(default=4_096, ge=1, description="bulk tokens a worker holds at most")
+    interactive_tokens: int = Field(
+        default=0, ge=0, description="interactive tokens that wait in a worker; 0 for two full batches"
+    )
+    bulk_tokens: int = Field(default=0, ge=0, description="bulk tokens that wait in a worker; 0 for two full batches")
     messages: int = Field(default=64, ge=1, description="messages a worker holds at most")
     watchdog_s: float = Field(default=5.0, gt=0, description="a batch that runs longer counts as a hung device")
     reload_s: float = Field(default=1.0, gt=0, description="seconds between two looks at CURRENT")

@@ -34,7 +34,7 @@ class Allergic:
         self.__dict__.update(model.__dict__)
         self._poison = {ids.tobytes() for ids in poison}
 
-    version, precision, batch_tokens = Model.version, Model.precision, Model.batch_tokens
+    version, precision = Model.version, Model.precision
     plan, predict = Model.plan, Model.predict
 
     def run(self, texts: Sequence[Ids], plan: BatchPlan) -> Probabilities:

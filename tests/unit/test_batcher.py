@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from hypothesis import given, settings
@@ -46,19 +47,25 @@ arrivals = st.lists(
         Arrival,
         after_s=st.sampled_from([0.001, 0.01, 0.5, 3.0]),
         lane=st.sampled_from(list(Lane)),
-        lengths=st.lists(st.integers(2, MAX_LENGTH), min_size=1, max_size=6).map(tuple),
+        lengths=st.lists(st.integers(3, MAX_LENGTH), min_size=1, max_size=6).map(tuple),
         model=st.integers(0, 1),
         suspect=st.booleans(),
     ),
     max_size=25,
 )
 MODELS = (EchoModel("old"), EchoModel("new"))
+unlike = count(100)
 
 
 def works(arrived: Arrival, number: int, now: float) -> list[TextWork]:
     attempt = 2 if arrived.suspect else 1
     work = chunk_work(MODELS[arrived.model], len(arrived.lengths), job=f"j{number}", lane=arrived.lane, attempt=attempt)
-    return text_works(work, [[7] * (length - 2) for length in arrived.lengths], now)
+    return text_works(work, [body(length) for length in arrived.lengths], now)
+
+
+def body(length: int) -> list[int]:
+    """So many tokens with the first and the last, unlike every text before."""
+    return [next(unlike)] + [7] * (length - 3)
 
 
 def most_urgent_first(waiting: Sequence[TextWork], last: Lane, now: float) -> list[TextWork]:
@@ -186,7 +193,7 @@ def test_bulk_batches_are_brief_only_while_short_questions_come_in() -> None:
 
     def arrive(lane: Lane, texts: int) -> None:
         work = chunk_work(EchoModel("old"), texts, job="j", lane=lane)
-        batcher.add(text_works(work, [[7]] * texts, clock.now))
+        batcher.add(text_works(work, [body(3) for _ in range(texts)], clock.now))
 
     arrive(Lane.BULK, 3)
     batcher.take(one)
@@ -196,3 +203,41 @@ def test_bulk_batches_are_brief_only_while_short_questions_come_in() -> None:
     clock.now += BRIEF_FOR_S
     batcher.take(one)
     assert asked == [False, False, True, False]
+
+
+def test_equal_texts_of_a_lane_take_one_place_in_the_batch() -> None:
+    batcher, model = Batcher(MAX_AGE_S, Clock()), EchoModel()
+    first = text_works(chunk_work(model, 3), [[5], [6], [5]])
+    second = text_works(chunk_work(model, 1), [[5]])
+    [alone] = text_works(chunk_work(model, 1, attempt=2), [[5]])
+    batcher.add([*first, *second, alone])
+    batch = batcher.take(plan)
+    assert batch is not None
+    assert batch.texts == first[:2]
+    assert batch.with_copies(batch.texts) == [first[0], first[2], *second, first[1]]
+    assert len(batcher) == 1
+
+
+def test_what_is_put_back_goes_first_and_in_its_order() -> None:
+    batcher = Batcher(MAX_AGE_S, Clock())
+    texts = text_works(chunk_work(EchoModel(), 4), [[5], [6], [7], [8]])
+    batcher.add(texts[:3])
+    batcher.take(plan)
+    batcher.add(texts[3:])
+    batcher.put_back(texts[1:3])
+    batch = batcher.take(plan)
+    assert batch is not None
+    assert batch.texts == texts[1:]
+    assert batcher.remove_chunks(lambda _: True) == set()
+
+
+def test_a_full_batch_is_offered_twice_over_however_short_the_texts_are() -> None:
+    batcher, model, offered = Batcher(MAX_AGE_S, Clock()), EchoModel(batch_tokens=4096), list[int]()
+    batcher.add(text_works(chunk_work(model, 4000), [body(4) for _ in range(4000)]))
+
+    def one(_: object, lengths: Sequence[int], _brief: bool) -> BatchPlan:
+        offered.append(len(lengths))
+        return packing.plan(lengths[:1], SHAPES)
+
+    batcher.take(one)
+    assert offered == [2 * 4096 // 4]

@@ -15,7 +15,7 @@ QUEUES = [queue_name("m", lane) for lane in Lane]
 def flow(monkeypatch: pytest.MonkeyPatch) -> FlowControl:
     """Open ones, which take 100 interactive and 10 bulk tokens, as the process's."""
     made = FlowControl()
-    made.configure({Lane.INTERACTIVE: 100, Lane.BULK: 10}, on_open=lambda: None)
+    made.set_bounds({Lane.INTERACTIVE: 100, Lane.BULK: 10})
     made.resume(PauseReason.NO_MODEL)
     monkeypatch.setattr(flow_control, "flow", made)
     return made
@@ -28,7 +28,7 @@ def order() -> LaneOrder:
 
 def test_nothing_is_read_before_there_is_a_model() -> None:
     made = FlowControl()
-    made.configure({Lane.INTERACTIVE: 100, Lane.BULK: 10}, on_open=lambda: None)
+    made.set_bounds({Lane.INTERACTIVE: 100, Lane.BULK: 10})
     assert not any(map(made.is_open, Lane))
 
 
@@ -58,7 +58,8 @@ def test_a_lane_shuts_when_enough_of_it_is_held_and_the_other_stays_open(flow: F
 
 def test_the_hub_is_woken_when_a_lane_opens_and_only_then(flow: FlowControl) -> None:
     woken = list[bool]()
-    flow.configure({Lane.INTERACTIVE: 100, Lane.BULK: 10}, on_open=lambda: woken.append(True))
+    flow.set_bounds({Lane.INTERACTIVE: 100, Lane.BULK: 10})
+    flow.set_on_open(lambda: woken.append(True))
     flow.hold(Lane.BULK, 30)
     flow.release(Lane.BULK, 10)
     assert woken == []

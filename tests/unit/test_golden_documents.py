@@ -6,18 +6,21 @@ A change that breaks one of these breaks a rolling upgrade: raise the schema ver
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from contract import message
 from contract.artifact import Manifest
 from contract.fleet import WorkerStatus
 from contract.message import Ticket
-from contract.prediction import ChunkResult, Options
-from worker.pipeline.answers import chunk_result, prediction, text_error
+from contract.prediction import ChunkResult, Options, predicted
+from worker.pipeline.answers import chunk_result, predictions, text_error
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 JOB = "agrafvn6oxpzjapeylfsmrpmbv4oo"
@@ -35,6 +38,13 @@ def test_a_document_is_read_and_written_without_loss(name: str, model: type[Base
     assert document.model_dump(mode="json", exclude_none=True) == json.loads(golden(name))
 
 
+@dataclass(frozen=True)
+class Text:
+    options: Options
+    truncated: bool
+    length: int = 11
+
+
 def test_a_message_carries_tickets() -> None:
     tickets = [Ticket(JOB, 0), Ticket(JOB, 312)]
     assert message.pack(tickets) == json.loads(golden("message"))
@@ -47,11 +57,23 @@ def test_a_message_of_another_schema_is_refused() -> None:
 
 
 def test_the_worker_writes_the_chunk_result() -> None:
-    labels, row = ["sql", "java"], np.array([0.25, 0.75], np.float32)
-    answers = [
-        prediction(row, labels, Options(), tokens=11, truncated=False),
-        prediction(row, labels, Options(top_k=2, scores=True), tokens=11, truncated=True),
-        text_error("empty-text", "the text is empty"),
-    ]
+    rows = np.array([[0.25, 0.75]] * 2, np.float32)
+    texts = [Text(Options(), truncated=False), Text(Options(top_k=2, scores=True), truncated=True)]
+    answers = [*predictions(rows, ("sql", "java"), texts), text_error("empty-text", "the text is empty")]
     written = chunk_result("20261122t101500-3f2a9c", answers)
     assert written == json.dumps(json.loads(golden("chunk_result")), separators=(",", ":"))  # members in their order
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.booleans(), st.booleans()), min_size=1, max_size=5),
+    st.integers(0, 2**32 - 1),
+)
+def test_answers_of_a_batch_are_the_bytes_that_json_writes_of_each_alone(
+    asked: list[tuple[int, bool, bool]], seed: int
+) -> None:
+    labels = ('say "hi"', "naïve", "back\\slash", "")
+    rows = np.random.default_rng(seed).dirichlet([0.3] * len(labels), len(asked)).astype(np.float32)
+    texts = [Text(Options(top_k=top, scores=scores), truncated=cut) for top, scores, cut in asked]
+    for row, text, written in zip(rows, texts, predictions(rows, labels, texts), strict=True):
+        expected = predicted(row.tolist(), labels, text.options, tokens=text.length, truncated=text.truncated)
+        assert written == json.dumps(expected, ensure_ascii=False, separators=(",", ":"))

@@ -73,7 +73,7 @@ class Rig:
     def __init__(self) -> None:
         self.store, self.flow, model = Store(), FlowControl(), as_any(EchoModel())
         model.tokenizer, model.manifest.max_length = Numbers(), MAX_TOKENS
-        self.flow.configure({Lane.INTERACTIVE: 1000, Lane.BULK: 1000}, on_open=lambda: None)
+        self.flow.set_bounds({Lane.INTERACTIVE: 1000, Lane.BULK: 1000})
         self.flow.resume(PauseReason.NO_MODEL)
         self.committer = Committer(as_any(self.store), lambda *_: None)
         self.inference = Inference(
@@ -81,6 +81,7 @@ class Rig:
             start_suspect=lambda _: True,
             on_complete=self.committer.add,
             is_out_of_memory=lambda _: False,
+            on_taken=self.flow.release,
         )
         self.handler = MessageHandler(
             chunks=as_any(self.store),

@@ -20,7 +20,7 @@ from tests.stand_ins import POISON, EchoModel, chunk_work, echo, ids_of, text_wo
 from worker import loops
 from worker.engine.packing import BatchPlan
 from worker.pipeline.batcher import Batcher
-from worker.pipeline.inference import LEAST_TOKENS, Inference
+from worker.pipeline.inference import CAREFUL_SHARE, CAREFUL_TEXTS, LEAST_TOKENS, Inference
 from worker.pipeline.work import ChunkWork
 
 PATIENCE_S = 10.0
@@ -36,11 +36,14 @@ class Rig:
 
     def __init__(self, start_suspect: Callable[[ChunkWork], bool] = lambda _: True) -> None:
         self.completed: SimpleQueue[ChunkWork] = SimpleQueue()
+        self.taken: list[int] = []
+        """Tokens that left the queue, or came back, fewer than none."""
         self.inference = Inference(
             batcher=Batcher(2.0),
             start_suspect=start_suspect,
             on_complete=self.completed.put,
             is_out_of_memory=lambda error: isinstance(error, OutOfMemory),
+            on_taken=lambda _, tokens: self.taken.append(tokens),
         )
 
     def add(self, work: ChunkWork, texts: Sequence[Sequence[int]]) -> ChunkWork:
@@ -178,7 +181,7 @@ def test_a_chunk_with_a_failed_attempt_runs_alone_after_a_note_of_it() -> None:
         return True
 
     rig = Rig(note)
-    long = [[5] * 40] * 12
+    long = [[5] * 39 + [number] for number in range(100, 112)]
     for job, attempt, texts in [("a", 1, [[5]]), ("suspect", 2, long), ("b", 1, [[6]]), ("other", 2, [[7]])]:
         rig.add(chunk_work(model, len(texts), job=job, attempt=attempt), texts)
     with running(rig):
@@ -214,3 +217,76 @@ def test_the_time_on_the_device_is_known_while_a_batch_runs() -> None:
         rig.next()
     assert rig.inference.busy_s() == 0
     assert rig.inference.busy_total_s > 0
+
+
+def test_what_shares_a_batch_with_a_poisonous_text_is_run_twice_or_three_times_at_most_on_average() -> None:
+    model, rig = EchoModel(batch_tokens=1024), Rig()
+    texts = [[number + 1000] * 14 for number in range(64)]
+    texts[37] = [POISON] * 14
+    work = rig.add(chunk_work(model, len(texts)), texts)
+    with running(rig):
+        assert scores(rig.next()) == expected(texts)
+    assert work.errors == 1
+    innocent = sum(len(ids) for batch in model.batches for ids in batch if POISON not in ids)
+    assert innocent <= 3 * 64 * 16
+
+
+def test_after_a_poisonous_text_batches_are_small_for_a_while() -> None:
+    model, rig = EchoModel(batch_tokens=1024), Rig()
+    first = [[number + 1000] * 14 for number in range(63)] + [[POISON] * 14]
+    second = [[number + 2000] * 14 for number in range(128 + CAREFUL_TEXTS)]
+    rig.add(chunk_work(model, len(first), job="a"), first)
+    rig.add(chunk_work(model, len(second), job="b"), second)
+    with running(rig):
+        for _ in range(2):
+            rig.next()
+    sizes = [len(batch) for batch in model.batches if all(ids[1] >= 2000 for ids in batch)]
+    assert max(sizes[:10]) == 64 // CAREFUL_SHARE
+    assert max(sizes[-3:]) > 64 // CAREFUL_SHARE
+
+
+def test_equal_texts_are_computed_once_and_all_answered() -> None:
+    model, rig = EchoModel(), Rig()
+    works = [rig.add(chunk_work(model, 3, job=job), [[5], [6], [5]]) for job in "ab"]
+    with running(rig):
+        assert {rig.next() for _ in works} == set(works)
+    assert [scores(work) for work in works] == [expected([[5], [6], [5]])] * 2
+    assert sum(len(batch) for batch in model.batches) == 2
+
+
+def test_copies_of_a_poisonous_text_get_its_error() -> None:
+    model, rig = EchoModel(), Rig()
+    texts = [[POISON], [5], [POISON]]
+    rig.add(chunk_work(model, 3), texts)
+    with running(rig):
+        assert scores(rig.next()) == expected(texts)
+
+
+def test_tokens_wait_until_their_batch_begins_and_again_when_they_are_put_back() -> None:
+    model, rig = EchoModel(), Rig()
+    texts = [[5, 6], [POISON, 7], [8, 9], [8, 9]]
+    work = chunk_work(model, len(texts))
+    work.waiting_tokens = 4 * len(texts)
+    rig.add(work, texts)
+    with running(rig):
+        rig.next()
+    assert work.waiting_tokens == 0
+    assert sum(rig.taken) == 4 * len(texts)
+    assert min(rig.taken) < 0
+
+
+def test_what_comes_back_from_a_failed_batch_is_dropped_when_its_job_was_cancelled_meanwhile() -> None:
+    model, rig = EchoModel(batch_tokens=64), Rig()
+    texts = [[number + 1000] * 14 for number in range(8)]
+    texts[0] = [POISON] * 14
+    cancelled = chunk_work(model, len(texts), job="cancelled")
+
+    def cancel(_: BatchPlan) -> None:
+        rig.inference.withdraw(lambda work: work is cancelled)
+
+    model.fault = cancel
+    rig.add(cancelled, texts)
+    rig.add(chunk_work(model, 1, job="other"), [[5]])
+    with running(rig):
+        assert rig.next().lease.ticket.job_id == "other"
+    assert len([ids for batch in model.batches for ids in batch if ids[1] >= 1004]) == 0

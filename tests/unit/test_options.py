@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args, get_type_hints
 
 import numpy as np
@@ -68,5 +69,6 @@ def test_the_digest_of_a_request_is_that_of_the_first_release() -> None:
 def test_the_stand_in_answers_by_the_workers_rule(options: Options) -> None:
     found = scores("some text")
     row = np.array([found[label] for label in LABELS])
-    written = answers.prediction(row, LABELS, options, tokens=4, truncated=False)
+    asked = SimpleNamespace(options=options, length=4, truncated=False)
+    [written] = answers.predictions(row[None], LABELS, [asked])
     assert json.loads(written) == answer_document("some text", options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,9 @@ from worker.engine.tensorflow_env import tf
 log = logging.getLogger(__name__)
 
 Probabilities = NDArray[np.float32]
+WARM_RUNS = 2
+BRIEF_S, BRIEF_SHARE = 0.035, 4
+"""A batch is soon over after so many seconds, or after this part of a full one's time if that is longer."""
 
 
 class Model:
@@ -41,7 +44,12 @@ class Model:
         self.manifest = manifest
         self.tokenizer = tokenizer
         self.shapes = shapes
+        self.batch_tokens = max(shape.tokens for shape in shapes)
+        """Tokens of the largest batch."""
+        self.brief_tokens = self.batch_tokens
+        """Tokens of the largest batch that is soon over."""
         self._encoder = encoder
+        self._cost: Callable[[Shape], float] = packing.estimated_cost
 
     @property
     def version(self) -> str:
@@ -56,11 +64,6 @@ class Model:
         """Times that a batch function was traced or compiled; constant since the model was loaded."""
         return self._encoder.traces
 
-    @property
-    def batch_tokens(self) -> int:
-        """Tokens of the largest batch."""
-        return max(shape.tokens for shape in self.shapes)
-
     def plan(self, lengths: Sequence[int], max_tokens: int | None = None) -> BatchPlan:
         """The next batch from texts of these lengths in tokens, most urgent first; the first one is always in it.
 
@@ -68,7 +71,8 @@ class Model:
         is always allowed. Raises ValueError when `lengths` is empty or its first exceeds the model's maximum.
         """
         bound = self.batch_tokens if max_tokens is None else max_tokens
-        return packing.plan(lengths, [shape for shape in self.shapes if shape.tokens <= bound or shape.rows == 1])
+        allowed = [shape for shape in self.shapes if shape.tokens <= bound or shape.rows == 1]
+        return packing.plan(lengths, allowed, self._cost)
 
     def run(self, texts: Sequence[Ids], plan: BatchPlan) -> Probabilities:
         """float32[len(plan.texts), labels]: probabilities of the plan's texts, in its order.
@@ -91,10 +95,22 @@ class Model:
         return answers
 
     def warm_up(self) -> None:
-        """Run every shape once, so that none is compiled while a request waits."""
-        for shape in self.shapes:
-            parts = [(shape.rows, shape.length)] * 3 + [(shape.rows, shape.slots)]
+        """Run every shape, so that none is compiled while a request waits, and plan by the time that each takes."""
+        seconds = {shape: self._seconds(shape) for shape in self.shapes}
+        self._cost = seconds.__getitem__
+        full_s = max(seconds[shape] for shape in self.shapes if shape.tokens == self.batch_tokens)
+        soon_over = [shape.tokens for shape in self.shapes if seconds[shape] <= max(full_s / BRIEF_SHARE, BRIEF_S)]
+        self.brief_tokens = max(soon_over, default=min(shape.tokens for shape in self.shapes))
+
+    def _seconds(self, shape: Shape) -> float:
+        """The least of some runs after a first one: what else the machine does can only add to it."""
+        parts = [(shape.rows, shape.length)] * 3 + [(shape.rows, shape.slots)]
+        times = []
+        for _ in range(1 + WARM_RUNS):
+            started = time.perf_counter()
             self._encoder(Grid(*(np.zeros(part, np.int32) for part in parts)))
+            times.append(time.perf_counter() - started)
+        return min(times[1:])
 
 
 def load(folder: Path, choice: Choice = "auto", batch_tokens: int | None = None) -> Model:

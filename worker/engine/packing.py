@@ -6,7 +6,7 @@ about the same whether its text is short or long, and next to none is padding.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,6 +25,8 @@ LEAST_CPU_TOKENS, MOST_CPU_TOKENS = 256, 1024
 CPU_FLOPS = 1e11
 """Of a full batch of a large model: some 0.2 s on two cores with bfloat16."""
 GPU_TOKENS = 16384
+FULL_ENOUGH = 0.85
+"""Share of real tokens from which on no smaller batch is looked for."""
 
 
 class Shape(NamedTuple):
@@ -106,32 +108,61 @@ def _row_counts(most: int) -> list[int]:
     return [1 << power for power in range(max(1, most).bit_length())]
 
 
-def plan(lengths: Sequence[int], available: Sequence[Shape]) -> BatchPlan:
+def estimated_cost(shape: Shape) -> float:
+    """Time on a device that was not measured, in that of one token: products, attention over the row, what any batch
+    costs."""
+    return shape.tokens * (1 + shape.length / 1500) + 32
+
+
+def plan(
+    lengths: Sequence[int], available: Sequence[Shape], cost: Callable[[Shape], float] = estimated_cost
+) -> BatchPlan:
     """The next batch out of texts of these lengths, most urgent first, in one of the shapes `available`.
 
     The most urgent text is always in it, so no text waits for ever. Then come those that need rows this long, so that
     few long rows hold the long texts, then the others; each group in order of urgency. Of the shapes that can hold the
-    first text, the one that does most real tokens for its cost is taken. Raises ValueError when there is no text, or no
-    shape can hold the first.
+    first text, the one that does most real tokens for its `cost` is taken. Raises ValueError when there is no text, or
+    no shape can hold the first.
     """
-    largest: dict[int, Shape] = {}
+    families: dict[int, list[Shape]] = {}
     for shape in available:
         if not lengths or shape.length >= lengths[0]:
-            largest[shape.length] = max(shape, largest.get(shape.length, shape))
-    if not lengths or not largest:
+            families.setdefault(shape.length, []).append(shape)
+    if not lengths or not families:
         raise ValueError(f"no shape of {list(available)} holds the first of the lengths {list(lengths[:1])}")
-    plans = [_shrunk(pack(lengths, shape, _order(lengths, shape)), available) for shape in largest.values()]
-    return max(plans, key=lambda candidate: candidate.tokens / cost(candidate.shape))
+    best, most = None, 0.0
+    promises = {length: max(each.tokens / cost(each) for each in family) for length, family in families.items()}
+    for length in sorted(families, key=lambda length: -promises[length]):
+        if best is not None and promises[length] <= most:
+            break
+        for candidate in _candidates(lengths, families[length], available, cost):
+            if best is None or candidate.tokens / cost(candidate.shape) > most:
+                best, most = candidate, candidate.tokens / cost(candidate.shape)
+    if best is None:
+        raise ValueError(f"the lengths {list(lengths[:1])} of texts and the costs of shapes must be more than 0")
+    return best
 
 
-def cost(shape: Shape) -> float:
-    """Time on the device, in that of one token: the products, attention over the row, and what every batch costs."""
-    return shape.tokens * (1 + shape.length / 1500) + 32
+def _candidates(
+    lengths: Sequence[int], family: Sequence[Shape], available: Sequence[Shape], cost: Callable[[Shape], float]
+) -> Iterator[BatchPlan]:
+    """Batches in rows of one length: as many texts as fit, and fewer in fewer rows if those would be fuller."""
+    order = _order(lengths, family[0].length)
+    for shape in sorted(family, reverse=True):
+        found = _shrunk(pack(lengths, shape, order), available, cost)
+        yield found
+        if found.tokens >= FULL_ENOUGH * found.shape.tokens or found.shape.rows == 1:
+            break
 
 
-def _order(lengths: Sequence[int], shape: Shape) -> list[int]:
-    shorter = max((length for length in PACKED_ROWS if length < shape.length), default=0)
-    return [0, *sorted(range(1, len(lengths)), key=lambda text: lengths[text] <= shorter)]
+def _order(lengths: Sequence[int], row_length: int) -> Sequence[int]:
+    """The first text, those that need rows this long, the others; each group in order of urgency."""
+    shorter = max((length for length in PACKED_ROWS if length < row_length), default=0)
+    if not shorter:
+        return range(len(lengths))
+    rest = range(1, len(lengths))
+    longer = [text for text in rest if lengths[text] > shorter]
+    return [0, *longer, *(text for text in rest if lengths[text] <= shorter)]
 
 
 def pack(lengths: Sequence[int], shape: Shape, order: Iterable[int]) -> BatchPlan:
@@ -139,21 +170,33 @@ def pack(lengths: Sequence[int], shape: Shape, order: Iterable[int]) -> BatchPla
 
     Each text goes where it leaves the least room (best fit).
     """
-    free, ends, counts = [shape.length] * shape.rows, [0] * shape.rows, [0] * shape.rows
-    places = []
+    ends, counts, places, slots = [0] * shape.rows, [0] * shape.rows, [], shape.slots
+    # Rows by the room left in them, and the same as bits of a number: its lowest bit from a length on is the best fit.
+    by_room: list[list[int]] = [[] for _ in range(shape.length)] + [list(range(shape.rows - 1, -1, -1))]
+    rooms = 1 << shape.length
+    useless = (1 << min(lengths)) - 1
     for text in order:
         length = lengths[text]
-        if length > max(free):
+        fitting = rooms >> length
+        if not fitting:
+            if rooms <= useless:
+                break
             continue
-        row = free.index(min(room for room in free if room >= length))
-        places.append(Place(text, row, ends[row], counts[row]))
+        room = length + (fitting & -fitting).bit_length() - 1
+        row = by_room[room].pop()
+        if not by_room[room]:
+            rooms ^= 1 << room
+        places.append((text, row, ends[row], counts[row]))
         ends[row] += length
         counts[row] += 1
-        free[row] = shape.length - ends[row] if counts[row] < shape.slots else 0
-    return BatchPlan(shape, tuple(sorted(places)), sum(ends))
+        if length < room and counts[row] < slots:
+            by_room[room - length].append(row)
+            rooms |= 1 << room - length
+    places.sort()
+    return BatchPlan(shape, tuple(map(Place._make, places)), sum(ends))
 
 
-def _shrunk(plan: BatchPlan, available: Sequence[Shape]) -> BatchPlan:
+def _shrunk(plan: BatchPlan, available: Sequence[Shape], cost: Callable[[Shape], float]) -> BatchPlan:
     """The same places in the cheapest shape that holds them."""
     rows = max((place.row for place in plan.places), default=0) + 1
     end = plan.tokens if rows == 1 else plan.shape.length
@@ -164,14 +207,13 @@ def _shrunk(plan: BatchPlan, available: Sequence[Shape]) -> BatchPlan:
 
 def lay_out(texts: Sequence[NDArray[np.int32]], plan: BatchPlan) -> Grid:
     """Copy the ids of the plan's texts (`texts` is indexed as the plan's lengths were) to their places."""
-    ids, position_ids, segment_ids = np.zeros((3, plan.shape.rows, plan.shape.length), np.int32)
+    chosen = [texts[place.text] for place in plan.places]
+    _, rows, offsets, slots = np.array(plan.places, np.int64).T
+    lengths = np.fromiter(map(len, chosen), np.int64, len(chosen))
+    position_ids = np.arange(plan.tokens) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    flat = np.repeat(rows * plan.shape.length + offsets, lengths) + position_ids
+    ids, positions, segments = np.zeros((3, plan.shape.tokens), np.int32)
+    ids[flat], positions[flat], segments[flat] = np.concatenate(chosen), position_ids, np.repeat(slots + 1, lengths)
     cls_positions = np.zeros((plan.shape.rows, plan.shape.slots), np.int32)
-    steps = np.arange(plan.shape.length, dtype=np.int32)
-    for text, row, offset, slot in plan.places:
-        length = len(texts[text])
-        span = slice(offset, offset + length)
-        ids[row, span] = texts[text]
-        position_ids[row, span] = steps[:length]
-        segment_ids[row, span] = slot + 1
-        cls_positions[row, slot] = offset
-    return Grid(ids, position_ids, segment_ids, cls_positions)
+    cls_positions[rows, slots] = offsets
+    return Grid(ids.reshape(plan.shape), positions.reshape(plan.shape), segments.reshape(plan.shape), cls_positions)

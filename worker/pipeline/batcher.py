@@ -14,10 +14,10 @@ shares no batch with others.
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from contract.message import Lane
@@ -38,7 +38,7 @@ class Plan(Protocol):
 P = TypeVar("P", bound=Plan)
 
 WINDOW = 512
-"""Texts that a plan may choose from: enough to fill the holes of a batch, few enough to plan in a millisecond."""
+"""Texts that a plan may choose from, to fill the holes of a batch; more where two full batches hold more."""
 BRIEF_FOR_S = 2.0
 """After an interactive text, batches of the bulk lane are brief for so long."""
 
@@ -48,8 +48,10 @@ class Batch(Generic[P]):
     """What goes to the device next."""
 
     offered: Sequence[TextWork]
-    """The texts that the plan was made for."""
+    """The texts that the plan was made for, no two of them equal."""
     plan: P
+    copies: Mapping[bytes, Sequence[TextWork]] = field(default_factory=dict)
+    """By key, the texts that are equal to one of the batch: its answer is theirs too."""
 
     @property
     def model(self) -> Model:
@@ -60,6 +62,12 @@ class Batch(Generic[P]):
         """Those of the offered texts that the plan took."""
         return [self.offered[index] for index in self.plan.texts]
 
+    def with_copies(self, texts: Sequence[TextWork]) -> Sequence[TextWork]:
+        """Texts of the batch, each followed by those that are equal to it."""
+        if not self.copies:
+            return texts
+        return [each for text in texts for each in (text, *self.copies.get(text.key, ()))]
+
 
 class Batcher:
     """The texts that wait on one device. Not safe to share by threads; see worker/pipeline/inference.py."""
@@ -68,18 +76,26 @@ class Batcher:
         self._max_age_s = max_age_s
         self._clock = clock
         self._lanes: dict[Lane, deque[TextWork]] = {lane: deque() for lane in Lane}
+        self._chunks: Counter[ChunkWork] = Counter()
+        """How many texts of each chunk wait."""
         self._last_interactive = float("-inf")
         self._last_lane = Lane.BULK
 
     def __len__(self) -> int:
         return sum(len(lane) for lane in self._lanes.values())
 
-    def add(self, texts: Iterable[TextWork]) -> None:
+    def add(self, texts: Sequence[TextWork]) -> None:
         """Texts of a lane must be added in the order of their arrival."""
         for text in texts:
             self._lanes[text.chunk.lane].append(text)
             if text.chunk.lane is Lane.INTERACTIVE:
                 self._last_interactive = text.arrived
+        self._chunks.update([text.chunk for text in texts])
+
+    def put_back(self, texts: Sequence[TextWork]) -> None:
+        """Texts of one lane that were taken and are still to be answered go to its front, in this order."""
+        self._lanes[texts[0].chunk.lane].extendleft(reversed(texts))
+        self._chunks.update([text.chunk for text in texts])
 
     def oldest_age_s(self) -> float:
         """How long the longest waiting text has waited; 0 when none waits."""
@@ -90,29 +106,48 @@ class Batcher:
 
         `plan` gets the model, the token counts of what may go next, most urgent first, and whether to be brief.
         """
-        offered = self._candidates()
+        offered, copies = self._candidates()
         if not offered:
             return None
         first = offered[0].chunk
         self._last_lane = first.lane
         brief = first.lane is Lane.BULK and self._clock() - self._last_interactive < BRIEF_FOR_S
-        batch = Batch(offered, plan(first.model, [text.length for text in offered], brief))
-        self._remove(batch.texts)
-        return batch
+        planned = plan(first.model, [text.length for text in offered], brief)
+        taken = [offered[index] for index in planned.texts]
+        shared = {text.key: copies[text.key] for text in taken if text.key in copies} if copies else {}
+        self._remove(chain(taken, *shared.values()))
+        return Batch(offered, planned, shared)
 
     def remove_chunks(self, predicate: Callable[[ChunkWork], bool]) -> set[ChunkWork]:
         """Remove every text of the chunks for which `predicate` holds, and return those chunks."""
-        chunks = {text.chunk for lane in self._lanes.values() for text in lane}
-        removed = {chunk for chunk in chunks if predicate(chunk)}
+        removed = {chunk for chunk in self._chunks if predicate(chunk)}
         if removed:
             for lane, texts in self._lanes.items():
                 self._lanes[lane] = deque(text for text in texts if text.chunk not in removed)
+            for chunk in removed:
+                del self._chunks[chunk]
+                chunk.withdrawn = True
         return removed
 
-    def _candidates(self) -> list[TextWork]:
+    def _candidates(self) -> tuple[list[TextWork], dict[bytes, list[TextWork]]]:
+        """The texts that may go next, no two of them equal, and by key those that are equal to one of them."""
         waiting = self._lanes[self._next_lane()]
-        same = (text for text in waiting if text.chunk.batch_key == waiting[0].chunk.batch_key)
-        return list(islice(same, WINDOW))
+        offered: dict[bytes, TextWork] = {}
+        copies: dict[bytes, list[TextWork]] = {}
+        if not waiting:
+            return [], copies
+        batch_key, tokens = waiting[0].chunk.batch_key, 0
+        enough = 2 * waiting[0].chunk.model.batch_tokens
+        for text in waiting:
+            if text.chunk.batch_key != batch_key:
+                continue
+            if offered.setdefault(text.key, text) is not text:
+                copies.setdefault(text.key, []).append(text)
+                continue
+            tokens += text.length
+            if tokens >= enough and len(offered) >= WINDOW:
+                break
+        return list(offered.values()), copies
 
     def _next_lane(self) -> Lane:
         interactive, bulk = self._lanes[Lane.INTERACTIVE], self._lanes[Lane.BULK]
@@ -121,14 +156,19 @@ class Batcher:
         overdue = self._clock() - bulk[0].arrived >= self._max_age_s
         return Lane.BULK if overdue and self._last_lane is Lane.INTERACTIVE else Lane.INTERACTIVE
 
-    def _remove(self, chosen: Sequence[TextWork]) -> None:
+    def _remove(self, chosen: Iterable[TextWork]) -> None:
         gone = set(chosen)
-        for texts in self._lanes.values():
-            kept = []
-            while texts and gone:
-                text = texts.popleft()
-                if text in gone:
-                    gone.remove(text)
-                else:
-                    kept.append(text)
-            texts.extendleft(reversed(kept))
+        chunks = Counter([text.chunk for text in gone])
+        for chunk, count in chunks.items():
+            self._chunks[chunk] -= count
+            if not self._chunks[chunk]:
+                del self._chunks[chunk]
+        texts = self._lanes[next(iter(chunks)).lane]
+        kept = []
+        while gone:
+            text = texts.popleft()
+            if text in gone:
+                gone.remove(text)
+            else:
+                kept.append(text)
+        texts.extendleft(reversed(kept))

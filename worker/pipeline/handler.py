@@ -62,7 +62,7 @@ class MessageHandler:
         try:
             for work in [work for lease in self._lease(mine) if (work := self._admit(lease))]:
                 work.settled.wait()
-                self._flow.release(work.lane, work.tokens)
+                self._flow.release(work.lane, work.waiting_tokens)
                 self._record(work)
         finally:
             with self._lock:
@@ -116,7 +116,7 @@ class MessageHandler:
         except Exception:
             log.exception("%s can't be read", lease.ticket)
             return None
-        work.tokens = sum(text.length for text in texts)
+        work.tokens = work.waiting_tokens = sum(text.length for text in texts)
         work.steps.append(("tokenize", work.arrived, time.monotonic()))
         self._flow.hold(work.lane, work.tokens)
         if texts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from itertools import compress
 from threading import Condition
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.loop import STOP_S
+from contract.message import Lane
 from worker.loops import worker_loop
 from worker.metrics import BATCH_ROWS, BATCH_SECONDS, BATCH_TEXTS, BATCH_TOKENS, FAILED_TEXTS, HALVED_BUDGETS
-from worker.pipeline.answers import prediction, text_error
+from worker.pipeline.answers import predictions, text_error
 from worker.pipeline.batcher import Batch, Batcher
 from worker.pipeline.work import ChunkWork, TextWork
 
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 LEAST_TOKENS = 64
-BRIEF_SHARE = 4
-"""A brief batch has so many times fewer tokens than a full one: less efficient, but soon over."""
+CAREFUL_TEXTS, CAREFUL_SHARE = 300, 4
+"""After a text that the model failed on, batches have so many times fewer tokens for so many texts: where one text is
+poisonous there are others, and each costs its batch."""
 
 
 class Inference:
@@ -42,11 +45,16 @@ class Inference:
         start_suspect: Callable[[ChunkWork], bool],
         on_complete: Callable[[ChunkWork], None],
         is_out_of_memory: Callable[[Exception], bool],
+        on_taken: Callable[[Lane, int], None] = lambda _lane, _tokens: None,
     ) -> None:
+        """`on_taken` is told of tokens of a lane that no longer wait; fewer than none when some wait again."""
         self._batcher = batcher
         self._start_suspect = start_suspect
         self._on_complete = on_complete
         self._is_out_of_memory = is_out_of_memory
+        self._on_taken = on_taken
+        self._careful_texts = 0
+        """How many texts still go in small batches."""
         self._max_tokens: int | None = None
         """Tokens of a batch at most, once the device has run out of memory."""
         self._changed = Condition()
@@ -100,6 +108,7 @@ class Inference:
             while not self.loop.is_stopping:
                 self._drop_expired()
                 if batch := self._batcher.take(self._plan):
+                    self._count_waiting(batch.with_copies(batch.texts), -1)
                     return batch
                 self._changed.wait()
         return None
@@ -118,19 +127,22 @@ class Inference:
         return False
 
     def _plan(self, model: Model, lengths: Sequence[int], brief: bool) -> BatchPlan:
-        if not brief:
-            return model.plan(lengths, self._max_tokens)
-        return model.plan(lengths, (self._max_tokens or model.batch_tokens) // BRIEF_SHARE)
+        bounds = [self._max_tokens or model.batch_tokens]
+        if brief:
+            bounds.append(model.brief_tokens)
+        if self._careful_texts > 0:
+            bounds.append(model.batch_tokens // CAREFUL_SHARE)
+        return model.plan(lengths, min(bounds))
 
     def _run(self, batch: Batch[BatchPlan]) -> None:
         texts, model = batch.texts, batch.model
-        for text in texts:
+        for text in batch.with_copies(texts):
             text.chunk.started = True
         started = time.monotonic()
         try:
             rows = model.run([text.ids for text in batch.offered], batch.plan)
         except Exception as error:  # noqa: BLE001 whatever it is, the other texts get their answer
-            self._split(model, texts, error)
+            self._isolate(batch, texts, error)
             return
         ended = time.monotonic()
         for chunk in {text.chunk for text in texts}:
@@ -139,49 +151,88 @@ class Inference:
         BATCH_TEXTS.observe(len(texts))
         BATCH_TOKENS.observe(batch.plan.tokens)
         BATCH_ROWS.inc(batch.plan.shape.tokens)
-        self._answer_all(model, texts, rows)
+        self._careful_texts -= len(texts)
+        self._answer_all(batch, texts, rows)
 
-    def _split(self, model: Model, texts: Sequence[TextWork], error: Exception) -> None:
-        """Run the halves of a batch that failed, down to the one text that is to blame."""
-        tokens = self._max_tokens or model.batch_tokens
-        if self._is_out_of_memory(error) and tokens > LEAST_TOKENS:
-            self._max_tokens = tokens // 2
-            HALVED_BUDGETS.inc()
-            log.warning("out of memory: batches have %d tokens at most from now on", self._max_tokens)
-        elif len(texts) == 1:
-            self._fail(model, texts[0], error)
-            return
-        middle = (len(texts) + 1) // 2
-        for half in filter(None, (texts[:middle], texts[middle:])):
-            try:
-                rows = model.predict([text.ids for text in half], self._max_tokens)
-            except Exception as again:  # noqa: BLE001
-                self._split(model, half, again)
+    def _count_waiting(self, texts: Sequence[TextWork], sign: int) -> None:
+        """Texts of one lane leave the queue for the device (-1), or come back (1)."""
+        for text in texts:
+            text.chunk.waiting_tokens += sign * text.length
+        self._on_taken(texts[0].chunk.lane, -sign * sum(text.length for text in texts))
+
+    def _put_back(self, batch: Batch[BatchPlan], texts: Sequence[TextWork]) -> None:
+        """Let texts whose batch failed join the next one, unless nobody wants them any more."""
+        with self._changed:
+            if wanted := [text for text in batch.with_copies(texts) if not text.chunk.withdrawn]:
+                self._batcher.put_back(wanted)
+                self._count_waiting(wanted, 1)
+
+    def _isolate(self, batch: Batch[BatchPlan], suspects: Sequence[TextWork], error: Exception) -> None:
+        """Find the one text that is to blame for a batch's failure, by halves; the others are answered or put back."""
+        while len(suspects) > 1:
+            if self._is_short_of_memory(batch.model, error):
+                self._put_back(batch, suspects)
+                return
+            middle = (len(suspects) + 1) // 2
+            half, rest = suspects[:middle], suspects[middle:]
+            if failure := self._try(batch, half):
+                self._put_back(batch, rest)
+                suspects, error = half, failure
             else:
-                self._answer_all(model, half, rows)
+                suspects = rest
+        if failure := self._try(batch, suspects):
+            if self._is_short_of_memory(batch.model, failure):
+                self._put_back(batch, suspects)
+                return
+            self._careful_texts = CAREFUL_TEXTS
+            self._fail(batch, suspects[0], failure)
 
-    def _fail(self, model: Model, text: TextWork, error: Exception) -> None:
+    def _try(self, batch: Batch[BatchPlan], texts: Sequence[TextWork]) -> Exception | None:
+        """Run and answer some texts of a batch that failed; what the model raised, None when it did not."""
+        try:
+            rows = batch.model.predict([text.ids for text in texts], self._max_tokens)
+        except Exception as error:  # noqa: BLE001
+            return error
+        self._answer_all(batch, texts, rows)
+        return None
+
+    def _is_short_of_memory(self, model: Model, error: Exception) -> bool:
+        """Whether that is what the error says and smaller batches, from now on, can help."""
+        tokens = self._max_tokens or model.batch_tokens
+        if not self._is_out_of_memory(error) or tokens <= LEAST_TOKENS:
+            return False
+        self._max_tokens = tokens // 2
+        HALVED_BUDGETS.inc()
+        log.warning("out of memory: batches have %d tokens at most from now on", self._max_tokens)
+        return True
+
+    def _fail(self, batch: Batch[BatchPlan], text: TextWork, error: Exception) -> None:
         """Blame the text, once the device has shown that it still answers another: its first and last token.
 
         Raises what is wrong with the device otherwise, so that the worker ends and the text is tried elsewhere.
         """
-        if not np.isfinite(model.predict([text.ids[[0, -1]]], self._max_tokens)).all():
+        if not np.isfinite(batch.model.predict([text.ids[[0, -1]]], self._max_tokens)).all():
             raise ArithmeticError("the device computes what is not a number") from error
-        ticket = text.chunk.lease.ticket
-        log.error("text %d of %s can't be predicted", text.index, ticket, exc_info=error)
-        FAILED_TEXTS.inc()
-        detail = "the model failed on this text, and on no other"
-        self._answer(text, text_error("text-failed", detail), failed=True)
+        for each in batch.with_copies([text]):
+            log.error("text %d of %s can't be predicted", each.index, each.chunk.lease.ticket, exc_info=error)
+            FAILED_TEXTS.inc()
+            detail = "the model failed on this text, and on no other"
+            self._answer(each, text_error("text-failed", detail), failed=True)
 
-    def _answer_all(self, model: Model, texts: Sequence[TextWork], rows: NDArray[np.float32]) -> None:
+    def _answer_all(self, batch: Batch[BatchPlan], texts: Sequence[TextWork], rows: NDArray[np.float32]) -> None:
+        """Hand on the answers of texts of the batch, and of those that are equal to them."""
         if len(rows) != len(texts):
             raise AssertionError(f"{len(texts)} texts went in and {len(rows)} answers came out")
-        for text, row in zip(texts, rows, strict=True):
-            if not np.isfinite(row).all():
-                self._fail(model, text, ArithmeticError("a probability is not a number"))
-                continue
-            labels, options = model.manifest.labels, text.chunk.lease.options
-            self._answer(text, prediction(row, labels, options, tokens=text.length, truncated=text.truncated))
+        finite = np.asarray(np.isfinite(rows).all(axis=1))
+        if not finite.all():
+            for text in compress(texts, ~finite):
+                self._fail(batch, text, ArithmeticError("a probability is not a number"))
+            texts, rows = list(compress(texts, finite)), rows[finite]
+        if batch.copies:
+            rows = np.repeat(rows, [1 + len(batch.copies.get(text.key, ())) for text in texts], axis=0)
+            texts = batch.with_copies(texts)
+        for text, answer in zip(texts, predictions(rows, batch.model.manifest.labels, texts), strict=True):
+            self._answer(text, answer)
 
     def _answer(self, text: TextWork, answer: str, *, failed: bool = False) -> None:
         if text.chunk.answer(text.index, answer, failed=failed):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING
 
 from contract.job_record import Lease
 from contract.message import Lane
+from contract.prediction import Options
 
 if TYPE_CHECKING:
     from encoders.tokenization import Ids
@@ -24,10 +24,17 @@ class ChunkWork:
         self.answers: list[str] = [""] * len(lease.texts)
         """Each text's answer as JSON, empty until there is one."""
         self.errors = 0
+        self.options = lease.options
+        self.batch_key: object = self if lease.is_suspect else (model, lease.lane)
+        """Texts share a batch only if this is equal: model and lane, or the chunk itself after a failed attempt."""
         self.tokens = 0
-        """What it counts against its lane's bound while this worker holds it."""
+        """Of all its texts that the model reads."""
+        self.waiting_tokens = 0
+        """Of its texts that wait for the device: what it counts against its lane's bound."""
         self.started = False
         """Whether one of its texts has been on the device."""
+        self.withdrawn = False
+        """Whether its waiting texts were taken out of the queue: what comes back from the device is not wanted."""
         self.arrived = time.monotonic()
         self.expires = self.arrived + (lease.deadline_at_ms - lease.leased_ms) / 1000
         """On this process's monotonic clock: the time of day may be another here than it is in Redis."""
@@ -50,11 +57,6 @@ class ChunkWork:
         """Since its job was admitted."""
         return self.queued_s + time.monotonic() - self.arrived
 
-    @property
-    def batch_key(self) -> object:
-        """Texts share a batch only if this is equal: model and lane, or the chunk itself after a failed attempt."""
-        return self if self.lease.is_suspect else (self.model, self.lane)
-
     def answer(self, index: int, answer: str, *, failed: bool = False) -> bool:
         """Put the answer of one text in its place; whether that was the last one missing."""
         if self.answers[index]:
@@ -65,19 +67,23 @@ class ChunkWork:
         return self._missing == 0
 
 
-@dataclass(eq=False, slots=True)
 class TextWork:
     """One text that waits for a batch."""
 
-    chunk: ChunkWork
-    index: int
-    """Its place in the chunk."""
-    ids: Ids
-    """int32[tokens]"""
-    truncated: bool
-    arrived: float = field(default_factory=time.monotonic)
-    """Seconds on the batcher's clock."""
+    __slots__ = ("arrived", "chunk", "ids", "index", "key", "length", "truncated")
+
+    def __init__(self, chunk: ChunkWork, index: int, ids: Ids, truncated: bool) -> None:
+        """`ids` is int32[tokens], `index` the text's place in the chunk."""
+        self.chunk = chunk
+        self.index = index
+        self.ids = ids
+        self.truncated = truncated
+        self.length = len(ids)
+        self.key = ids.tobytes()
+        """Equal for texts that the model can't tell apart."""
+        self.arrived = chunk.arrived
+        """Seconds on the batcher's clock."""
 
     @property
-    def length(self) -> int:
-        return len(self.ids)
+    def options(self) -> Options:
+        return self.chunk.options

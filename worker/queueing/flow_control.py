@@ -1,7 +1,7 @@
 """Which queues this worker reads at the moment.
 
-A worker holds a few batches of work and leaves the rest in Redis, where other workers can take it and where the
-interactive lane overtakes the bulk lane. So each lane has a gate that closes while enough of it is held. kombu asks
+Of each lane a worker lets two full batches wait and leaves the rest in Redis, where other workers can take it and where
+the interactive lane overtakes the bulk lane. So each lane has a gate that closes while enough of it waits. kombu asks
 `LaneOrder` before each read which lists to read, and in which order (transport option `queue_order_strategy`).
 """
 
@@ -28,7 +28,7 @@ class PauseReason(Enum):
 
 
 class FlowControl:
-    """How much of each lane is held, in tokens, and whether more may be read."""
+    """How much of each lane waits in this worker, in tokens, and whether more may be read."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -37,9 +37,13 @@ class FlowControl:
         self._reasons = {PauseReason.NO_MODEL}
         self._on_open: Callable[[], object] = lambda: None
 
-    def configure(self, bounds: dict[Lane, int], on_open: Callable[[], object]) -> None:
-        """`on_open` is called, from any thread, whenever a lane may be read again."""
+    def set_bounds(self, bounds: dict[Lane, int]) -> None:
+        """Read a lane while fewer tokens of it than this wait."""
         self._bounds = dict(bounds)
+        self._on_open()
+
+    def set_on_open(self, on_open: Callable[[], object]) -> None:
+        """`on_open` is called, from any thread, whenever a lane may be read again."""
         self._on_open = on_open
 
     def pause(self, why: PauseReason) -> None:

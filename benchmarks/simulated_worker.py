@@ -1,0 +1,76 @@
+"""`python -m benchmarks.simulated_worker SECONDS`: a worker whose device only sleeps, so for a full batch of a GPU.
+
+Everything before and after the device is the worker's own: queue, tokens, plans, layout, answers, commit. With 0
+seconds it shows what the way to the device costs, with 0.03 how well a GPU would be fed.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import artifact
+from worker import logs
+from worker.engine import device, packing
+from worker.engine.packing import GPU_TOKENS, Grid
+from worker.settings import WorkerSettings
+
+if TYPE_CHECKING:
+    from worker.engine.encoder import Encoder
+    from worker.engine.model import Model
+
+LEAST_S = 0.002
+"""Of any batch on a device that takes time: a GPU launches some hundred kernels for it."""
+
+
+class SleepingEncoder:
+    """Sleeps in proportion to the tokens of a batch's shape, and answers with numbers made from each text's tokens."""
+
+    precision = "float32"
+    traces = 0
+
+    def __init__(self, labels: int, full_batch_s: float) -> None:
+        self._labels = labels
+        self._full_batch_s = full_batch_s
+
+    def __call__(self, grid: Grid) -> NDArray[np.float32]:
+        if self._full_batch_s:
+            time.sleep(max(LEAST_S, self._full_batch_s * grid.ids.size / GPU_TOKENS))
+        following = np.minimum(grid.cls_positions + 1, grid.ids.shape[1] - 1)
+        share = (np.take_along_axis(grid.ids, following, 1) % 997 + 1) / np.float32(998)
+        rest = (1 - share) / np.float32(self._labels - 1)
+        found = np.repeat(rest[..., None], self._labels, axis=2)
+        found[..., 0] = share
+        return cast("NDArray[np.float32]", found)
+
+
+def load_simulated(folder: Path, full_batch_s: float) -> Model:
+    """The artifact's tokenizer and labels in front of a device that sleeps."""
+    from encoders.tokenization import TextTokenizer
+    from worker.engine.model import Model
+
+    manifest = artifact.verify(folder)
+    tokenizer = TextTokenizer(folder / artifact.VOCABULARY, manifest.tokenizer, manifest.max_length)
+    encoder = cast("Encoder", SleepingEncoder(len(manifest.labels), full_batch_s))
+    model = Model(manifest, tokenizer, encoder, packing.shapes(manifest.max_length, GPU_TOKENS))
+    model.warm_up()
+    return model
+
+
+def main() -> None:
+    full_batch_s, settings = float(sys.argv[1]), WorkerSettings.load()
+    claim = device.claim(settings.claims_dir, "cpu")
+    logs.configure(settings.log_level)
+    device.show_to_tensorflow(claim)
+    from worker.process import WorkerProcess  # imports TensorFlow, which must see no GPU
+
+    WorkerProcess(settings, claim, lambda folder: load_simulated(folder, full_batch_s)).run()
+
+
+if __name__ == "__main__":
+    main()
