@@ -13,8 +13,8 @@ const BROKEN = 4; // the rest of a line that can't be read
 // What a table can't be read for.
 export class BadTable extends Error {}
 
-// Takes UTF-8 in pieces. `onRow(bytes, end, first, last, cells, broken)` gets each row that is not empty, without its line
-// end: the offset behind that, the lines it begins and ends on, how many cells it has, and why it can't be read. When it
+// Takes UTF-8 in pieces. `onRow(row, end, first, last, cells, broken)` gets each row that is not empty: `row()` gives its
+// bytes without the line end; then the offset behind that, the lines it begins and ends on, how many cells it has, and why it can't be read. When it
 // returns true, the scan stops. `high` and `low` are a digest of all bytes up to the row's end. Throws BadTable.
 export class RowScanner {
   constructor({ format, delimiter, quotes = true, lenient = false }, onRow) {
@@ -54,7 +54,7 @@ export class RowScanner {
         if (state === QUOTED) continue;
         this.low = low;
         this.high = high;
-        this.endRow(bytes.subarray(begin, i), this.offset + i + 1, cells, state === BROKEN);
+        this.endRow(bytes, begin, i, cells, state === BROKEN);
         if (this.stopped) return;
         begin = i + 1;
         state = START;
@@ -86,16 +86,19 @@ export class RowScanner {
     if (this.state === QUOTED && !this.lenient) throw new BadTable(`line ${this.first}: a quotation mark is never closed`);
     if (this.rest === null) return;
     this.line += 1;
-    this.endRow(new Uint8Array(0), this.offset, this.cells, this.state === BROKEN);
+    this.endRow(new Uint8Array(0), 0, -1, this.cells, this.state === BROKEN);
   }
 
-  endRow(bytes, end, cells, broken) {
-    const row = this.rest === null ? bytes : joined(this.rest, bytes);
-    const { first } = this;
+  // A row is cut out of the bytes only for whoever asks for it: millions of small pieces would fill the memory.
+  endRow(bytes, begin, end, cells, broken) {
+    const { first, rest } = this;
     this.rest = null;
     this.first = this.line + 1;
+    if (rest === null && end <= begin) return;
+    const part = () => bytes.subarray(begin, Math.max(end, begin));
+    const row = () => (rest === null ? part() : joined(rest, part()));
     const why = broken ? `'${String.fromCharCode(this.delimiter)}' expected after '"'` : "";
-    if (row.length > 0) this.stopped = this.onRow(row, end, first, this.line, cells, why) === true;
+    this.stopped = this.onRow(row, this.offset + end + 1, first, this.line, cells, why) === true;
   }
 }
 

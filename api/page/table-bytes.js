@@ -1,5 +1,6 @@
 // From a file as people have it to UTF-8: gzip and the encoding are told from its bytes, and what was told is noted.
 
+import { pieces } from "./pieces.js";
 import { BadTable } from "./row-scanner.js";
 
 const HEAD = 1 << 16;
@@ -74,17 +75,12 @@ function unmarked(start) {
 
 async function isUtf8(blob) {
   const decoder = new TextDecoder("utf-8", { fatal: true });
-  const reader = blob.stream().getReader();
   try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      decoder.decode(value, { stream: !done });
-      if (done) return true;
-    }
+    for await (const piece of pieces(blob)) decoder.decode(piece, { stream: true });
+    decoder.decode();
+    return true;
   } catch (error) {
     if (error instanceof TypeError) return false;
     throw error;
-  } finally {
-    reader.cancel().catch(() => {});
   }
 }

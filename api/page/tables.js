@@ -1,6 +1,7 @@
 // Reading CSV, TSV and JSON lines a piece at a time, so that a file may be larger than memory: by the same rules as
 // training and the command line, which one table of cases holds.
 
+import { pieces } from "./pieces.js";
 import { BadTable, RowScanner } from "./row-scanner.js";
 
 export { BadTable };
@@ -37,7 +38,7 @@ function likelyDelimiter(sample, usual, quotes) {
   let most = 0;
   for (const delimiter of [usual, ...Object.keys(DELIMITERS)]) {
     const widths = [];
-    const scanner = new RowScanner({ format: "csv", delimiter, quotes, lenient: true }, (bytes, end, first, last, cells) => {
+    const scanner = new RowScanner({ format: "csv", delimiter, quotes, lenient: true }, (row, end, first, last, cells) => {
       widths.push(cells);
       return widths.length === SAMPLE_ROWS;
     });
@@ -87,7 +88,7 @@ function parseObject(text) {
   return found;
 }
 
-// Tells header, rows and odd rows apart. `onRow` gets `{ bytes, end, first, last, read }`, where `read()` gives the cells by
+// Tells header, rows and odd rows apart. `onRow` gets `{ row, end, first, last, read }`, where `read()` gives the cells by
 // their columns; `onOdd(line, why)` gets a row that can't be read. Either stops the scan by returning true.
 class TableReader extends RowScanner {
   constructor(dialect, { columns = null, onRow, onOdd = () => {} }) {
@@ -98,13 +99,13 @@ class TableReader extends RowScanner {
     this.tell = { onRow, onOdd };
   }
 
-  take(bytes, end, first, last, cells, broken) {
-    const found = this.dialect.format === "jsonl" ? this.object(bytes, first) : this.divided(bytes, end, first, cells, broken);
-    return found && this.tell.onRow({ bytes, end, first, last, read: found });
+  take(row, end, first, last, cells, broken) {
+    const found = this.dialect.format === "jsonl" ? this.object(row, first) : this.divided(row, end, first, cells, broken);
+    return found && this.tell.onRow({ row, end, first, last, read: found });
   }
 
-  object(bytes, first) {
-    const text = decoder.decode(bytes);
+  object(row, first) {
+    const text = decoder.decode(row());
     if (!text.trim()) return null;
     try {
       const found = parseObject(text);
@@ -115,11 +116,11 @@ class TableReader extends RowScanner {
     }
   }
 
-  divided(bytes, end, first, cells, broken) {
-    const split = () => splitRow(decoder.decode(bytes), this.dialect);
+  divided(row, end, first, cells, broken) {
+    const split = () => splitRow(decoder.decode(row()), this.dialect);
     if (this.columns === null) {
       if (broken) throw new BadTable(`line ${first}: ${broken}`);
-      if (first === 1 && SAID_DELIMITER.test(decoder.decode(bytes))) return null;
+      if (first === 1 && SAID_DELIMITER.test(decoder.decode(row()))) return null;
       this.columns = header(split());
       this.headerEnd = end;
       return null;
@@ -130,8 +131,8 @@ class TableReader extends RowScanner {
       return this.odd(first, `${cells} ${cells === 1 ? "cell" : "cells"}, the header has ${width}`);
     }
     return () => {
-      const row = split();
-      return Object.fromEntries(this.columns.map((name, at) => [name, row[at]]));
+      const values = split();
+      return Object.fromEntries(this.columns.map((name, at) => [name, values[at]]));
     };
   }
 
@@ -150,19 +151,13 @@ function header(columns) {
 }
 
 async function feed(reader, blob, { seen = () => {}, signal } = {}) {
-  const stream = blob.stream().getReader();
-  try {
-    while (!reader.stopped) {
-      const { done, value } = await stream.read();
-      if (done) break;
-      signal?.throwIfAborted();
-      reader.push(value);
-      seen(reader.offset);
-    }
-    reader.finish();
-  } finally {
-    stream.cancel().catch(() => {});
+  for await (const piece of pieces(blob)) {
+    signal?.throwIfAborted();
+    reader.push(piece);
+    if (reader.stopped) return;
+    seen(reader.offset);
   }
+  reader.finish();
 }
 
 // Columns, and the first rows. Throws BadTable.
@@ -224,11 +219,11 @@ class Joins {
     this.looked = 0;
   }
 
-  look({ bytes, first, last, read }, columns) {
+  look({ row, first, last, read }, columns) {
     if (this.delimiter === null) return;
     if ((this.looked += 1) <= MOST_LAST_CELLS) this.lastCells.add(read()[columns.at(-1)]);
     if (last === first) return;
-    const parts = decoder.decode(bytes).split(/\r\n|\r|\n/).map((line) => line.split(this.delimiter));
+    const parts = decoder.decode(row()).split(/\r\n|\r|\n/).map((line) => line.split(this.delimiter));
     if (parts.every((cells) => cells.length === columns.length)) this.joined.push([first, parts.slice(0, -1).map((cells) => cells.at(-1))]);
   }
 
