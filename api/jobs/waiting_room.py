@@ -19,16 +19,16 @@ class WaitingRoom:
         self._most_of_one = most_of_one
         self._inside: Counter[str] = Counter()
 
-    def enter(self, caller: str, wait_s: float) -> Place:
+    def enter(self, caller: str, wait_s: float) -> WaitingPlace:
         """A place to wait in for `wait_s` seconds; who does not wait needs none. Raises Problem when none is free."""
         if wait_s <= 0:
-            return Place(lambda: None)
+            return WaitingPlace(lambda: None)
         if (waiting := self._inside.get(caller, 0)) >= self._most_of_one:
             raise _refusal(f"{waiting} requests of yours")
         if (waiting := self._inside.total()) >= self._most:
             raise _refusal(f"{waiting} requests of all callers")
         self._inside[caller] += 1
-        return Place(lambda: self._leave(caller))
+        return WaitingPlace(lambda: self._leave(caller))
 
     def _leave(self, caller: str) -> None:
         self._inside[caller] -= 1
@@ -36,7 +36,7 @@ class WaitingRoom:
             del self._inside[caller]
 
 
-class Place:
+class WaitingPlace:
     """A place in the waiting room, left once, at the latest at the end of a `with` block."""
 
     def __init__(self, leave: Callable[[], object]) -> None:

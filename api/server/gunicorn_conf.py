@@ -17,7 +17,7 @@ bind = [_settings.api_bind, *filter(None, [_settings.api_probes_bind])]
 # Headers by which a proxy speaks for its clients, such as SCRIPT_NAME, count from the named proxies alone.
 forwarded_allow_ips = _settings.forwarded_by
 workers = _settings.api_workers
-worker_class = "api.server.gunicorn_worker.Worker"
+worker_class = "api.server.gunicorn_worker.ApiWorker"
 worker_connections = _settings.api_connections
 # The worker patches the standard library before the application is imported; preloading would import it too early.
 preload_app = False

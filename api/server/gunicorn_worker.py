@@ -40,7 +40,7 @@ class HostMissing(ParseException):  # type: ignore[misc]
         return "a request in HTTP/1.1 has a Host header (RFC 9112, 3.2)"
 
 
-class Worker(GeventWorker):  # type: ignore[misc]
+class ApiWorker(GeventWorker):  # type: ignore[misc]
     """Serves each connection in a greenlet."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:

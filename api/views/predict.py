@@ -13,7 +13,7 @@ from api.http import body, presence
 from api.http.prefer import WaitPreference, patience
 from api.http.problems import FieldError, invalid
 from api.jobs.reader import has_ended
-from api.jobs.waiting_room import Place
+from api.jobs.waiting_room import WaitingPlace
 from api.openapi.schemas import PredictRequest, predict_request
 from api.views import job_answer
 from contract.errors import BacklogFull, IdempotencyConflict, StoreUnavailable
@@ -54,7 +54,7 @@ def _answered(model: type[PredictRequest], willing: WaitPreference, context: App
 
 def _submit(
     job_id: str, model: type[PredictRequest], willing: WaitPreference, context: AppContext
-) -> tuple[str, Place]:
+) -> tuple[str, WaitingPlace]:
     """Admit the job of the request's body; the id of the job that answers it, and a place to wait for that.
 
     Nothing of the body outlives this call.

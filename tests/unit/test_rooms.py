@@ -1,4 +1,4 @@
-"""How the house is built: imports run one way."""
+"""How the house is built: imports run one way, a class name has one owner."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("api", "worker", "training", "contract", "encoders", "client")
+SHARED = tuple(package for package in SERVICES if package != "client")
+"""The client imports none of these, and names the documents of the service as the service does."""
 
 
 def sources(package: str) -> Iterator[tuple[str, ast.Module]]:
@@ -70,3 +72,14 @@ def test_no_import_runs_back_up_from_one_room_to_another(package: str) -> None:
         rooms[room(module)] |= {room(other) for other in others} - {room(module)}
 
     assert circle(rooms) == []
+
+
+def test_a_class_name_has_one_owner() -> None:
+    owners: dict[str, set[str]] = defaultdict(set)
+    for package in SHARED:
+        for module, tree in sources(package):
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ClassDef):
+                    owners[node.name].add(module)
+
+    assert {name: modules for name, modules in owners.items() if len(modules) > 1} == {}

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from training.fit.checkpoint import Epoch
-from training.fit.progress import Lines, Pace, Step, progress
+from training.fit.progress import ProgressLines, Pace, Step, progress
 
 
 def _step(number: int, *, loss: float = 1.0, length: int = 16, seconds: float = 0.5) -> Step:
@@ -37,7 +37,7 @@ def test_the_loss_is_smoothed_over_all_steps() -> None:
 
 
 def test_a_log_gets_a_line_every_so_often_with_loss_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Lines, "EVERY_S", 0.0)
+    monkeypatch.setattr(ProgressLines, "EVERY_S", 0.0)
     shown = io.StringIO()
 
     with progress(Console(file=shown, width=120)) as watcher:

@@ -53,7 +53,7 @@ class ProgressDisplay:
         self._bars.console.print(_line(epoch))
 
 
-class Lines:
+class ProgressLines:
     """The same as lines, one every so often: for a log file, where a bar would be noise."""
 
     EVERY_S = 15.0
@@ -154,7 +154,7 @@ class TensorBoard:
 def progress(console: Console) -> Iterator[Watcher]:
     """A progress bar on a terminal while the context lasts, lines elsewhere."""
     if not console.is_terminal:
-        yield Lines(console)
+        yield ProgressLines(console)
         return
     columns = (
         TextColumn("{task.description}"),
