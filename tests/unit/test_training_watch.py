@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from training.fit.checkpoint import Epoch
-from training.fit.progress import ProgressLines, Pace, Step, progress
+from training.fit.progress import Pace, ProgressLines, Step, progress
 
 
 def _step(number: int, *, loss: float = 1.0, length: int = 16, seconds: float = 0.5) -> Step:
