@@ -43,7 +43,10 @@ def measure_served(models: Path) -> None:
 def measure_latency(models: Path) -> None:
     mixed = texts.mixed(2048)
     artifact = artifacts.write(models, "minilm", "20260102t000000-latency")
-    with Arm("benchmarks.engine", str(artifact), "auto") as bare, RunningService(models, "minilm") as service:
+    with (
+        Arm("benchmarks.engine", str(artifact), "auto") as bare,
+        RunningService(models, "minilm", answer_cache_mb=0) as service,
+    ):
         overhead = latency.idle_overhead_ms(service, bare, mixed)
         points = latency.sweep(service, mixed, latency.capacity(service, mixed))
         retraces = service.metric("retort_retraces_after_ready")
@@ -58,7 +61,7 @@ def measure_latency(models: Path) -> None:
 
 def measure_bulk(models: Path) -> None:
     artifacts.write(models, "minilm")
-    with RunningService(models, "minilm") as service:
+    with RunningService(models, "minilm", answer_cache_mb=0) as service:
         found = bulk.measure(service, texts.mixed(1024))
     figures = {
         "interactive_p95_beside_bulk_over_idle": found.beside_p95_s / found.idle_p95_s,
@@ -72,7 +75,7 @@ def measure_null(models: Path) -> None:
     short = texts.short(8000)
     with (
         Arm("benchmarks.engine", str(artifact), "auto") as bare,
-        RunningService(models, "tiny", backlog_s=1e9) as service,
+        RunningService(models, "tiny", backlog_s=1e9, answer_cache_mb=0) as service,
     ):
         rows = [measure(service, bare, asking, short) for asking in NULL]
     report.save("null", {}, report.rows(rows))

@@ -61,7 +61,8 @@ class Feed:
 @contextmanager
 def simulated_service(models: Path, full_batch_s: float, **settings: Any) -> Iterator[RunningService]:
     """A service of one worker whose device sleeps for `full_batch_s` seconds for each full batch."""
-    with RunningService(models, MODEL, workers=0, backlog_s=1e9, bulk_backlog_s=1e9, **settings) as service:
+    roomy = {"backlog_s": 1e9, "bulk_backlog_s": 1e9, "answer_cache_mb": 0}
+    with RunningService(models, MODEL, workers=0, **(roomy | settings)) as service:
         command = [sys.executable, "-m", "benchmarks.simulated_worker", str(full_batch_s)]
         service.start_process("worker-0", command, metrics_port=free_port())
         service.await_ready()

@@ -73,6 +73,6 @@ def served_over_bare(
     """Every way of asking, on one service of one worker."""
     with (
         Arm("benchmarks.engine", str(models / model / version), "auto") as bare,
-        RunningService(models, model, backlog_s=1e9) as service,
+        RunningService(models, model, backlog_s=1e9, answer_cache_mb=0) as service,
     ):
         return [measure(service, bare, asking, texts) for asking in ways]

@@ -46,7 +46,8 @@ def measure(models: Path) -> dict[int, Measured]:
     measured = {size: Measured() for size in FLEETS}
     with ExitStack() as stack:
         services = {
-            size: stack.enter_context(RunningService(models, "minilm", workers=size, cpu_threads=1)) for size in FLEETS
+            size: stack.enter_context(RunningService(models, "minilm", workers=size, cpu_threads=1, answer_cache_mb=0))
+            for size in FLEETS
         }
         for size, service in services.items():
             _await_all(service, size)

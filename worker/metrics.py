@@ -31,6 +31,8 @@ UNREADABLE = Counter(
     "retort_unreadable", "What was found in Redis, the queue or the models and could not be read", ["kind"]
 )
 FAILED_TEXTS = Counter("retort_failed_texts", "Texts that the model failed on")
+CACHED_ANSWERS = Counter("retort_cached_answers", "Texts whose answer had been computed before")
+SHARED_ANSWERS = Counter("retort_shared_answers", "Texts that were equal to one of their batch")
 HALVED_BUDGETS = Counter("retort_halved_budgets", "Times the device ran out of memory and batches were halved")
 RELOADS = Counter("retort_reloads", "Versions loaded and served")
 REFUSED_VERSIONS = Counter("retort_refused_versions", "Versions refused")

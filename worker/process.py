@@ -35,6 +35,7 @@ from worker.engine.tensorflow_env import tf
 from worker.loops import EXIT_CODE, end_process, worker_loop
 from worker.metrics import OLDEST_WAITING, READY, REFUSES_CURRENT, RETRACES, UNREADABLE
 from worker.pipeline import tracing
+from worker.pipeline.answer_cache import AnswerCache
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.committer import Committer
 from worker.pipeline.handler import MessageHandler
@@ -85,12 +86,14 @@ class WorkerProcess:
             reload_s=settings.reload_s,
             device=claim.name,
         )
+        cache = AnswerCache(settings.answer_cache_mb * 2**20)
         self._inference = Inference(
             batcher=Batcher(settings.max_age_s),
             start_suspect=self._start_suspect,
             on_complete=lambda work: self._committer.add(work),
             is_out_of_memory=_is_out_of_memory,
             on_taken=flow.release,
+            cache=cache,
         )
         self._throughput = Throughput(lambda: self._inference.busy_total_s)
         self._committer = Committer(self._chunks, self._throughput.add)
@@ -100,6 +103,7 @@ class WorkerProcess:
             inference=self._inference,
             committer=self._committer,
             flow=flow,
+            cache=cache,
             record=tracing.recorder(settings.traces_url, self.id),
         )
         self._watchdog = Watchdog(self._inference.busy_s, hub_ttl_s=settings.heartbeat_ttl_s)

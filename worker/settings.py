@@ -24,6 +24,9 @@ class WorkerSettings(SharedSettings):
         default=0, ge=0, description="interactive tokens that wait in a worker; 0 for two full batches"
     )
     bulk_tokens: int = Field(default=0, ge=0, description="bulk tokens that wait in a worker; 0 for two full batches")
+    answer_cache_mb: int = Field(
+        default=64, ge=0, description="MiB for answers to texts that may come again; 0 computes each text anew"
+    )
     messages: int = Field(default=64, ge=1, description="messages a worker holds at most")
     watchdog_s: float = Field(default=5.0, gt=0, description="a batch that runs longer counts as a hung device")
     reload_s: float = Field(default=1.0, gt=0, description="seconds between two looks at CURRENT")

@@ -19,6 +19,7 @@ from contract.message import Lane, Ticket
 from contract.prediction import Options
 from worker.engine.model import Model, Probabilities, load
 from worker.engine.packing import BatchPlan
+from worker.pipeline.answer_cache import AnswerCache
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.inference import Inference
 from worker.pipeline.work import ChunkWork, TextWork
@@ -64,6 +65,8 @@ def _rate(model: Model, texts: Sequence[Ids], poison: Sequence[Ids]) -> float:
         start_suspect=lambda _: True,
         on_complete=done.put,
         is_out_of_memory=lambda _: False,
+        on_taken=lambda _lane, _tokens: None,
+        cache=AnswerCache(0),
     )
     allergic: Model = Allergic(model, poison)  # type: ignore[assignment]
     chunks = range(0, len(texts), CHUNK)

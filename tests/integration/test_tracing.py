@@ -26,6 +26,7 @@ from encoders.tokenization import EncodedText
 from harness.answering_worker import argument
 from harness.redis_server import RedisServer
 from tests.stand_ins import EchoModel, as_any, ids_of
+from worker.pipeline.answer_cache import AnswerCache
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.committer import Committer
 from worker.pipeline.handler import MessageHandler
@@ -60,6 +61,8 @@ class TracedWorker:
             start_suspect=lambda _: True,
             on_complete=self.committer.add,
             is_out_of_memory=lambda _: False,
+            on_taken=lambda _lane, _tokens: None,
+            cache=AnswerCache(0),
         )
         record = worker.pipeline.tracing.recorder_with(SimpleSpanProcessor(spans), "traced")
         keeper = SimpleNamespace(model=model)
@@ -69,6 +72,7 @@ class TracedWorker:
             inference=self.inference,
             committer=self.committer,
             flow=FlowControl(),
+            cache=AnswerCache(0),
             record=record,
         )
 

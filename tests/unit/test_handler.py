@@ -18,6 +18,7 @@ from encoders.tokenization import EncodedText
 from harness.until import until
 from tests.stand_ins import EchoModel, as_any, echo, ids_of
 from worker.pipeline import handler as handler_module
+from worker.pipeline.answer_cache import AnswerCache
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.committer import Committer
 from worker.pipeline.handler import MessageHandler
@@ -72,16 +73,19 @@ class Store:
 class Rig:
     def __init__(self) -> None:
         self.store, self.flow, model = Store(), FlowControl(), as_any(EchoModel())
+        self.model = model
         model.tokenizer, model.manifest.max_length = Numbers(), MAX_TOKENS
         self.flow.set_bounds({Lane.INTERACTIVE: 1000, Lane.BULK: 1000})
         self.flow.resume(PauseReason.NO_MODEL)
         self.committer = Committer(as_any(self.store), lambda *_: None)
+        cache = AnswerCache(2**20)
         self.inference = Inference(
             batcher=Batcher(2.0),
             start_suspect=lambda _: True,
             on_complete=self.committer.add,
             is_out_of_memory=lambda _: False,
             on_taken=self.flow.release,
+            cache=cache,
         )
         self.handler = MessageHandler(
             chunks=as_any(self.store),
@@ -89,6 +93,7 @@ class Rig:
             inference=self.inference,
             committer=self.committer,
             flow=self.flow,
+            cache=cache,
         )
 
     def held_tokens(self) -> int:
@@ -200,3 +205,21 @@ def test_a_dropped_chunk_lets_its_message_go_and_frees_its_room(idle_rig: Rig) -
     assert rig.handler.held() == {Ticket("b", 0)}
     rig.handler.drop(lambda _: True)
     messages[1].join(PATIENCE_S)
+
+
+def test_a_text_that_comes_again_gets_the_same_answer_without_the_device(rig: Rig) -> None:
+    rig.store.chunks = {Ticket("a", 0): ["5", "6"], Ticket("b", 0): ["6", "5 5", "5"]}
+    for ticket in list(rig.store.chunks):
+        rig.handler.handle([ticket])
+    first, second = (json.loads(rig.store.results[ticket])["predictions"] for ticket in rig.store.chunks)
+    assert [second[2], second[0]] == first
+    assert [len(batch) for batch in rig.model.batches] == [2, 1]
+
+
+def test_a_chunk_whose_answers_are_all_known_is_committed_at_once(rig: Rig) -> None:
+    rig.store.chunks = {Ticket("a", 0): ["5"], Ticket("b", 0): ["5"]}
+    for ticket in list(rig.store.chunks):
+        rig.handler.handle([ticket])
+    assert rig.store.results[Ticket("a", 0)] == rig.store.results[Ticket("b", 0)]
+    assert len(rig.model.batches) == 1
+    assert rig.held_tokens() == 0

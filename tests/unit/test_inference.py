@@ -19,6 +19,7 @@ from contract.message import Lane
 from tests.stand_ins import POISON, EchoModel, chunk_work, echo, ids_of, text_works
 from worker import loops
 from worker.engine.packing import BatchPlan
+from worker.pipeline.answer_cache import AnswerCache
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.inference import CAREFUL_SHARE, CAREFUL_TEXTS, LEAST_TOKENS, Inference
 from worker.pipeline.work import ChunkWork
@@ -36,6 +37,7 @@ class Rig:
 
     def __init__(self, start_suspect: Callable[[ChunkWork], bool] = lambda _: True) -> None:
         self.completed: SimpleQueue[ChunkWork] = SimpleQueue()
+        self.cache = AnswerCache(2**20)
         self.taken: list[int] = []
         """Tokens that left the queue, or came back, fewer than none."""
         self.inference = Inference(
@@ -44,6 +46,7 @@ class Rig:
             on_complete=self.completed.put,
             is_out_of_memory=lambda error: isinstance(error, OutOfMemory),
             on_taken=lambda _, tokens: self.taken.append(tokens),
+            cache=self.cache,
         )
 
     def add(self, work: ChunkWork, texts: Sequence[Sequence[int]]) -> ChunkWork:

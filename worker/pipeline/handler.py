@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from contract.chunk_store import ChunkStore, Skipped
 from contract.errors import StoreUnavailable
 from contract.job_record import Lease
 from contract.message import Ticket
-from worker.metrics import QUEUE_SECONDS, SKIPPED_TICKETS, TOKENIZE_SECONDS
-from worker.pipeline.answers import text_error
+from worker.metrics import CACHED_ANSWERS, QUEUE_SECONDS, SKIPPED_TICKETS, TOKENIZE_SECONDS
+from worker.pipeline.answer_cache import AnswerCache
+from worker.pipeline.answers import predictions, text_error
 from worker.pipeline.committer import Committer
 from worker.pipeline.inference import Inference
 from worker.pipeline.work import ChunkWork, TextWork
@@ -44,6 +47,7 @@ class MessageHandler:
         inference: Inference,
         committer: Committer,
         flow: FlowControl,
+        cache: AnswerCache,
         record: Callable[[ChunkWork], None] = lambda _: None,
     ) -> None:
         """`record` is told of every chunk that is settled."""
@@ -52,6 +56,7 @@ class MessageHandler:
         self._inference = inference
         self._committer = committer
         self._flow = flow
+        self._cache = cache
         self._record = record
         self._lock = Lock()
         self._held: set[Ticket] = set()
@@ -112,7 +117,7 @@ class MessageHandler:
         """Hand the chunk on to the device. One that can't even be read is left to `Reconciler.retry_forgotten`."""
         try:
             work = ChunkWork(lease, self._models.model)
-            texts = list(self._tokenize(work))
+            texts = self._answer_known(work, list(self._tokenize(work)))
         except Exception:
             log.exception("%s can't be read", lease.ticket)
             return None
@@ -124,6 +129,19 @@ class MessageHandler:
         else:
             self._committer.add(work)
         return work
+
+    def _answer_known(self, work: ChunkWork, texts: Sequence[TextWork]) -> Sequence[TextWork]:
+        """Answer the texts whose answer was computed before; return the others."""
+        rows = self._cache.find(work.model.version, [text.key for text in texts])
+        known = [(text, row) for text, row in zip(texts, rows, strict=True) if row is not None]
+        if not known:
+            return texts
+        CACHED_ANSWERS.inc(len(known))
+        answered = [text for text, _ in known]
+        found = predictions(np.stack([row for _, row in known]), work.model.manifest.labels, answered)
+        for text, answer in zip(answered, found, strict=True):
+            work.answer(text.index, answer)
+        return [text for text, row in zip(texts, rows, strict=True) if row is None]
 
     def _tokenize(self, work: ChunkWork) -> Iterable[TextWork]:
         """Yield the texts that the model can read; answer the others with their error."""

@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 from contract.loop import STOP_S
 from contract.message import Lane
 from worker.loops import worker_loop
-from worker.metrics import BATCH_ROWS, BATCH_SECONDS, BATCH_TEXTS, BATCH_TOKENS, FAILED_TEXTS, HALVED_BUDGETS
+from worker.metrics import (
+    BATCH_ROWS,
+    BATCH_SECONDS,
+    BATCH_TEXTS,
+    BATCH_TOKENS,
+    FAILED_TEXTS,
+    HALVED_BUDGETS,
+    SHARED_ANSWERS,
+)
+from worker.pipeline.answer_cache import AnswerCache
 from worker.pipeline.answers import predictions, text_error
 from worker.pipeline.batcher import Batch, Batcher
 from worker.pipeline.work import ChunkWork, TextWork
@@ -45,7 +54,8 @@ class Inference:
         start_suspect: Callable[[ChunkWork], bool],
         on_complete: Callable[[ChunkWork], None],
         is_out_of_memory: Callable[[Exception], bool],
-        on_taken: Callable[[Lane, int], None] = lambda _lane, _tokens: None,
+        on_taken: Callable[[Lane, int], None],
+        cache: AnswerCache,
     ) -> None:
         """`on_taken` is told of tokens of a lane that no longer wait; fewer than none when some wait again."""
         self._batcher = batcher
@@ -53,6 +63,7 @@ class Inference:
         self._on_complete = on_complete
         self._is_out_of_memory = is_out_of_memory
         self._on_taken = on_taken
+        self._cache = cache
         self._careful_texts = 0
         """How many texts still go in small batches."""
         self._max_tokens: int | None = None
@@ -228,7 +239,9 @@ class Inference:
             for text in compress(texts, ~finite):
                 self._fail(batch, text, ArithmeticError("a probability is not a number"))
             texts, rows = list(compress(texts, finite)), rows[finite]
+        self._cache.keep(batch.model.version, [text.key for text in texts], rows)
         if batch.copies:
+            SHARED_ANSWERS.inc(sum(len(batch.copies.get(text.key, ())) for text in texts))
             rows = np.repeat(rows, [1 + len(batch.copies.get(text.key, ())) for text in texts], axis=0)
             texts = batch.with_copies(texts)
         for text, answer in zip(texts, predictions(rows, batch.model.manifest.labels, texts), strict=True):
