@@ -25,8 +25,10 @@ from training.data.batches import Examples
 from training.data.table import read_table
 from training.fit.checkpoint import Epoch
 from training.fit.device import best_precision
+from training.fit.linear_head import LinearHead
 from training.fit.loop import Parts, Run
 from training.fit.progress import Step
+from training.fit.start import Start
 from training.hyperparameters import HyperParameters
 from training.pretrained import minilm
 from training.pretrained.base_model import BaseModel
@@ -105,7 +107,9 @@ def measure(data: Path, max_length: int) -> dict[str, Any]:
     few = Examples(examples.ids[:8], examples.labels[:8])
     with tempfile.TemporaryDirectory() as folder:
         turns = Turns(Stock(base, examples, classes, max_length))
-        Run(base, Parts(examples, few, classes), parameters, Path(folder), [turns], checkpoint_s=1e9).fit()
+        head = LinearHead(np.zeros((classes, base.architecture.hidden_size), np.float32), np.zeros(classes, np.float32))
+        start, parts = Start("mean", 1.0, head), Parts(examples, few, classes)
+        Run(base, parts, start, parameters, folder=Path(folder), watchers=[turns], checkpoint_s=1e9).fit()
     own, stock = (len(examples) / statistics.median(times[1:]) for times in (turns.own, turns.stock))
     return {
         "data": data.name,

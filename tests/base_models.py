@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from contract.artifact import Architecture
 from harness.tiny_artifact import VOCABULARY_TOKENS, random_weights, tiny_architecture
 
 Tensors = dict[str, NDArray[Any]]
@@ -19,6 +20,12 @@ def encoder_tensors(seed: int = 0) -> Tensors:
     """float32 tensors of a tiny BertModel, without prefix."""
     weights = random_weights(tiny_architecture(), labels=2, seed=seed)
     return {name.removeprefix("bert."): weights[name] for name in weights if name.startswith("bert.")}
+
+
+def random_head(architecture: Architecture, labels: int, seed: int) -> Tensors:
+    """A new linear layer: small random weights, by the names of an artifact."""
+    weight = np.random.default_rng(seed).normal(0.0, 0.02, (labels, architecture.hidden_size)).astype(np.float32)
+    return {"classifier.weight": weight, "classifier.bias": np.zeros(labels, np.float32)}
 
 
 def write_hugging_face(folder: Path, tensors: Tensors | None = None, **config: Any) -> Path:

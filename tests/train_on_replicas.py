@@ -11,9 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.base_models import random_head
 from training.bert_compat import tf
 from training.data.batches import Examples
+from training.fit.linear_head import LinearHead
 from training.fit.loop import Parts, Run
+from training.fit.start import Start
 from training.hyperparameters import HyperParameters
 from training.pretrained import hugging_face
 
@@ -28,7 +31,9 @@ def main(base: Path, folder: Path) -> None:
         work = folder / str(len(devices))
         work.mkdir()
         strategy = tf.distribute.MirroredStrategy(devices)
-        state = Run(hugging_face.load(base, "tiny"), parts, PARAMETERS, work, strategy=strategy).fit()
+        model = hugging_face.load(base, "tiny")
+        start = Start("mean", 10.0, LinearHead(*random_head(model.architecture, 3, seed=1).values()))
+        state = Run(model, parts, start, PARAMETERS, folder=work, strategy=strategy).fit()
         print(json.dumps([*state.losses, state.history[0].validation_loss]))
 
 

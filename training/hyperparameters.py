@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from pydantic import Field
@@ -12,18 +13,43 @@ from contract.artifact import Strict
 
 Precision = Literal["float32", "bfloat16"]
 
-STEPS = 300
+STEPS = 150
 """Steps that fine-tuning takes at least, within the bounds on epochs: the fewer the texts, the more often each."""
-FEWEST_EPOCHS, MOST_EPOCHS = 3, 12
+FEWEST_EPOCHS, MOST_EPOCHS = 3, 8
+SHORTEST, LONGEST = 32, 256
+"""Bounds on the length that is read of texts unless told otherwise: sentence encoders learnt from no longer ones."""
+RATE, RATE_HIDDEN = 1e-4, 384
+"""The learning rate of an encoder of this width; it falls with the width, as BERT's authors chose theirs."""
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What the defaults follow."""
+
+    texts: int
+    """Of the whole table."""
+    long_text: int
+    """Tokens that 95% of the texts have at most."""
+    hidden: int
+    """Width of the base model."""
+    positions: int
+    """Tokens that the base model reads at most."""
 
 
 class HyperParameters(Strict):
-    """Defaults suit short texts and the bundled MiniLM; for a BERT-base lower `learning_rate` to 2e-5 … 5e-5."""
+    """The choices of a run. Where the default is none, it is made by the data: `chosen` says how."""
 
-    max_length: int = Field(default=128, ge=3, le=512, description="tokens of a text at most")
-    epochs: int = Field(default=FEWEST_EPOCHS, ge=1, description="passes over the training part; more if texts are few")
+    max_length: int = Field(default=128, ge=3, le=512, description="tokens of a text at most; by the data")
+    epochs: int = Field(default=FEWEST_EPOCHS, ge=0, description="passes over the training part; more if texts are few")
     batch_size: int = Field(default=32, ge=1, description="texts of a step, over all devices")
-    learning_rate: float = Field(default=1e-4, gt=0, description="peak, reached after the warm-up")
+    learning_rate: float = Field(default=RATE, gt=0, description="peak, reached after the warm-up; by the base model")
+    head_rate: float = Field(default=10.0, gt=0, description="times the learning rate, for the classifying layer")
+    head_strength: float | None = Field(
+        default=None, gt=0, description="inverse penalty of the linear head on the frozen base; tried on training texts"
+    )
+    pooling: Literal["mean", "first", "pooler"] | None = Field(
+        default=None, description="what the head reads: mean, first, pooler; tried on training texts"
+    )
     warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
     weight_decay: float = Field(default=0.01, ge=0, description="decoupled; not of biases and layer norms")
     clip_norm: float = Field(default=1.0, gt=0, description="bound on the gradient's global norm")
@@ -39,14 +65,27 @@ class HyperParameters(Strict):
     seed: int = Field(default=1, ge=0, description="of the split, the order, the dropout and the new layer")
 
     @classmethod
-    def chosen(cls, given: Mapping[str, Any], texts: int, precision: Precision) -> Self:
-        """What was given, and for the rest the defaults; epochs and precision follow the data and the device.
+    def chosen(cls, given: Mapping[str, Any], facts: DataFacts, precision: Precision) -> tuple[Self, list[str]]:
+        """What was given, and for the rest what suits the data, the base model and the device; a reason for each.
 
-        `texts` is the size of the whole table, `precision` what the device is good at.
+        `precision` is what the device is good at.
         """
-        chosen = cls.model_validate({"precision": precision, **given})
-        if "epochs" in given:
-            return chosen
-        trained = texts * (1 - chosen.validation - chosen.test)
-        epochs = math.ceil(STEPS * chosen.batch_size / trained)
-        return chosen.model_copy(update={"epochs": min(max(epochs, FEWEST_EPOCHS), MOST_EPOCHS)})
+        base = cls.model_validate({"precision": precision, **given})
+        trained = facts.texts * (1 - base.validation - base.test)
+        made = {
+            "max_length": (
+                min(max(-(-facts.long_text // 8) * 8, SHORTEST), LONGEST, facts.positions),
+                f"95% of the texts have at most {facts.long_text} tokens",
+            ),
+            "epochs": (
+                min(max(math.ceil(STEPS * base.batch_size / trained), FEWEST_EPOCHS), MOST_EPOCHS),
+                f"{facts.texts} texts; stops when validation no longer gains",
+            ),
+            "learning_rate": (
+                RATE * min(1.0, RATE_HIDDEN / facts.hidden),
+                f"the base model is {facts.hidden} wide",
+            ),
+        }
+        taken = {name: choice for name, choice in made.items() if name not in given}
+        reasons = [f"{name} {value:g}: {reason}" for name, (value, reason) in taken.items()]
+        return base.model_copy(update={name: value for name, (value, _) in taken.items()}), reasons

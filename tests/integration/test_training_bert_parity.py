@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from contract.artifact import Architecture
 from encoders.tokenization import TextTokenizer
 from harness import reference_bert, tiny_artifact
+from tests.base_models import random_head
 from training.bert_compat import tf
-from training.fit.model import Classifier, initial_classifier
+from training.fit.model import Classifier
 from training.pretrained import minilm
 from training.pretrained.base_model import BaseModel
 
@@ -42,7 +43,7 @@ def states(base: BaseModel) -> NDArray[np.float32]:
 def _with_weights(base: BaseModel, precision: str) -> Classifier:
     model = Classifier(base.architecture, 2, dropout=0.1, precision=precision)
     tensors = {f"bert.{name}": tensor for name, tensor in base.tensors.items()}
-    model.load(tensors | initial_classifier(base.architecture, 2, seed=0))
+    model.load(tensors | random_head(base.architecture, 2, seed=0))
     return model
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from contract.model_store import ModelStore
 from harness.tiny_artifact import write_tiny_artifact
 from training.cli import app
 from training.errors import WorseModel
-from training.hyperparameters import HyperParameters
+from training.hyperparameters import DataFacts, HyperParameters
 
 VERSIONS = [f"20260101t00000{number}-abcdef" for number in (1, 2, 3)]
 
@@ -197,14 +198,41 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, monkeypatch: pytes
     assert "the same command goes on" in result.output
 
 
+FACTS = DataFacts(texts=10_000, long_text=40, hidden=384, positions=512)
+
+
 @pytest.mark.parametrize(
     ("texts", "given", "epochs"),
-    [(1000, {}, 12), (20_000, {}, 3), (2_500, {}, 5), (1000, {"epochs": 2}, 2), (1000, {"batch_size": 16}, 6)],
+    [(1000, {}, 6), (20_000, {}, 3), (500, {}, 8), (1000, {"epochs": 2}, 2), (1000, {"batch_size": 16}, 3)],
 )
 def test_few_texts_are_seen_more_often(texts: int, given: dict[str, int], epochs: int) -> None:
-    assert HyperParameters.chosen(given, texts, "float32").epochs == epochs
+    assert HyperParameters.chosen(given, replace(FACTS, texts=texts), "float32")[0].epochs == epochs
+
+
+@pytest.mark.parametrize(
+    ("long_text", "positions", "max_length"),
+    [(40, 512, 40), (41, 512, 48), (9, 512, 32), (900, 512, 256), (200, 128, 128)],
+)
+def test_the_length_follows_the_texts(long_text: int, positions: int, max_length: int) -> None:
+    facts = replace(FACTS, long_text=long_text, positions=positions)
+
+    assert HyperParameters.chosen({}, facts, "float32")[0].max_length == max_length
+
+
+def test_the_rate_follows_the_base_model() -> None:
+    rates = [HyperParameters.chosen({}, replace(FACTS, hidden=hidden), "float32")[0] for hidden in (128, 384, 768)]
+
+    assert [each.learning_rate for each in rates] == [1e-4, 1e-4, 5e-5]
+
+
+def test_a_choice_is_told_with_its_reason_unless_it_was_given() -> None:
+    parameters, reasons = HyperParameters.chosen({"epochs": 4}, FACTS, "float32")
+
+    assert parameters.epochs == 4
+    assert [reason.split()[0] for reason in reasons] == ["max_length", "learning_rate"]
+    assert "40 tokens" in reasons[0]
 
 
 def test_the_device_chooses_the_precision_unless_told_otherwise() -> None:
-    assert HyperParameters.chosen({}, 1000, "bfloat16").precision == "bfloat16"
-    assert HyperParameters.chosen({"precision": "float32"}, 1000, "bfloat16").precision == "float32"
+    assert HyperParameters.chosen({}, FACTS, "bfloat16")[0].precision == "bfloat16"
+    assert HyperParameters.chosen({"precision": "float32"}, FACTS, "bfloat16")[0].precision == "float32"

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.base_models import write_hugging_face
+from tests.base_models import random_head, write_hugging_face
 from training.data.batches import Examples
 from training.errors import Diverged
 from training.fit.checkpoint import Epoch, TrainingState
-from training.fit.loop import Parts, Run, class_weights, load_weights
+from training.fit.linear_head import LinearHead
+from training.fit.loop import Parts, Run, load_weights
+from training.fit.model import Pooling
 from training.fit.progress import Step
+from training.fit.start import Start, class_weights
 from training.hyperparameters import HyperParameters
 from training.pretrained import hugging_face
 from training.pretrained.base_model import BaseModel
@@ -67,12 +70,19 @@ class Watch:
 Result = tuple[TrainingState, dict[str, np.ndarray]]
 
 
+def frozen_start(base: BaseModel, seed: int = 1) -> Start:
+    """The first token of the frozen base and a head that knows nothing, for what is to be learnt."""
+    return Start("first", 10.0, LinearHead(*random_head(base.architecture, 3, seed).values()))
+
+
 @pytest.fixture(scope="module")
 def start(base: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Result]:
     def start(folder: Path | None = None, watch: Watch | None = None, every_s: float = 60, **changes: Any) -> Result:
         folder = folder or tmp_path_factory.mktemp("run")
         parameters = PARAMETERS.model_copy(update=changes)
-        run = Run(base, PARTS, parameters, folder, [watch] if watch else [], every_s)
+        watchers = [watch] if watch else []
+        begin = frozen_start(base)
+        run = Run(base, PARTS, begin, parameters, folder=folder, watchers=watchers, checkpoint_s=every_s)
         state = run.fit()
         return state, load_weights(run.best)
 
@@ -93,7 +103,7 @@ def test_it_learns_and_says_so(start: Callable[..., Result], tmp_path: Path) -> 
     assert state.history[-1].validation_loss < state.history[0].validation_loss
     assert [step.number for step in watch.steps] == list(range(39))
     assert {step.steps for step in watch.steps} == {39}
-    assert watch.epochs == state.history
+    assert watch.epochs == [state.start, *state.history]
     assert sum(step.texts for step in watch.steps) == 300
 
     again = Watch()
@@ -118,6 +128,20 @@ def test_killed_and_started_again_it_ends_as_an_unbroken_run(
     assert all(np.array_equal(weights[name], expected) for name, expected in unbroken[1].items())
 
 
+@pytest.mark.parametrize("pooling", ["mean", "first", "pooler"])
+def test_every_pooling_learns_also_from_batches_that_are_not_full(
+    base: BaseModel, tmp_path: Path, pooling: Pooling
+) -> None:
+    begin = replace(frozen_start(base), pooling=pooling)
+
+    run = Run(base, PARTS, begin, PARAMETERS, folder=tmp_path)
+    state = run.fit()
+
+    assert len(PARTS.train) % PARAMETERS.batch_size
+    assert state.history[-1].validation_accuracy > 0.7
+    assert ("bert.pooler.dense.weight" in load_weights(run.best)) == (pooling == "pooler")
+
+
 def test_another_seed_is_another_run(start: Callable[..., Result], unbroken: Result) -> None:
     assert start(seed=2, epochs=1)[0].losses[0] != unbroken[0].losses[0]
 
@@ -129,6 +153,27 @@ def test_it_stops_when_the_validation_loss_no_longer_falls_and_keeps_the_best(st
     losses = [epoch.validation_loss for epoch in state.history]
     assert len(losses) < 12
     assert state.best_epoch == int(np.argmin(losses)) == len(losses) - 3
+
+
+def test_a_start_that_no_epoch_betters_is_what_is_kept(base: BaseModel, tmp_path: Path) -> None:
+    # A rate at which nothing is learnt but harm.
+    parameters = PARAMETERS.model_copy(update={"learning_rate": 0.3, "warmup": 0.0})
+    begin = frozen_start(base)
+
+    run = Run(base, PARTS, begin, parameters, folder=tmp_path)
+    state = run.fit()
+
+    assert state.best_epoch == -1
+    weights = load_weights(run.best)
+    assert np.array_equal(weights["classifier.weight"], begin.head.weight)
+    assert all(np.array_equal(weights[f"bert.{name}"], base.tensors[name]) for name in ("embeddings.LayerNorm.bias",))
+
+
+def test_no_epoch_at_all_keeps_the_start(base: BaseModel, tmp_path: Path) -> None:
+    run = Run(base, PARTS, frozen_start(base), PARAMETERS.model_copy(update={"epochs": 0}), folder=tmp_path)
+
+    assert run.fit().history == []
+    assert run.best.exists()
 
 
 def test_it_says_when_it_diverges(start: Callable[..., Result]) -> None:
@@ -145,8 +190,7 @@ def test_bfloat16_learns_too(start: Callable[..., Result]) -> None:
 def test_a_seldom_class_weighs_as_much_as_a_frequent_one() -> None:
     labels = np.array([0] * 6 + [1] * 2, np.int32)
 
-    assert class_weights(labels, 2, balanced=True).tolist() == pytest.approx([8 / 12, 8 / 4])
-    assert class_weights(labels, 2, balanced=False).tolist() == [1, 1]
+    assert class_weights(labels, 2).tolist() == pytest.approx([8 / 12, 8 / 4])
 
 
 def test_batches_of_several_lengths_and_class_weights_learn_too(start: Callable[..., Result]) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.base_models import encoder_tensors, write_google_checkpoint, write_hugging_face
+from tests.base_models import encoder_tensors, random_head, write_google_checkpoint, write_hugging_face
 from training.bert_compat import tf
 from training.errors import BadBaseModel
-from training.fit.model import Classifier, initial_classifier
+from training.fit.model import Classifier
 from training.pretrained.base_model import BaseModel
 from training.pretrained.base_models import load_base_model
 
@@ -16,7 +16,7 @@ from training.pretrained.base_models import load_base_model
 def _logits(base: BaseModel) -> np.ndarray:
     model = Classifier(base.architecture, 3, dropout=0.0)
     tensors = {f"bert.{name}": tensor for name, tensor in base.tensors.items()}
-    model.load(tensors | initial_classifier(base.architecture, 3, seed=0))
+    model.load(tensors | random_head(base.architecture, 3, seed=0))
     logits: np.ndarray = model.logits(tf.constant([[2, 9, 11, 40, 3, 0, 0, 0], [2, 8, 3, 0, 0, 0, 0, 0]])).numpy()
     return logits
 

@@ -8,6 +8,7 @@ from training.evaluation.calibration import (
     Bin,
     expected_calibration_error,
     fit_temperature,
+    helpful_temperature,
     log_loss,
     reliability,
     softmax,
@@ -67,3 +68,40 @@ def test_probabilities_keep_the_precision_of_the_logits() -> None:
 
     assert found.dtype == np.float32
     assert found[0] == pytest.approx([0.62246, 0.37754], abs=1e-5)
+
+
+def test_a_temperature_that_helps_is_taken_and_one_from_too_few_texts_is_not() -> None:
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 3, 400).astype(np.int32)
+    logits = (generator.normal(size=(400, 3)) + 1.5 * np.eye(3)[labels]).astype(np.float32)
+
+    # Three times too sure: hundreds of texts show it.
+    assert helpful_temperature(logits * 3, labels) == fit_temperature(logits * 3, labels) > 1.5
+    # All right, and all wrong, but for what a handful can tell.
+    assert helpful_temperature(logits[:1], labels[:1]) == 1.0
+
+
+def test_what_calibration_does_to_few_texts_is_no_harm_on_average() -> None:
+    generator = np.random.default_rng(1)
+    labels = generator.integers(0, 4, 4000).astype(np.int32)
+    logits = (generator.normal(size=(4000, 4)) + 2.0 * np.eye(4)[labels]).astype(np.float32)
+    logits *= fit_temperature(logits, labels) ** -1  # as calibrated as it can be
+
+    losses = []
+    for start in range(0, 3000, 15):
+        few = slice(start, start + 15)
+        losses.append(log_loss(logits, labels, helpful_temperature(logits[few], labels[few])))
+
+    assert np.median(losses) < 1.05 * log_loss(logits, labels)
+
+
+def test_binned_error_is_that_of_the_reliability_diagram() -> None:
+    generator = np.random.default_rng(2)
+    labels = generator.integers(0, 3, 500).astype(np.int32)
+    probabilities = softmax(generator.normal(size=(500, 3)).astype(np.float32) * 2)
+
+    expected = sum(
+        each.count / 500 * abs(each.confidence - each.accuracy) for each in reliability(probabilities, labels)
+    )
+
+    assert expected_calibration_error(probabilities, labels) == pytest.approx(expected)

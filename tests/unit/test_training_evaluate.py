@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from training.artifact.export import golden_texts
-from training.evaluation.evaluate import ClassScores, HeldOutPredictions, confusion, per_class, scores, worst_mistakes
+from training.evaluation.evaluate import (
+    ClassScores,
+    HeldOutPredictions,
+    confused_pairs,
+    confusion,
+    intervals,
+    lead,
+    per_class,
+    scores,
+    worst_mistakes,
+)
 
 LOGITS = np.array([[3, 0, 0], [0, 2, 0], [0, 0.5, 0], [4, 0, 0], [0, 0, 1]], np.float32)
 HELD = HeldOutPredictions(["a", "bb", "c", "d", "eeee"], np.array([0, 1, 0, 2, 2], np.int32), LOGITS, temperature=2.0)
@@ -40,3 +50,40 @@ def test_golden_texts_go_from_the_shortest_to_the_longest_with_scaled_probabilit
 
     assert {each.text for each in golden} == {"a", "eeee"}
     assert golden[0].probabilities == tuple(HELD.probabilities[0].tolist())
+
+
+def test_the_most_confused_pairs_come_first() -> None:
+    labels = np.array([0, 0, 0, 1, 2, 2], np.int32)
+    held = HeldOutPredictions(["x"] * 6, labels, np.eye(3, dtype=np.float32)[[1, 1, 0, 2, 2, 0]], temperature=1.0)
+
+    assert confused_pairs(held, most=2) == [(0, 1, 2), (1, 2, 1)]
+
+
+def test_an_interval_holds_the_truth_about_as_often_as_it_says() -> None:
+    generator, hits = np.random.default_rng(0), 0
+    for _ in range(40):
+        labels = generator.integers(0, 2, 150).astype(np.int32)
+        right = generator.random(150) < 0.8
+        logits = np.eye(2, dtype=np.float32)[np.where(right, labels, 1 - labels)]
+        found = intervals(HeldOutPredictions(["x"] * 150, labels, logits, temperature=1.0), 2)
+        hits += found["accuracy_low"] <= 0.8 <= found["accuracy_high"]
+
+    assert hits >= 34
+
+
+def test_intervals_lie_around_the_scores() -> None:
+    found, exact = intervals(HELD, 3), scores(HELD)
+
+    for name in ("accuracy", "macro_f1"):
+        assert found[f"{name}_low"] <= exact[name] <= found[f"{name}_high"]
+    assert 0 <= found["calibration_error_low"] <= found["calibration_error_high"] <= 1
+
+
+def test_a_lead_counts_only_texts_on_which_one_of_two_is_right() -> None:
+    labels = np.zeros(30, np.int32)
+    own, rival = labels.copy(), labels.copy()
+    own[:9], rival[9:10] = 1, 1
+
+    assert lead(rival, own, labels) == pytest.approx((9 - 1) / np.sqrt(10))
+    assert lead(own, rival, labels) == -lead(rival, own, labels)
+    assert lead(own, own, labels) == 0.0

@@ -100,3 +100,13 @@ def test_parts_can_be_replaced() -> None:
     none = np.empty(0, np.int64)
 
     assert Split(none, none, none).with_rows("test", np.array([1])).test.tolist() == [1]
+
+
+def test_labels_with_five_texts_each_still_give_a_tenth() -> None:
+    labels = [f"label {number}" for number in range(40) for _ in range(5)]
+    texts = [f"text {number}" for number in range(len(labels))]
+
+    parts = split(texts, labels, 0.1, 0.1, seed=1)
+
+    assert (len(parts.validation), len(parts.test)) == (20, 20)
+    assert {labels[row] for row in parts.train} == set(labels)

@@ -249,3 +249,15 @@ def test_the_first_version_is_never_too_bad(store: Store, add: Add) -> None:
     version = add(1, accuracy=0.1, current=False)
 
     store.refuse_if_worse(read_manifest(store.folder / version))
+
+
+@pytest.mark.parametrize(("rival", "named"), [("baseline", "counting words has 0.9"), ("frozen", "--epochs 0")])
+def test_a_version_that_loses_to_a_simple_model_by_more_than_chance_is_refused_even_if_it_is_the_first(
+    store: Store, add: Add, rival: str, named: str
+) -> None:
+    manifest = read_manifest(store.folder / add(1, accuracy=0.8, current=False))
+    metrics = {"accuracy": 0.8, f"{rival}_accuracy": 0.9}
+
+    store.refuse_if_worse(manifest.model_copy(update={"metrics": metrics | {f"{rival}_lead": 1.9}}))
+    with pytest.raises(WorseModel, match=named):
+        store.refuse_if_worse(manifest.model_copy(update={"metrics": metrics | {f"{rival}_lead": 2.1}}))

@@ -36,6 +36,7 @@ PACKAGES = (
     "tokenizers",
     "safetensors",
     "scikit-learn",
+    "cleanlab",
 )
 
 
@@ -53,6 +54,8 @@ class Trained:
     max_length: int
     held: HeldOutPredictions
     metrics: Mapping[str, float]
+    choices: tuple[str, ...]
+    """What was chosen by the data, and why, a line each."""
     provenance: Provenance
 
 

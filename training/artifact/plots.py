@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 
 from training.evaluation.calibration import Bin
@@ -15,23 +20,63 @@ from training.fit.checkpoint import Epoch
 DPI = 110
 MOST_NUMBERS = 25
 """With more classes than this the numbers in the matrix are too small to read."""
+MOST_CLASSES = 60
+"""A matrix of more than these can't be read; a table of the most confused pairs says more."""
+LONGEST_LABEL = 40
+INVISIBLE = frozenset({"Cc", "Cf", "Mn", "Zs", "Zl", "Zp"})
+"""Unicode's categories of controls, marks and spaces: no font needs to have them."""
 
 
-def confusion(counts: NDArray[np.int64], classes: Sequence[str], path: Path) -> None:
-    """`counts` int64[classes, classes], true by predicted; the shade is the share of the true class's texts."""
+def confusion(counts: NDArray[np.int64], classes: Sequence[str], path: Path) -> bool:
+    """`counts` int64[classes, classes], true by predicted; the shade is the share of the true class's texts.
+
+    Returns false, and draws nothing, where there are too many classes or no font has their letters.
+    """
+    if len(classes) > MOST_CLASSES or (families := _fonts_for("".join(classes))) is None:
+        return False
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = 2.5 + 0.38 * len(classes)
     figure = Figure(figsize=(size, size))
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(classes)), classes, rotation=90)
-    axes.set_yticks(range(len(classes)), classes)
+    shown = [_shortened(label) for label in classes]
+    # Labels are text, whatever signs they hold: `$` begins no formula.
+    literal: dict[str, Any] = {"parse_math": False, "fontfamily": families}
+    axes.set_xticks(range(len(classes)), shown, rotation=90, **literal)
+    axes.set_yticks(range(len(classes)), shown, **literal)
     axes.set(xlabel="predicted", ylabel="true")
     if len(classes) <= MOST_NUMBERS:
         for row, column in np.argwhere(counts):
             shade = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=shade, fontsize=8)
     figure.savefig(path, dpi=DPI, bbox_inches="tight")
+    return True
+
+
+def _shortened(label: str) -> str:
+    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
+
+
+def _fonts_for(letters: str) -> list[str] | None:
+    """Installed fonts that together have all these letters, the usual one first; none if some letter has no font."""
+    wanted = {ord(letter) for letter in letters if unicodedata.category(letter) not in INVISIBLE}
+    chosen: list[str] = []
+    for entry in sorted(font_manager.fontManager.ttflist, key=lambda entry: entry.name != "DejaVu Sans"):
+        if not wanted:
+            break
+        if (
+            entry.name not in chosen
+            and "LastResort" not in entry.fname
+            and (found := wanted & _letters_of(entry.fname))
+        ):
+            chosen.append(entry.name)
+            wanted -= found
+    return None if wanted else chosen or ["DejaVu Sans"]
+
+
+@functools.cache
+def _letters_of(font: str) -> frozenset[int]:
+    return frozenset(FT2Font(font).get_charmap())
 
 
 def reliability(before: Sequence[Bin], after: Sequence[Bin], path: Path) -> None:
@@ -56,8 +101,9 @@ def learning(losses: Sequence[float], history: Sequence[Epoch], path: Path) -> N
     figure = Figure(figsize=(7, 4))
     axes = figure.subplots()
     window = max(len(losses) // 50, 1)
-    smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
-    axes.plot(np.arange(len(smooth)) + window, smooth, color="tab:orange", label="training loss")
+    if losses:
+        smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
+        axes.plot(np.arange(len(smooth)) + window, smooth, color="tab:orange", label="training loss")
     axes.plot(ends, [epoch.validation_loss for epoch in history], "o-", color="tab:blue", label="validation loss")
     axes.set(xlabel="step", ylabel="loss", ylim=(0, None))
     right = axes.twinx()

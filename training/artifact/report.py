@@ -1,41 +1,55 @@
-"""The training report: a page and three pictures that one can show a colleague."""
+"""The training report: a page with pictures that one can show a colleague."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from html import escape
 from pathlib import Path
 from string import Template
 from typing import Any
 
+from rich.console import Console
+
 from training.artifact import held_out, plots
 from training.artifact.export import Trained
+from training.artifact.trimmings import trimming
 from training.data.data_report import DataReport
 from training.evaluation.calibration import reliability, softmax
-from training.evaluation.evaluate import confusion, per_class, worst_mistakes
+from training.evaluation.evaluate import confused_pairs, confusion, per_class, worst_mistakes
 from training.fit.checkpoint import TrainingState
 
 TEMPLATE = Path(__file__).with_name("report.html")
 PAGE = "index.html"
 MISTAKES = 20
 LONGEST_TEXT = 400
+MOST_PAIRS = 30
+COMPARED = {"accuracy": "accuracy", "macro F1": "macro_f1"}
 
 
-def write_report(trained: Trained, state: TrainingState, data: DataReport, folder: Path) -> None:
-    """Write the page, its pictures and the held-out predictions to the folder `folder`."""
+def write_report(trained: Trained, state: TrainingState, data: DataReport, folder: Path, console: Console) -> None:
+    """Write the page, its pictures and the held-out predictions to the folder `folder`.
+
+    A part that can't be made is said and left out.
+    """
     folder.mkdir(parents=True)
     held, labels = trained.held, trained.labels
-    plots.learning(state.losses, state.history, folder / "learning.png")
-    plots.confusion(confusion(held, len(labels)), labels, folder / "confusion.png")
     before, after = softmax(held.logits), held.probabilities
-    plots.reliability(reliability(before, held.labels), reliability(after, held.labels), folder / "reliability.png")
-    (folder / PAGE).write_text(page(trained, state, data), encoding="utf-8")
+    with trimming("learning.png", console):
+        plots.learning(state.losses, state.history, folder / "learning.png")
+    with trimming("confusion.png", console):
+        plots.confusion(confusion(held, len(labels)), labels, folder / "confusion.png")
+    with trimming("reliability.png", console):
+        bins = reliability(before, held.labels), reliability(after, held.labels)
+        plots.reliability(*bins, folder / "reliability.png")
+    with trimming(PAGE, console):
+        drawn = {picture.name for picture in folder.glob("*.png")}
+        (folder / PAGE).write_text(page(trained, state, data, drawn), encoding="utf-8")
     held_out.write(held.texts, [labels[label] for label in held.labels], after, folder)
 
 
-def page(trained: Trained, state: TrainingState, data: DataReport) -> str:
-    """The report as HTML; its pictures lie beside it."""
+def page(trained: Trained, state: TrainingState, data: DataReport, pictures: Collection[str]) -> str:
+    """The report as HTML; those pictures lie beside it."""
     made, metrics = trained.provenance, trained.metrics
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=escape(f"Training report: {trained.name}"),
@@ -43,16 +57,18 @@ def page(trained: Trained, state: TrainingState, data: DataReport) -> str:
         duration=str(timedelta(seconds=round(made.duration_s))),
         base=escape(made.base_model),
         accuracy=f"{metrics['accuracy']:.1%}",
-        baseline=f"{metrics['baseline_accuracy']:.1%}",
+        interval=f"{metrics['accuracy_low']:.1%} … {metrics['accuracy_high']:.1%}",
         test_texts=len(trained.held.texts),
         temperature=trained.held.temperature,
         scores=_table(
-            ("", "this model", "baseline"),
-            [
-                ("accuracy", metrics["accuracy"], metrics["baseline_accuracy"]),
-                ("macro F1", metrics["macro_f1"], metrics["baseline_macro_f1"]),
-            ],
+            ("", "this model", "95% interval", "frozen base, linear head", "word counts"),
+            [_compared(metrics, name, score) for name, score in COMPARED.items()],
         ),
+        choices="".join(f"<li>{escape(choice)}</li>" for choice in trained.choices),
+        learning=_picture("learning.png", "Learning curves", pictures),
+        confusion=_picture("confusion.png", "Confusion matrix", pictures),
+        reliability=_picture("reliability.png", "Reliability diagram", pictures),
+        pairs=_pairs(trained),
         calibration=_table(
             ("", "before scaling", "after scaling"),
             [
@@ -62,7 +78,10 @@ def page(trained: Trained, state: TrainingState, data: DataReport) -> str:
         ),
         epochs=_table(
             ("epoch", "training loss", "validation loss", "validation accuracy"),
-            [(e.epoch + 1, e.train_loss, e.validation_loss, e.validation_accuracy) for e in state.history],
+            [
+                (e.epoch + 1 or "start", e.train_loss, e.validation_loss, e.validation_accuracy)
+                for e in [*filter(None, [state.start]), *state.history]
+            ],
         ),
         classes=_classes(trained),
         mistakes=_mistakes(trained),
@@ -70,6 +89,24 @@ def page(trained: Trained, state: TrainingState, data: DataReport) -> str:
         parameters=_table(("hyper-parameter", "value"), _as_text(made.hyperparameters)),
         packages=_table(("package", "version"), _as_text(made.packages)),
     )
+
+
+def _compared(metrics: Mapping[str, float], name: str, score: str) -> tuple[Any, ...]:
+    bounds = f"{metrics[f'{score}_low']:.4f} … {metrics[f'{score}_high']:.4f}"
+    rivals = (metrics.get(f"{rival}_{score}", "") for rival in ("frozen", "baseline"))
+    return name, metrics[score], bounds, *rivals
+
+
+def _picture(name: str, shows: str, pictures: Collection[str]) -> str:
+    return f'<img src="{name}" alt="{shows}">' if name in pictures else ""
+
+
+def _pairs(trained: Trained) -> str:
+    rows = [
+        (trained.labels[true], trained.labels[said], count)
+        for true, said, count in confused_pairs(trained.held, MOST_PAIRS)
+    ]
+    return _table(("label", "predicted", "texts"), rows)
 
 
 def _classes(trained: Trained) -> str:
@@ -114,6 +151,8 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
 
 
 def _cell(value: Any) -> str:
+    if value is None:
+        return "<td></td>"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"<td>{escape(str(value))}</td>"
     text = f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -30,6 +30,12 @@ from training.errors import WorseModel
 HISTORY = "HISTORY"
 MARGIN = 0.01
 """How much lower than the current version's accuracy a new version's may be."""
+CHANCE = 2.0
+"""Standard errors by which a simpler model may lead."""
+RIVALS = {
+    "baseline": ("counting words", "a longer --max-length, more --epochs or another --base may help"),
+    "frozen": ("a linear head on the frozen base", "--epochs 0 publishes that, a lower --learning-rate may help"),
+}
 STAGING, TRASH, TRAINING = ".staging-", ".trash-", ".training-"
 ABANDONED_S = {STAGING: 24 * 3600, TRAINING: 7 * 24 * 3600}
 """A folder that nobody wrote to for so long is left from a crash."""
@@ -123,16 +129,24 @@ class Store:
         return doomed
 
     def refuse_if_worse(self, manifest: Manifest, margin: float = MARGIN) -> None:
-        """Raise WorseModel when the current version's accuracy is higher by more than `margin`."""
+        """Raise WorseModel when the current version's accuracy is higher by more than `margin`, or when a simpler model
+        of the same texts is better by more than chance."""
+        kept = f"It is kept; `activate {manifest.version}` serves it all the same"
+        after = manifest.metrics.get("accuracy", 0.0)
+        for rival, (meaning, advice) in RIVALS.items():
+            if manifest.metrics.get(f"{rival}_lead", 0.0) > CHANCE:
+                accuracy = manifest.metrics[f"{rival}_accuracy"]
+                raise WorseModel(
+                    f"{self.name} {manifest.version}: accuracy {after:.4f}, but {meaning} has {accuracy:.4f} on "
+                    f"the same texts, which is more than chance; {advice}. {kept}"
+                )
         current = self._current()
         if current is None:
             return
         before = read_manifest(self.folder / current).metrics.get("accuracy", 0.0)
-        after = manifest.metrics.get("accuracy", 0.0)
         if after < before - margin:
             raise WorseModel(
-                f"{self.name} {manifest.version}: accuracy {after:.4f}, but {current} has {before:.4f}. "
-                f"It is kept; `activate {manifest.version}` serves it all the same"
+                f"{self.name} {manifest.version}: accuracy {after:.4f}, but {current} has {before:.4f}. {kept}"
             )
 
     def _current(self) -> str | None:

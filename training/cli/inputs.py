@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from training.cli.app import BaseName, DataFile, app, console
@@ -41,14 +40,13 @@ def data_report(
     reading: dict[str, Any],
 ) -> None:
     """What there is to know about labelled texts before training on them."""
-    from encoders.tokenization import TextTokenizer
     from training.data.data_report import report_on, show, show_classes
     from training.data.table import read_table
     from training.pretrained.base_models import load_base_model
 
     table = read_table(data, validated(TableOptions, reading))
     model = load_base_model(base, TrainingSettings.load().base_models_dir)
-    encoded = TextTokenizer(model.vocabulary, model.tokenizer, max_length).encode(table.texts)
-    report = report_on(table, np.array([text.length for text in encoded]), max_length)
+    encoded = model.text_tokenizer(max_length).encode(table.texts)
+    report = report_on(table, encoded, max_length)
     show(report, console)
     show_classes(report, console)

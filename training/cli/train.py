@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -63,7 +64,7 @@ def train(
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     options = validated(TableOptions, reading)
-    recipe = _recipe(model.store.name, base, data, (validation_data, test_data), options, given)
+    recipe = _recipe(model.store.name, model.settings, base, data, (validation_data, test_data), options, given)
     if if_changed and model.current and _was_made_so(recipe, model.store.folder / model.current, model.settings):
         console.print(f"{model.store.name} {model.current} was made just so: nothing to do")
         return
@@ -88,7 +89,8 @@ def _was_made_so(recipe: Recipe, version: Path, settings: TrainingSettings) -> b
 
 
 def _recipe(
-    name: str,
+    model_name: str,
+    settings: TrainingSettings,
     base: str,
     data: Path,
     own: tuple[Path | None, Path | None],
@@ -96,28 +98,34 @@ def _recipe(
     given: dict[str, Any],
 ) -> Recipe:
     from training.data.corpus import build_corpus
+    from training.data.encoded import data_facts
     from training.data.recipe import Recipe
     from training.data.table import read_table
+    from training.pretrained.base_models import load_base_model
 
     table = read_table(data, options)
     validation, test = (read_table(file, options) if file else None for file in own)
-    parameters = _chosen(given, len(table))
-    return Recipe(name, base, build_corpus(table, parameters, validation, test), parameters)
-
-
-def _chosen(given: dict[str, Any], texts: int) -> HyperParameters:
+    model = load_base_model(base, settings.base_models_dir)
     try:
-        return HyperParameters.chosen(given, texts, best_precision())
+        facts = data_facts(table, model)
+        parameters, reasons = HyperParameters.chosen(given, facts, best_precision())
     except ValidationError as error:
         raise bad_option(error) from error
+    return Recipe(model_name, base, build_corpus(table, parameters, validation, test), parameters, tuple(reasons))
 
 
 def _show(manifest: Manifest, folder: Path) -> None:
     metrics = manifest.metrics
     console.print(
-        f"{manifest.name} {manifest.version}: accuracy {metrics['accuracy']:.4f} on {metrics['test_texts']:.0f} "
-        f"held-out texts (baseline {metrics['baseline_accuracy']:.4f}), macro F1 {metrics['macro_f1']:.4f}, "
-        f"calibration error {metrics['calibration_error']:.3f}, {manifest.provenance.duration_s:.0f} s",
+        f"{manifest.name} {manifest.version}: {_with_interval(metrics, 'accuracy')} accuracy on "
+        f"{metrics['test_texts']:.0f} held-out texts (word counts {metrics.get('baseline_accuracy', math.nan):.4f}, "
+        f"linear head on the frozen base {metrics['frozen_accuracy']:.4f}), "
+        f"macro F1 {_with_interval(metrics, 'macro_f1')}, "
+        f"calibration error {_with_interval(metrics, 'calibration_error')}, {manifest.provenance.duration_s:.0f} s",
         soft_wrap=True,
     )
     console.print(f"report: {folder / 'report' / 'index.html'}", soft_wrap=True)
+
+
+def _with_interval(metrics: dict[str, float], name: str) -> str:
+    return f"{metrics[name]:.4f} [{metrics[name + '_low']:.3f} … {metrics[name + '_high']:.3f}]"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table as Grid
 
+from encoders.tokenization import EncodedText
 from training.data.table import Table, normalized
 
+NOTABLE_SHARE = 0.2
+SEVERAL = 0.05
+"""Share of the texts from which on the base model is the wrong one."""
 PERCENTILES = (5, 25, 50, 75, 90, 95, 99, 100)
 
 
@@ -34,6 +38,10 @@ class DataReport:
     max_length: int
     truncated: int
     """Texts longer than `max_length` tokens, of which the end is not read."""
+    unknown: int
+    """Texts of which a notable share is unknown to the base model's vocabulary."""
+    unreadable: int
+    """Texts of which the tokenizer leaves nothing."""
 
     @property
     def imbalance(self) -> float:
@@ -41,8 +49,9 @@ class DataReport:
         return max(self.classes.values()) / min(self.classes.values())
 
 
-def report_on(table: Table, lengths: NDArray[np.int64], max_length: int) -> DataReport:
-    """`lengths` are the tokens of each whole text."""
+def report_on(table: Table, encoded: Sequence[EncodedText], max_length: int) -> DataReport:
+    """`encoded` are the texts as the base model reads them."""
+    lengths = np.array([text.length for text in encoded], np.int64)
     labels_of: dict[str, set[str]] = defaultdict(set)
     for text, label in zip(table.texts, table.labels, strict=True):
         labels_of[normalized(text)].add(label)
@@ -56,6 +65,8 @@ def report_on(table: Table, lengths: NDArray[np.int64], max_length: int) -> Data
         lengths={percent: int(np.percentile(lengths, percent, method="nearest")) for percent in PERCENTILES},
         max_length=max_length,
         truncated=int((lengths > max_length).sum()),
+        unknown=sum(text.unknown_share >= NOTABLE_SHARE for text in encoded),
+        unreadable=sum(text.empty for text in encoded),
     )
 
 
@@ -73,6 +84,13 @@ def show(report: DataReport, console: Console) -> None:
     console.print(f"tokens: {lengths}", soft_wrap=True)
     share = report.truncated / report.rows
     console.print(f"cut off at {report.max_length} tokens: {report.truncated} texts ({share:.1%})")
+    for many, what in (
+        (report.unknown, f"at least {NOTABLE_SHARE:.0%} of the words are unknown to the base model's vocabulary"),
+        (report.unreadable, "nothing is left to read"),
+    ):
+        if many:
+            advice = "; another --base reads them better" if many >= SEVERAL * report.rows else ""
+            console.print(f"{many} texts ({many / report.rows:.1%}): {what}{advice}", style="yellow", soft_wrap=True)
     rarest, count = min(report.classes.items(), key=lambda each: each[1])
     console.print(f"rarest label: {rarest}, {count} texts; most frequent: {report.imbalance:.1f} times as many")
 

@@ -11,7 +11,11 @@ from training.data.batches import Examples
 from training.data.data_report import DataReport, report_on
 from training.data.recipe import Recipe
 from training.data.split import Rows, Split
+from training.data.table import Table
+from training.hyperparameters import DataFacts
 from training.pretrained.base_model import BaseModel
+
+LONG_PERCENTILE = 95
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,14 @@ class EncodedCorpus:
         return [self.texts[row] for row in rows]
 
 
+def data_facts(table: Table, base: BaseModel) -> DataFacts:
+    """What the defaults of a run follow."""
+    positions = base.architecture.max_position_embeddings
+    encoded = base.text_tokenizer(positions).encode(table.texts)
+    long_text = int(np.percentile([text.length for text in encoded], LONG_PERCENTILE, method="nearest"))
+    return DataFacts(len(table), long_text, base.architecture.hidden_size, positions)
+
+
 def encode(recipe: Recipe, base: BaseModel) -> EncodedCorpus:
     """Tokenize the recipe's texts once, with the base model's vocabulary."""
     table = recipe.corpus.table
@@ -39,5 +51,5 @@ def encode(recipe: Recipe, base: BaseModel) -> EncodedCorpus:
     encoded = TextTokenizer(base.vocabulary, base.tokenizer, max_length).encode(table.texts)
     labels = np.array([number[label] for label in table.labels], np.int32)
     examples = Examples([text.ids for text in encoded], labels)
-    report = report_on(table, np.array([text.length for text in encoded]), max_length)
+    report = report_on(table, encoded, max_length)
     return EncodedCorpus(table.texts, tuple(table.classes), examples, recipe.corpus.parts, report)

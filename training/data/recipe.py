@@ -20,6 +20,8 @@ class Recipe:
     base: str
     corpus: Corpus
     parameters: HyperParameters
+    reasons: tuple[str, ...] = ()
+    """Why those of the parameters that nobody gave are as they are, a line each."""
 
     @property
     def key(self) -> str:

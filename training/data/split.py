@@ -30,15 +30,21 @@ class Split:
 def split(texts: Sequence[str], labels: Sequence[str], validation: float, test: float, seed: int) -> Split:
     """Stratified by label and seeded. Texts that differ only in case and white space stay on one side.
 
-    A label with a single text is in the training part only; one with more texts has at least one there.
+    A label with a single text is in the training part only; one with more texts has at least one there. What a label
+    has too few texts for, a later one makes up, so that five texts a label still give a tenth for validation.
     """
     groups = _groups_by_label(texts, labels)
     generator = np.random.default_rng(seed)
     parts: tuple[list[int], list[int], list[int]] = ([], [], [])
+    due = {"validation": 0.0, "test": 0.0}
     for label in sorted(groups):
         same = groups[label]
         shuffled = [same[index] for index in generator.permutation(len(same))]
-        for part, rows in zip(parts, _divide(shuffled, validation, test), strict=True):
+        count = sum(map(len, same))
+        due = {"validation": due["validation"] + count * validation, "test": due["test"] + count * test}
+        divided = _divide(shuffled, round(due["validation"]), round(due["test"]))
+        due = {"validation": due["validation"] - len(divided[1]), "test": due["test"] - len(divided[2])}
+        for part, rows in zip(parts, divided, strict=True):
             part.extend(rows)
     return Split(*(np.array(sorted(part), np.int64) for part in parts))
 
@@ -54,14 +60,13 @@ def _groups_by_label(texts: Sequence[str], labels: Sequence[str]) -> dict[str, l
     return groups
 
 
-def _divide(groups: list[list[int]], validation: float, test: float) -> tuple[list[int], list[int], list[int]]:
-    """The first group to training, then whole groups to test and to validation up to their shares, then training."""
-    total = sum(map(len, groups))
+def _divide(groups: list[list[int]], validation: int, test: int) -> tuple[list[int], list[int], list[int]]:
+    """The first group to training, then whole groups to test and to validation up to so many rows, then training."""
     training, validating, testing = list(groups[0]), list[int](), list[int]()
     for rows in groups[1:]:
-        if len(testing) + len(rows) <= round(total * test):
+        if len(testing) + len(rows) <= test:
             testing += rows
-        elif len(validating) + len(rows) <= round(total * validation):
+        elif len(validating) + len(rows) <= validation:
             validating += rows
         else:
             training += rows

@@ -48,6 +48,23 @@ def fit_temperature(logits: Floats, labels: NDArray[np.int32]) -> float:
     return round(float(np.exp(found.x)), 4)
 
 
+def calibrated_log_loss(logits: Floats, labels: NDArray[np.int32]) -> float:
+    """The log loss at the temperature that fits best: it compares models that are sure to different degrees."""
+    return log_loss(logits, labels, fit_temperature(logits, labels))
+
+
+def helpful_temperature(logits: Floats, labels: NDArray[np.int32], folds: int = 5) -> float:
+    """The best temperature, or 1 where one fitted on some of the texts does not help the others: too few to tell."""
+    fold = np.random.default_rng(0).permutation(len(labels)) % folds
+    gains = [
+        (log_loss(logits[inside], labels[inside]) - log_loss(logits[inside], labels[inside], fit_temperature(*outside)))
+        * inside.sum()
+        for inside, outside in ((fold == n, (logits[fold != n], labels[fold != n])) for n in range(folds))
+        if inside.any() and not inside.all()
+    ]
+    return fit_temperature(logits, labels) if sum(gains) > 0 else 1.0
+
+
 def reliability(probabilities: Floats, labels: NDArray[np.int32], bins: int = BINS) -> list[Bin]:
     """The predictions by score, in `bins` intervals of equal width; empty ones are left out."""
     scores, right = probabilities.max(axis=-1), probabilities.argmax(axis=-1) == labels
@@ -61,7 +78,11 @@ def reliability(probabilities: Floats, labels: NDArray[np.int32], bins: int = BI
 
 def expected_calibration_error(probabilities: Floats, labels: NDArray[np.int32], bins: int = BINS) -> float:
     """Mean distance between score and accuracy, from 0 to 1, over bins weighted by their texts."""
-    return sum(
-        each.count / len(labels) * abs(each.confidence - each.accuracy)
-        for each in reliability(probabilities, labels, bins)
-    )
+    return binned_error(probabilities.max(axis=-1), probabilities.argmax(axis=-1) == labels, bins)
+
+
+def binned_error(scores: Floats, right: NDArray[np.bool_], bins: int = BINS) -> float:
+    """The same of the scores of the predicted labels, and of whether each is right."""
+    numbers = np.minimum((scores * bins).astype(int), bins - 1)
+    gaps = np.bincount(numbers, weights=scores - right, minlength=bins)
+    return float(np.abs(gaps).sum() / len(scores))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
-from training.evaluation.calibration import Floats, expected_calibration_error, log_loss, softmax
+from training.evaluation.calibration import Floats, binned_error, expected_calibration_error, log_loss, softmax
 
 Labels = NDArray[np.int32]
+RESAMPLES = 500
+ENDS = ("low", "high")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,39 @@ def scores(held: HeldOutPredictions) -> dict[str, float]:
     }
 
 
+def intervals(held: HeldOutPredictions, classes: int, seed: int = 0) -> dict[str, float]:
+    """95% bootstrap intervals of accuracy, macro F1 and calibration error, as `<score>_low` and `<score>_high`."""
+    generator, texts = np.random.default_rng(seed), len(held.texts)
+    probabilities = held.probabilities
+    top, predicted = probabilities.max(axis=-1), held.predicted
+    right = predicted == held.labels
+    found: dict[str, list[float]] = {"accuracy": [], "macro_f1": [], "calibration_error": []}
+    for _ in range(RESAMPLES):
+        drawn = generator.integers(0, texts, texts)
+        found["accuracy"].append(float(right[drawn].mean()))
+        found["macro_f1"].append(_macro_f1(held.labels[drawn], predicted[drawn], classes))
+        found["calibration_error"].append(binned_error(top[drawn], right[drawn]))
+    bounds = {name: np.percentile(values, (2.5, 97.5)) for name, values in found.items()}
+    return {
+        f"{name}_{end}": float(bound) for name, both in bounds.items() for end, bound in zip(ENDS, both, strict=True)
+    }
+
+
+def lead(rival: Labels, own: Labels, labels: Labels) -> float:
+    """By how many standard errors `rival` is right more often than `own`, on the same texts (McNemar 1947)."""
+    only_rival = int(np.sum((rival == labels) & (own != labels)))
+    only_own = int(np.sum((own == labels) & (rival != labels)))
+    return (only_rival - only_own) / math.sqrt(only_rival + only_own) if only_rival + only_own else 0.0
+
+
+def _macro_f1(labels: Labels, predicted: Labels, classes: int) -> float:
+    """F1 averaged over the labels that occur, as `label_scores` has it, from counts alone."""
+    true, said = np.bincount(labels, minlength=classes), np.bincount(predicted, minlength=classes)
+    both = np.bincount(labels[labels == predicted], minlength=classes)
+    occurs = true + said > 0
+    return float(np.mean(2 * both[occurs] / (true + said)[occurs]))
+
+
 def label_scores(labels: Labels, predicted: Labels) -> dict[str, float]:
     """Accuracy, and F1 averaged over the labels that occur."""
     return {
@@ -69,6 +105,14 @@ def per_class(held: HeldOutPredictions, classes: int) -> list[ClassScores]:
         held.labels, held.predicted, labels=list(range(classes)), zero_division=0.0
     )
     return [ClassScores(float(p), float(r), float(f), int(n)) for p, r, f, n in zip(*numbers, strict=True)]
+
+
+def confused_pairs(held: HeldOutPredictions, most: int) -> list[tuple[int, int, int]]:
+    """(true class, predicted class, texts) of the mistakes that are made most often."""
+    wrong = held.labels != held.predicted
+    pairs, counts = np.unique(np.stack([held.labels[wrong], held.predicted[wrong]]), axis=1, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:most]
+    return [(int(pairs[0, n]), int(pairs[1, n]), int(counts[n])) for n in order]
 
 
 def confusion(held: HeldOutPredictions, classes: int) -> NDArray[np.int64]:

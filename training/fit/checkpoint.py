@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from training import durable
 
 
 class Epoch(BaseModel):
-    """What one epoch showed."""
+    """What one epoch showed. The validation loss is the one at the temperature that fits best."""
 
     epoch: int
-    train_loss: float
+    """From 0; -1 is the start."""
+    train_loss: float | None
     validation_loss: float
     validation_accuracy: float
 
@@ -30,17 +32,26 @@ class TrainingState(BaseModel):
     step: int = 0
     loss_sum: float = 0.0
     seconds: float = 0.0
+    start: Epoch | None = None
+    """What the model showed before the first step."""
     history: list[Epoch] = []
     losses: list[float] = []
 
     @property
     def best_epoch(self) -> int:
-        """The epoch with the lowest validation loss, the first of equals; -1 before the first."""
-        return min(range(len(self.history)), key=lambda epoch: self.history[epoch].validation_loss, default=-1)
+        """The epoch with the lowest validation loss, the first of equals; -1 for none, the start."""
+        return min(range(-1, len(self.history)), key=lambda epoch: self.loss_after(epoch))
+
+    def loss_after(self, epoch: int) -> float:
+        """The validation loss after an epoch; of the start for -1, which is infinite until it is known."""
+        seen = self.history[epoch] if epoch >= 0 else self.start
+        return seen.validation_loss if seen else math.inf
 
     @property
     def epochs_without_gain(self) -> int:
-        return len(self.history) - 1 - self.best_epoch
+        """Epochs since the best one. The start does not count: the first epochs may cost what later ones bring."""
+        losses = [epoch.validation_loss for epoch in self.history]
+        return len(losses) - 1 - losses.index(min(losses)) if losses else 0
 
 
 def save(path: Path, tensors: Mapping[str, NDArray[np.generic]], state: TrainingState) -> None:

@@ -14,19 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from contract.artifact import WEIGHTS
 from training import durable
 from training.data.batches import Examples, PaddedBatch, bucket_lengths, fill, plan_epoch
 from training.errors import Diverged
-from training.evaluation.calibration import log_loss
+from training.evaluation.calibration import calibrated_log_loss
 from training.fit import checkpoint
 from training.fit.checkpoint import Epoch, TrainingState
 from training.fit.model import Tensors, predictor
 from training.fit.optimizer import learning_rate
 from training.fit.progress import Step, Watcher
+from training.fit.start import Start, class_weights
 from training.fit.step import Trainer
 from training.hyperparameters import HyperParameters
 from training.pretrained.base_model import BaseModel
@@ -50,7 +50,9 @@ class Run:
         self,
         base: BaseModel,
         parts: Parts,
+        start: Start,
         parameters: HyperParameters,
+        *,
         folder: Path,
         watchers: Sequence[Watcher] = (),
         checkpoint_s: float = 60.0,
@@ -60,14 +62,15 @@ class Run:
         self._watchers, self._checkpoint_s = watchers, checkpoint_s
         lengths = np.concatenate([parts.train.lengths, parts.validation.lengths])
         self._buckets = bucket_lengths(lengths, parameters.buckets)
-        self._class_weights = class_weights(parts.train.labels, parts.labels, parameters.class_weights)
-        self._trainer = Trainer(base, parts.labels, parameters, strategy)
+        weights = class_weights(parts.train.labels, parts.labels)
+        self._class_weights = weights if parameters.class_weights else np.ones_like(weights)
+        self._trainer = Trainer(base, start, parameters, strategy)
         self._predict = predictor(self._trainer.model, self._buckets)
         self.state = TrainingState()
 
     @property
     def best(self) -> Path:
-        """The weights of the epoch with the lowest validation loss, named as in an artifact."""
+        """The weights of the epoch with the lowest validation loss, or those of the start, named as in an artifact."""
         return self._folder / WEIGHTS
 
     @property
@@ -77,6 +80,8 @@ class Run:
     def fit(self) -> TrainingState:
         """Train until the last epoch or until `patience` epochs brought no lower validation loss. Raises Diverged."""
         self._resume()
+        if not self.state.start:
+            self._see_start()
         saved = time.monotonic()
         while not self._finished():
             for step, batch in self._remaining_batches():
@@ -117,16 +122,19 @@ class Run:
         for watcher in self._watchers:
             watcher.step(Step(number, steps, loss, rate, texts, batch.ids.shape[1], seconds))
 
-    def _end_epoch(self) -> None:
-        state, validation = self.state, self._parts.validation
+    def _see_start(self) -> None:
+        """The model before any step is the first that may be the best."""
         started = time.monotonic()
-        logits = self._predict(validation)
-        seen = Epoch(
-            epoch=state.epoch,
-            train_loss=state.loss_sum / self.steps_per_epoch,
-            validation_loss=log_loss(logits, validation.labels),
-            validation_accuracy=float(np.mean(logits.argmax(axis=-1) == validation.labels)),
-        )
+        self.state.start = self._seen()
+        self._keep_best()
+        self.state.seconds += time.monotonic() - started
+        for watcher in self._watchers:
+            watcher.epoch(self.state.start)
+
+    def _end_epoch(self) -> None:
+        state = self.state
+        started = time.monotonic()
+        seen = self._seen()
         state.history.append(seen)
         if state.best_epoch == state.epoch:
             self._keep_best()
@@ -134,6 +142,16 @@ class Run:
         state.seconds += time.monotonic() - started
         for watcher in self._watchers:
             watcher.epoch(seen)
+
+    def _seen(self) -> Epoch:
+        state, validation = self.state, self._parts.validation
+        logits = self._predict(validation)
+        return Epoch(
+            epoch=state.epoch if state.start else -1,
+            train_loss=state.loss_sum / self.steps_per_epoch if state.start else None,
+            validation_loss=calibrated_log_loss(logits, validation.labels),
+            validation_accuracy=float(np.mean(logits.argmax(axis=-1) == validation.labels)),
+        )
 
     def _keep_best(self) -> None:
         temporary = durable.temporary_beside(self.best)
@@ -150,14 +168,6 @@ class Run:
         tensors, self.state = checkpoint.load(self._folder / CHECKPOINT)
         for name, variable in self._trainer.variables.items():
             variable.assign(tensors[name])
-
-
-def class_weights(labels: NDArray[np.int32], classes: int, balanced: bool) -> NDArray[np.float32]:
-    """float32[classes]: 1, or inversely proportional to the class's frequency with mean 1 over the texts."""
-    counts = np.bincount(labels, minlength=classes)
-    if not balanced:
-        return np.ones(classes, np.float32)
-    return (len(labels) / (classes * np.maximum(counts, 1))).astype(np.float32)
 
 
 def load_weights(path: Path) -> Tensors:

@@ -18,8 +18,12 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-6
 class AdamW:
     """Holds two moments per variable and the number of updates; all of them are in `variables`, to be saved."""
 
-    def __init__(self, trained: Mapping[str, Any], weight_decay: float) -> None:
+    def __init__(
+        self, trained: Mapping[str, Any], weight_decay: float, rates: Mapping[str, float] | None = None
+    ) -> None:
+        """`rates`: how many times the learning rate the variables of a layer learn at, by its name."""
         self._trained = trained
+        self._rates = {name: (rates or {}).get(name.rpartition(".")[0], 1.0) for name in trained}
         self._decay = {name: 0.0 if _undecayed(name) else weight_decay for name in trained}
         self._first = {name: _zeros(variable) for name, variable in trained.items()}
         self._second = {name: _zeros(variable) for name, variable in trained.items()}
@@ -44,7 +48,8 @@ class AdamW:
         powers = BETA_1**count, BETA_2**count
         for name, gradient in zip(self._trained, gradients, strict=True):
             moments = self._first[name], self._second[name]
-            rates = learning_rate, learning_rate * self._decay[name]
+            own_rate = learning_rate * self._rates[name]
+            rates = own_rate, own_rate * self._decay[name]
             strategy.extended.update(
                 self._trained[name], _update, args=(*moments, gradient, powers, rates), group=False
             )

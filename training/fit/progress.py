@@ -114,10 +114,10 @@ class Pace:
 
 
 def _line(epoch: Epoch) -> str:
-    return (
-        f"epoch {epoch.epoch + 1}: training loss {epoch.train_loss:.3f}, "
-        f"validation loss {epoch.validation_loss:.3f}, validation accuracy {epoch.validation_accuracy:.3f}"
-    )
+    validation = f"validation loss {epoch.validation_loss:.3f}, validation accuracy {epoch.validation_accuracy:.3f}"
+    if epoch.train_loss is None:
+        return f"frozen base with a linear head: {validation}"
+    return f"epoch {epoch.epoch + 1}: training loss {epoch.train_loss:.3f}, {validation}"
 
 
 class TensorBoard:

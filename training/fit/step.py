@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from encoders.tensors import ENCODER_PREFIX
+from encoders.tensors import CLASSIFIER, ENCODER_PREFIX
 from training.bert_compat import tf
 from training.data.batches import PaddedBatch
-from training.fit.model import Classifier, Tensors, initial_classifier
+from training.fit.model import Classifier, Tensors
 from training.fit.optimizer import AdamW, clip
+from training.fit.start import Start
 from training.hyperparameters import HyperParameters
 from training.pretrained.base_model import BaseModel
 
@@ -22,14 +23,20 @@ class Trainer:
     What a step does is a function of the variables, the batch, the seed and the step's number: dropout too.
     """
 
-    def __init__(self, base: BaseModel, labels: int, parameters: HyperParameters, strategy: Any = None) -> None:
-        """Starts from `base` with a new layer for so many labels; every GPU takes part if no `strategy` is given."""
+    def __init__(self, base: BaseModel, start: Start, parameters: HyperParameters, strategy: Any = None) -> None:
+        """Starts from `base` with the head of `start`; every GPU takes part if no `strategy` is given."""
         self._parameters = parameters
         self._strategy = strategy or _strategy()
         with self._strategy.scope():
-            self.model = Classifier(base.architecture, labels, parameters.dropout, parameters.precision)
-            self._optimizer = AdamW(self.model.variables, parameters.weight_decay)
-        self.model.load(_starting_point(base, labels, parameters.seed))
+            self.model = Classifier(
+                base.architecture,
+                len(start.head.bias),
+                dropout=parameters.dropout,
+                precision=parameters.precision,
+                pooling=start.pooling,
+            )
+            self._optimizer = AdamW(self.model.variables, parameters.weight_decay, {CLASSIFIER: parameters.head_rate})
+        self.model.load(starting_weights(base, start))
         self._step = tf.function(self._distributed_step)
 
     @property
@@ -78,9 +85,10 @@ class Trainer:
         return loss
 
 
-def _starting_point(base: BaseModel, labels: int, seed: int) -> Tensors:
-    encoder = {ENCODER_PREFIX + name: tensor for name, tensor in base.tensors.items()}
-    return encoder | initial_classifier(base.architecture, labels, seed)
+def starting_weights(base: BaseModel, start: Start) -> Tensors:
+    """The frozen base model with its linear head, by the names of an artifact."""
+    encoder = {ENCODER_PREFIX + name: np.asarray(tensor) for name, tensor in base.tensors.items()}
+    return encoder | {f"{CLASSIFIER}.weight": start.head.weight, f"{CLASSIFIER}.bias": start.head.bias}
 
 
 def _strategy() -> Any:

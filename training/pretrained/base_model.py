@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from contract.artifact import Architecture, TokenizerOptions
 from encoders.tensors import Weights, check_tensors, encoder_shapes
-from encoders.tokenization import PADDING, read_vocabulary
+from encoders.tokenization import PADDING, TextTokenizer, read_vocabulary
 from training.errors import BadBaseModel
 
 Tensors = Weights
@@ -33,6 +33,10 @@ class BaseModel:
     """float32, by the names of Hugging Face's BertModel (`embeddings.word_embeddings.weight`, …), pooler included."""
     sha256: str
     """Digest of the file that the tensors were read from."""
+
+    def text_tokenizer(self, max_length: int) -> TextTokenizer:
+        """Its tokenizer, which cuts texts off after so many tokens."""
+        return TextTokenizer(self.vocabulary, self.tokenizer, max_length)
 
 
 def architecture_from(config: Mapping[str, Any], activations: Mapping[str, str], source: Path) -> Architecture:

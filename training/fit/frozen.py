@@ -1,0 +1,53 @@
+"""The frozen base model's view of all texts, computed once in a run and kept with its checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from training import durable
+from training.data.encoded import EncodedCorpus
+from training.errors import BadBaseModel
+from training.fit.features import POOLINGS, Features, frozen_features
+from training.fit.start import Start, choose_start
+from training.hyperparameters import HyperParameters
+from training.pretrained.base_model import BaseModel
+
+FEATURES = "features.safetensors"
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """The start of fine-tuning, and what it was chosen by."""
+
+    features: NDArray[np.float32]
+    """float32[texts, hidden] of every text of the corpus, pooled as the start says."""
+    start: Start
+
+
+def look(base: BaseModel, data: EncodedCorpus, parameters: HyperParameters, work: Path) -> Frozen:
+    """Read all texts with the frozen base model, and choose the start by the training part."""
+    features = _features(base, data, parameters, work / FEATURES)
+    if parameters.pooling:
+        if parameters.pooling not in features:
+            raise BadBaseModel(f"{base.name} has no {parameters.pooling}: --pooling is one of {', '.join(features)}")
+        features = {parameters.pooling: features[parameters.pooling]}
+    train = data.parts.train
+    known = {pooling: found[train] for pooling, found in features.items()}
+    start = choose_start(known, data.examples.labels[train], len(data.classes), parameters)
+    return Frozen(features[start.pooling], start)
+
+
+def _features(base: BaseModel, data: EncodedCorpus, parameters: HyperParameters, kept: Path) -> Features:
+    if not kept.exists():
+        found = frozen_features(base, data.examples, parameters.buckets, parameters.precision)
+        temporary = durable.temporary_beside(kept)
+        save_file({str(pooling): tensor for pooling, tensor in found.items()}, temporary)
+        durable.replace(temporary, kept)
+        return found
+    loaded = load_file(kept)
+    return {pooling: loaded[pooling] for pooling in POOLINGS}

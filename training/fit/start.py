@@ -1,0 +1,66 @@
+"""Where fine-tuning starts: what is read of the frozen base model's last layer, and a linear head fitted on that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.evaluation.calibration import calibrated_log_loss
+from training.fit.features import Features
+from training.fit.linear_head import Labels, LinearHead, fit_head, out_of_fold
+from training.fit.model import Pooling
+from training.hyperparameters import HyperParameters
+
+STRENGTHS = (10.0, 100.0)
+"""The first suits features as spread as a sentence encoder's, the second those that lie close together."""
+CLEARLY = 0.97
+"""Share of the first one's loss that the second one has to stay under: a weak penalty starts fine-tuning too sure."""
+TRIED_TEXTS, FOLDS = 1000, 2
+
+
+@dataclass(frozen=True)
+class Start:
+    """A model by itself: the frozen encoder with this head. Fine-tuning has to be better than it."""
+
+    pooling: Pooling
+    strength: float
+    head: LinearHead
+    reasons: tuple[str, ...] = ()
+    """A line for each choice that was made here."""
+
+
+def choose_start(features: Features, labels: Labels, classes: int, parameters: HyperParameters) -> Start:
+    """Pooling and strength by what a head on half of the texts says of the other half, unless there is no choice.
+
+    `features` and `labels` are those of the training part.
+    """
+    tried = np.random.default_rng(parameters.seed).permutation(len(labels))[:TRIED_TEXTS]
+    reasons: list[str] = []
+
+    def loss(pooling: Pooling, strength: float) -> float:
+        own = features[pooling][tried], labels[tried]
+        return calibrated_log_loss(out_of_fold(*own, classes, strength, FOLDS, parameters.seed), own[1])
+
+    strength = parameters.head_strength
+    losses = {pooling: loss(pooling, strength or STRENGTHS[0]) for pooling in features} if len(features) > 1 else {}
+    pooling = min(features, key=lambda each: losses.get(each, 0.0))
+    if losses:
+        reasons.append(f"pooling {pooling}: log loss of a linear head on the frozen base {_shown(losses)}")
+    if strength is None:
+        by_strength = {each: loss(pooling, each) for each in STRENGTHS}
+        usual, other = STRENGTHS
+        strength = other if by_strength[other] < CLEARLY * by_strength[usual] else usual
+        reasons.append(f"strength of the linear head {strength:g}: log loss {_shown(by_strength)}")
+    weights = class_weights(labels, classes) if parameters.class_weights else None
+    return Start(pooling, strength, fit_head(features[pooling], labels, classes, strength, weights), tuple(reasons))
+
+
+def class_weights(labels: Labels, classes: int) -> np.typing.NDArray[np.float32]:
+    """float32[classes]: inversely proportional to the class's frequency, with mean 1 over the texts."""
+    counts = np.bincount(labels, minlength=classes)
+    return (len(labels) / (classes * np.maximum(counts, 1))).astype(np.float32)
+
+
+def _shown(losses: dict[Pooling, float] | dict[float, float]) -> str:
+    return ", ".join(f"{loss:.3f} ({name})" for name, loss in losses.items())
