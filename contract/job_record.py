@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from contract.message import Lane, Ticket
 from contract.prediction import Options
+from contract.stored_result import answers_json
 
 SCHEMA = 1
 
@@ -103,7 +104,10 @@ class StoredChunk:
 
     @classmethod
     def parse(cls, number: int, stored: str, result: str | None, fault: str | None) -> StoredChunk:
+        """Raises ValueError, which is DamagedResult if only the result can't be read."""
         state, _, _, texts, _ = stored.split("|")
+        if result is not None:
+            answers_json(result)
         return cls(number, state, int(texts), result, fault)
 
 

@@ -19,6 +19,7 @@ from contract.prediction import known_options
 from contract.quarantine import Quarantine
 from contract.redis_client import Script, store_errors
 from contract.settings import SharedSettings
+from contract.stored_result import DamagedResult
 from contract.unreadable import Unreadable
 
 WAKE_CHANNEL = "retort:wake"
@@ -160,7 +161,8 @@ class JobStore:
                 raise values
             return self._snapshot(asked, values)
         except (ValueError, TypeError, redis.ResponseError) as error:
-            if self._quarantine.set_aside_job(job_id):
+            seen = str(error) if isinstance(error, DamagedResult) else ""
+            if self._quarantine.set_aside_job(job_id, seen):
                 return GoneJob(f"the record of job {job_id} was damaged and is set aside")
             return StoreUnavailable(f"job {job_id} was written by a newer release: {type(error).__name__}")
 

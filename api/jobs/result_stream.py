@@ -41,9 +41,11 @@ def page(reader: JobReader, job: Snapshot, start: int, limit: int) -> list[Row]:
     numbers = span(start, start + limit, size, job.status.chunks)
     snapshot = reader.read(job.status.ref, numbers)
     refuse_cancelled(snapshot.status)
-    found = [row for chunk in available(snapshot) for row in rows(chunk, snapshot.status)]
-    skipped = start % size
-    return found[skipped : skipped + limit]
+    found: list[Row] = []
+    for chunk in available(snapshot):
+        first = chunk.number * size
+        found += rows(chunk, snapshot.status, max(start - first, 0), start + limit - first)
+    return found
 
 
 def pages(reader: JobReader, events: JobEvents, job: Snapshot, presence: Presence, asked: StreamSpan) -> Iterator[Page]:

@@ -6,13 +6,12 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from contract import stored_result
 from contract.errors import GoneJob
 from contract.job_record import JobState, JobStatus, Snapshot, StoredChunk
 
 Row = dict[str, Any]
 """One text's answer: `contract.prediction.Prediction` or `Failed`, without the members that are None."""
-
-_BEFORE = '"predictions":'
 
 
 def refuse_cancelled(status: JobStatus) -> None:
@@ -32,17 +31,18 @@ def available(snapshot: Snapshot) -> Iterator[StoredChunk]:
 def as_json(chunk: StoredChunk, status: JobStatus) -> str:
     """A settled chunk's answers as JSON objects with commas between them."""
     if chunk.result is not None:
-        array = chunk.result[chunk.result.index(_BEFORE) + len(_BEFORE) : -1]
-        return array.strip()[1:-1]
+        return stored_result.answers_json(chunk.result)
     if chunk.state == "dead":
         return _repeated(chunk.texts, "text-failed", f"given up after several attempts: {chunk.fault}")
     return _repeated(chunk.texts, "not-predicted", f"the job ended as {status.state} before this text was predicted")
 
 
-def rows(chunk: StoredChunk, status: JobStatus) -> list[Row]:
-    """A settled chunk's answers."""
+def rows(chunk: StoredChunk, status: JobStatus, start: int = 0, stop: int | None = None) -> list[Row]:
+    """A settled chunk's answers to its texts from `start` up to `stop`."""
+    if chunk.result is not None:
+        return stored_result.answers(chunk.result, start, stop)
     found: list[Row] = json.loads(f"[{as_json(chunk, status)}]")
-    return found
+    return found[start:stop]
 
 
 def chunk_size(snapshot: Snapshot) -> int:

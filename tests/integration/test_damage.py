@@ -96,6 +96,17 @@ def test_a_damaged_record_harms_no_other_job_whoever_meets_it(rig: Rig, how: str
     assert rig.skipped["record"] == 1
 
 
+@pytest.mark.parametrize("junk", ["junk", "{}", b"\xff", '{"version":"v1","predictions":["a'])
+def test_a_damaged_result_is_set_aside_by_who_reads_it(rig: Rig, junk: str | bytes) -> None:
+    assert rig.finish(rig.damaged) is JobState.SUCCEEDED
+    rig.store.hset(rig.key(), "r:0", junk)
+    found = rig.jobs.read([(JobRef(rig.damaged.job_id), [0]), (JobRef(rig.healthy.job_id), [0])])
+    assert isinstance(found[0], GoneJob)
+    assert isinstance(found[1], Snapshot)
+    [entry] = rig.quarantine.entries()
+    assert entry.why == "a result is no list of predictions"
+
+
 @pytest.mark.parametrize("how", ["no-deadline", "junk-state", "endless", "a-string", "junk-c:0"])
 @pytest.mark.parametrize("meets", ["remove", "expire", "commit", "reclaim"])
 def test_each_step_survives_a_record_that_was_damaged_under_it(rig: Rig, how: str, meets: str) -> None:

@@ -52,8 +52,12 @@ def lease(chunks: ChunkStore, ticket: Ticket) -> Lease:
     return leased
 
 
+def stored(number: int) -> str:
+    return f'{{"version":"v1","predictions":[{number}]}}'
+
+
 def result(ticket: Ticket) -> Commit:
-    return Commit(ticket, "v1", f'{{"chunk":{ticket.chunk}}}', errors=0)
+    return Commit(ticket, "v1", stored(ticket.chunk), errors=0)
 
 
 def test_a_job_of_three_chunks_succeeds_with_its_last_commit(jobs: JobStore, chunks: ChunkStore) -> None:
@@ -68,7 +72,7 @@ def test_a_job_of_three_chunks_succeeds_with_its_last_commit(jobs: JobStore, chu
     assert seen == texts
     status = jobs.status(admitted.id)
     assert (status.state, status.done, status.version) == (JobState.SUCCEEDED, 130, "v1")
-    assert jobs.results(admitted.id, [0, 1, 2]) == ['{"chunk":0}', '{"chunk":1}', '{"chunk":2}']
+    assert jobs.results(admitted.id, [0, 1, 2]) == [stored(0), stored(1), stored(2)]
     assert jobs.backlog("m", Lane.INTERACTIVE) == Backlog(0, 0, 130)
 
 
@@ -264,7 +268,7 @@ def test_jobs_are_read_together_with_the_chunks_asked_for(jobs: JobStore, chunks
     assert isinstance(first, Snapshot)
     assert first.chunks == (
         StoredChunk(0, "queued", 64, None, None),
-        StoredChunk(1, "committed", 1, '{"chunk":1}', None),
+        StoredChunk(1, "committed", 1, stored(1), None),
     )
     assert isinstance(second, Snapshot)
     assert second == Snapshot(jobs.status(waiting.id), ())

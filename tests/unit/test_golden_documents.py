@@ -20,7 +20,8 @@ from contract.artifact import Manifest
 from contract.fleet import WorkerStatus
 from contract.message import Ticket
 from contract.prediction import ChunkResult, Options, predicted
-from worker.pipeline.answers import chunk_result, predictions, text_error
+from contract.stored_result import answers, chunk_result, text_error
+from worker.pipeline.answers import predictions
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 JOB = "agrafvn6oxpzjapeylfsmrpmbv4oo"
@@ -59,9 +60,11 @@ def test_a_message_of_another_schema_is_refused() -> None:
 def test_the_worker_writes_the_chunk_result() -> None:
     rows = np.array([[0.25, 0.75]] * 2, np.float32)
     texts = [Text(Options(), truncated=False), Text(Options(top_k=2, scores=True), truncated=True)]
-    answers = [*predictions(rows, ("sql", "java"), texts), text_error("empty-text", "the text is empty")]
-    written = chunk_result("20261122t101500-3f2a9c", answers)
+    parts = [*predictions(rows, ("sql", "java"), texts), text_error("empty-text", "the text is empty")]
+    written = chunk_result("20261122t101500-3f2a9c", parts)
     assert written == json.dumps(json.loads(golden("chunk_result")), separators=(",", ":"))  # members in their order
+    expected = json.loads(golden("chunk_result"))["predictions"]
+    assert [answers(written, n, n + 1) for n in range(3)] == [[each] for each in expected]
 
 
 @given(

@@ -12,9 +12,9 @@ from contract.chunk_store import ChunkStore
 from contract.errors import StoreUnavailable
 from contract.job_record import Commit
 from contract.loop import STOP_S
+from contract.stored_result import chunk_result
 from worker.loops import is_exhausted, worker_loop
 from worker.metrics import ANSWER_SECONDS, COMMIT_SECONDS, COMMITTED_TEXTS, LATE_CHUNKS
-from worker.pipeline.answers import chunk_result
 from worker.pipeline.work import ChunkWork
 
 log = logging.getLogger(__name__)

@@ -14,9 +14,10 @@ from contract.chunk_store import ChunkStore, Skipped
 from contract.errors import StoreUnavailable
 from contract.job_record import Lease
 from contract.message import Ticket
+from contract.stored_result import text_error
 from worker.metrics import CACHED_ANSWERS, QUEUE_SECONDS, SKIPPED_TICKETS, TOKENIZE_SECONDS
 from worker.pipeline.answer_cache import AnswerCache
-from worker.pipeline.answers import predictions, text_error
+from worker.pipeline.answers import predictions
 from worker.pipeline.committer import Committer
 from worker.pipeline.inference import Inference
 from worker.pipeline.work import ChunkWork, TextWork

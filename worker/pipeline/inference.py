@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from contract.loop import STOP_S
 from contract.message import Lane
+from contract.stored_result import text_error
 from worker.loops import worker_loop
 from worker.metrics import (
     BATCH_ROWS,
@@ -25,7 +26,7 @@ from worker.metrics import (
     SHARED_ANSWERS,
 )
 from worker.pipeline.answer_cache import AnswerCache
-from worker.pipeline.answers import predictions, text_error
+from worker.pipeline.answers import predictions
 from worker.pipeline.batcher import Batch, Batcher
 from worker.pipeline.work import ChunkWork, TextWork
 
