@@ -17,11 +17,12 @@ import numpy as np
 
 from benchmarks import texts
 from benchmarks.engine import batches
-from contract.artifact import VOCABULARY, WEIGHTS, read_manifest
-from encoders.tensors import check_tensors, classifier_shapes, read_tensors
-from encoders.tokenization import Ids, TextTokenizer
+from contract.artifact import read_manifest
+from encoders.artifact_weights import read_classifier
+from encoders.tokenization import Ids, read_tokenizer
 from worker.engine import packing
-from worker.engine.encoder import Encoder, Tensor, linear
+from worker.engine.encoder import Encoder
+from worker.engine.layers import Tensor
 from worker.engine.packing import BatchPlan, Grid, Place, Shape
 from worker.engine.precision import Precision
 from worker.engine.tensorflow_env import tf
@@ -44,15 +45,17 @@ class Unpadded(Encoder):
         spread = tf.maximum(tf.reshape(segment_ids, [-1]), 0)
         mask = self._mask(tf.ones([rows, 1], tf.int32), tf.cast(real, tf.int32))
         state = self._embed(ids[0], position_ids[0])
-        for layer in self._layers[:-1]:
-            query, key, value = self._split(tf.gather(linear(state, layer["query_key_value"]), spread), rows, 3)
-            attended = tf.reshape(self._attend(query, key, value, mask), [-1, self._architecture.hidden_size])
-            state = self._finish_layer(layer, tf.gather(attended, filled), state)
-        layer, cls_state = self._layers[-1], tf.gather(state, cls_positions[0])
-        (query,) = self._split(linear(cls_state, layer["query"]), rows, 1)
-        key, value = self._split(tf.gather(linear(state, layer["key_value"]), spread), rows, 2)
-        attended = self._attend(query, key, value, mask)
-        return tf.nn.softmax(self._classify(self._finish_layer(layer, attended, cls_state)))[:, None]
+        for layer in self._layers:
+            attention = layer.attention
+            query, key, value = attention.split(tf.gather(attention.together(state), spread), rows, 3)
+            attended = attention.mix(query, key, value, mask, [-1, state.shape[-1]])
+            state = layer.finish(attention.output(tf.gather(attended, filled)), state)
+        attention, cls_state = self._last.attention, tf.gather(state, cls_positions[0])
+        assert attention.query  # noqa: S101 only first tokens ask in the last layer
+        (query,) = attention.split(attention.query(cls_state), rows, 1)
+        key, value = attention.split(tf.gather(attention.together(state), spread), rows, 2)
+        attended = attention.mix(query, key, value, mask, tf.shape(cls_state))
+        return tf.nn.softmax(self._head(self._last.finish(attention.output(attended), cls_state)))[:, None]
 
 
 def padded(some: Texts, length: int) -> Grid:
@@ -97,8 +100,7 @@ def packed(some: Texts, shapes: Sequence[Shape]) -> Iterator[Grid]:
 def main() -> None:
     artifact, precision = Path(sys.argv[1]), cast("Precision", sys.argv[2])
     manifest = read_manifest(artifact)
-    expected = classifier_shapes(manifest.architecture, len(manifest.labels))
-    weights = check_tensors(read_tensors(artifact / WEIGHTS), expected, artifact / WEIGHTS)
+    weights = read_classifier(artifact, manifest)
     encoder, spreading = (
         kind(weights, manifest.architecture, precision=precision, compile_with_xla=False)
         for kind in (Encoder, Unpadded)
@@ -111,7 +113,7 @@ def main() -> None:
         "sorted, products unpadded": (spreading, lambda some: (unpadded(each) for each in by_length(some))),
         "packed": (encoder, lambda some: packed(some, shapes)),
     }
-    tokenizer = TextTokenizer(artifact / VOCABULARY, manifest.tokenizer, texts.MAX_LENGTH)
+    tokenizer = read_tokenizer(artifact, manifest.tokenizer, texts.MAX_LENGTH)
     some = [encoded.ids for encoded in tokenizer.encode(texts.mixed(COUNT))]
     rates: dict[str, list[float]] = {name: [] for name in grids}
     for _ in range(1 + ROUNDS):

@@ -11,8 +11,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.artifact import Architecture
-from encoders.tensors import ENCODER_PREFIX, classifier_shapes
+from contract.artifact import VOCABULARY, Architecture
+from encoders.families import family_of
+from encoders.tensors import classifier_shapes
+from encoders.tokenization import read_vocabulary
 from harness.artifact import point_current_to, write_artifact
 from training.pretrained import minilm
 
@@ -32,14 +34,14 @@ def write(models: Path, size: Size, version: str = VERSION) -> Path:
         architecture = Architecture.model_validate(architecture.model_dump() | BERT_BASE)
     weights = _random_weights(architecture)
     if size == "minilm":
-        weights |= {ENCODER_PREFIX + name: tensor for name, tensor in pretrained.tensors.items()}
+        weights |= {family_of(architecture).prefix + name: tensor for name, tensor in pretrained.tensors.items()}
     folder = write_artifact(
         models,
         name=size,
         version=version,
         architecture=architecture,
         weights=weights,
-        vocabulary=pretrained.vocabulary.read_bytes().decode().removesuffix("\n").split("\n"),
+        vocabulary=list(read_vocabulary(minilm.folder() / VOCABULARY)),
         labels=LABELS,
         max_length=MAX_LENGTH,
         temperature=1.0,

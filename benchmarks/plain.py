@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from benchmarks.arm import serve
-from contract.artifact import VOCABULARY, WEIGHTS, read_manifest
-from encoders.tokenization import Ids, TextTokenizer
+from contract.artifact import WEIGHTS, read_manifest
+from encoders.tokenization import Ids, read_tokenizer
 from training.bert_compat import tf
 from training.fit.model import Classifier
 
@@ -27,7 +27,7 @@ class Plain:
 
     def __init__(self, artifact: Path) -> None:
         self._manifest = manifest = read_manifest(artifact)
-        self.tokenizer = TextTokenizer(artifact / VOCABULARY, manifest.tokenizer, manifest.max_length)
+        self.tokenizer = read_tokenizer(artifact, manifest.tokenizer, manifest.max_length)
         self._model = Classifier(manifest.architecture, len(manifest.labels), dropout=0.0)
         self._model.load(load_file(artifact / WEIGHTS))
         batch = tf.TensorSpec([BATCH, manifest.max_length], tf.int32)

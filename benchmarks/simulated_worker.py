@@ -51,11 +51,11 @@ class SleepingEncoder:
 
 def load_simulated(folder: Path, full_batch_s: float) -> Model:
     """The artifact's tokenizer and labels in front of a device that sleeps."""
-    from encoders.tokenization import TextTokenizer
+    from encoders.tokenization import read_tokenizer
     from worker.engine.model import Model
 
     manifest = artifact.verify(folder)
-    tokenizer = TextTokenizer(folder / artifact.VOCABULARY, manifest.tokenizer, manifest.max_length)
+    tokenizer = read_tokenizer(folder, manifest.tokenizer, manifest.max_length)
     encoder = cast("Encoder", SleepingEncoder(len(manifest.labels), full_batch_s))
     model = Model(manifest, tokenizer, encoder, packing.shapes(manifest.max_length, GPU_TOKENS))
     model.warm_up()

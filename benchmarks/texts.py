@@ -9,14 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from contract.artifact import TokenizerOptions
 from encoders.tokenization import TextTokenizer
 from training.pretrained import minilm
 
 QUESTIONS = Path(__file__).parents[1] / "examples" / "questions.csv"
 MAX_LENGTH = 256
 MEDIAN, SIGMA, SHORTEST = 30, 0.9, 4
-UNCASED = TokenizerOptions(lowercase=True, strip_accents=True)
 
 
 def mixed(count: int, seed: int = 0) -> list[str]:
@@ -41,7 +39,7 @@ def short(count: int, seed: int = 0) -> list[str]:
 
 def tokenizer() -> TextTokenizer:
     """The one that counts the tokens: that of the bundled base model."""
-    return TextTokenizer(minilm.load().vocabulary, UNCASED, MAX_LENGTH)
+    return minilm.load().text_tokenizer(MAX_LENGTH)
 
 
 def _text(rng: np.random.Generator, tokens: int) -> str:

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from encoders.tokenization import TextTokenizer
 from training.bert_compat import bert, bert_layer, keras, params_flow
 from training.data.batches import Examples
 from training.data.table import read_table
@@ -128,7 +127,7 @@ def _inputs(data: Path, max_length: int) -> tuple[BaseModel, Examples, int]:
     rows = np.random.default_rng(0).permutation(len(table))[:TEXTS]
     number = {label: index for index, label in enumerate(table.classes)}
     texts = [table.texts[row] for row in rows]
-    encoded = TextTokenizer(base.vocabulary, base.tokenizer, max_length).encode(texts)
+    encoded = base.text_tokenizer(max_length).encode(texts)
     labels = np.array([number[table.labels[row]] for row in rows], np.int32)
     return base, Examples([text.ids for text in encoded], labels), len(number)
 

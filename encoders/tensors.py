@@ -1,4 +1,4 @@
-"""The tensors of a model: names and shapes as in Hugging Face's BertForSequenceClassification, and their file."""
+"""The tensors of a model: which there are and in which shape, and the file that holds them."""
 
 from __future__ import annotations
 
@@ -11,42 +11,61 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, deserialize, safe_open
 from safetensors.numpy import load_file
 
-from contract.artifact import Architecture
+from contract.artifact import Architecture, Pooling
 from contract.errors import BadModel
+from encoders.families import family_of, head_of
 
 Shapes = dict[str, tuple[int, ...]]
 Weights = Mapping[str, NDArray[np.float32]]
 
-ENCODER_PREFIX = "bert."
-CLASSIFIER = "classifier"
 NAMED = 5
 """Tensors that an error names at most."""
 
 
-def classifier_shapes(architecture: Architecture, labels: int) -> Shapes:
-    """Every tensor of an artifact: the encoder and the pooler under `bert.`, and the classifier."""
-    encoder = {ENCODER_PREFIX + name: shape for name, shape in encoder_shapes(architecture).items()}
-    return encoder | _linear(CLASSIFIER, labels, architecture.hidden_size)
+def classifier_shapes(architecture: Architecture, labels: int, pooling: Pooling = "pooler") -> Shapes:
+    """Every tensor of an artifact, by the names of Hugging Face's sequence classifier of the family.
+
+    Raises BadModel when the family has no such pooling.
+    """
+    family, hidden = family_of(architecture), architecture.hidden_size
+    try:
+        head = head_of(family, pooling)
+    except ValueError as error:
+        raise BadModel(str(error)) from error
+    shapes = {family.prefix + name: shape for name, shape in encoder_shapes(architecture).items()}
+    if head.dense:
+        shapes |= _linear(head.dense, hidden, hidden)
+    return shapes | _linear(head.output, labels, hidden)
 
 
 def encoder_shapes(architecture: Architecture) -> Shapes:
-    """The tensors of a pretrained BertModel, pooler included, without prefix; linear weights are [out, in]."""
-    hidden, inner = architecture.hidden_size, architecture.intermediate_size
+    """The tensors of a pretrained encoder, without prefix and pooler; linear weights are [out, in]."""
+    family, hidden, inner = family_of(architecture), architecture.hidden_size, architecture.intermediate_size
+    width = architecture.embedding_size or hidden
     shapes: Shapes = {
-        "embeddings.word_embeddings.weight": (architecture.vocab_size, hidden),
-        "embeddings.position_embeddings.weight": (architecture.max_position_embeddings, hidden),
-        "embeddings.token_type_embeddings.weight": (architecture.type_vocab_size, hidden),
+        "embeddings.word_embeddings.weight": (architecture.vocab_size, width),
+        "embeddings.position_embeddings.weight": (architecture.max_position_embeddings, width),
     }
-    shapes |= _layer_norm("embeddings.LayerNorm", hidden)
-    for number in range(architecture.num_hidden_layers):
-        layer = f"encoder.layer.{number}"
-        for part in ("self.query", "self.key", "self.value", "output.dense"):
-            shapes |= _linear(f"{layer}.attention.{part}", hidden, hidden)
-        shapes |= _layer_norm(f"{layer}.attention.output.LayerNorm", hidden)
-        shapes |= _linear(f"{layer}.intermediate.dense", inner, hidden)
-        shapes |= _linear(f"{layer}.output.dense", hidden, inner)
-        shapes |= _layer_norm(f"{layer}.output.LayerNorm", hidden)
-    return shapes | _linear("pooler.dense", hidden, hidden)
+    if family.token_types:
+        shapes["embeddings.token_type_embeddings.weight"] = (architecture.type_vocab_size, width)
+    shapes |= _layer_norm("embeddings.LayerNorm", width)
+    if architecture.embedding_size and family.projection:
+        shapes |= _linear(family.projection, hidden, width)
+    for layer in dict.fromkeys(family.layers(architecture)):
+        names = family.layer
+        for part in (names.query, names.key, names.value, names.attended):
+            shapes |= _linear(f"{layer}.{part}", hidden, hidden)
+        shapes |= _layer_norm(f"{layer}.{names.attended_norm}", hidden)
+        shapes |= _linear(f"{layer}.{names.inner}", inner, hidden)
+        shapes |= _linear(f"{layer}.{names.outer}", hidden, inner)
+        shapes |= _layer_norm(f"{layer}.{names.outer_norm}", hidden)
+    return shapes
+
+
+def pooler_shapes(architecture: Architecture) -> Shapes:
+    """The pretrained pooler, without prefix; nothing where the family has none."""
+    family, hidden = family_of(architecture), architecture.hidden_size
+    return _linear(family.pooler, hidden, hidden) if family.pooler else {}
 
 
 def read_tensors(path: Path) -> dict[str, NDArray[Any]]:

@@ -1,23 +1,25 @@
-"""Text to WordPiece ids, many texts at once, in Rust and without the GIL."""
+"""Text to ids, many texts at once, in Rust and without the GIL."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from contract.artifact import TokenizerOptions
+from contract.artifact import TOKENIZER, TokenizerOptions, WordPieceOptions
 from contract.errors import BadModel
 
 Truncate = Literal["right", "left", "error"]
 Ids = NDArray[np.int32]
 
-PADDING, UNKNOWN, FIRST, LAST = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
+UNKNOWN, FIRST, LAST = "[UNK]", "[CLS]", "[SEP]"
+PADDING = ("[PAD]", "<pad>")
 
 CHUNK = 10_000
 """Texts that are in memory in the tokenizer's own, large form at once."""
@@ -46,25 +48,23 @@ class EncodedText:
 
 
 class TextTokenizer:
-    """BERT's tokenizer (Devlin et al. 2018) with a model's vocabulary and options. Safe to share by threads.
+    """A model's own tokenizer. Safe to share by threads."""
 
-    A special token's name inside a text is text: "[SEP]" becomes "[", "sep", "]", as in Google's own tokenizer.
-    """
+    def __init__(self, pipeline: str, options: TokenizerOptions, max_length: int) -> None:
+        """`pipeline` is what a `tokenizer.json` holds. Raises BadModel when it can't be read, or marks no text's ends.
 
-    def __init__(self, vocabulary: Path, options: TokenizerOptions, max_length: int) -> None:
-        """Raises BadModel when the vocabulary lacks a token that BERT needs."""
-        ids = read_vocabulary(vocabulary)
-        self.vocabulary_size = 1 + max(ids.values())
-        self._first, self._last, self._unknown = np.int32(ids[FIRST]), np.int32(ids[LAST]), ids[UNKNOWN]
-        self._body = max_length - 2
-        self._tokenizer = Tokenizer(models.WordPiece(ids, unk_token=UNKNOWN))
-        self._tokenizer.normalizer = normalizers.BertNormalizer(
-            clean_text=True,
-            handle_chinese_chars=options.handle_chinese_chars,
-            strip_accents=options.strip_accents,
-            lowercase=options.lowercase,
-        )
-        self._tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        A text has `max_length` tokens at most, those that mark its ends included.
+        """
+        self._tokenizer = _parsed(pipeline)
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._tokenizer.encode_special_tokens = options.special_tokens == "text"
+        self.vocabulary_size = 1 + max(self._tokenizer.get_vocab(with_added_tokens=True).values())
+        self.padding = _padding(self._tokenizer)
+        self._unknown = _unknown_token(self._tokenizer, json.loads(pipeline)["model"])
+        self._first, self._last = _ends(self._tokenizer)
+        self._special = len(self._first) + len(self._last)
+        self._body = max_length - self._special
 
     def encode(self, texts: Sequence[str], truncate: Truncate = "right") -> list[EncodedText]:
         """One EncodedText per text, in order. `truncate` says which end of a text that is too long is cut off."""
@@ -75,15 +75,76 @@ class TextTokenizer:
         ]
 
     def _encoded(self, body: list[int], truncate: Truncate) -> EncodedText:
-        length, empty = len(body) + 2, not body
+        length, empty = len(body) + self._special, not body
         unknown = 0.0 if empty else body.count(self._unknown) / len(body)
         if len(body) > self._body:
             if truncate == "error":
                 return EncodedText(np.empty(0, np.int32), length, empty, unknown)
             body = body[-self._body :] if truncate == "left" else body[: self._body]
-        ids = np.empty(len(body) + 2, np.int32)
-        ids[0], ids[1:-1], ids[-1] = self._first, body, self._last
-        return EncodedText(ids, length, empty, unknown)
+        return EncodedText(np.array(self._first + body + self._last, np.int32), length, empty, unknown)
+
+
+def read_tokenizer(folder: Path, options: TokenizerOptions, max_length: int) -> TextTokenizer:
+    """The tokenizer of the artifact in `folder`. Raises BadModel, naming the file."""
+    path = folder / options.file
+    try:
+        pipeline = (
+            wordpiece_pipeline(read_vocabulary(path), options.wordpiece)
+            if options.wordpiece
+            else path.read_bytes().decode()
+        )
+        return TextTokenizer(pipeline, options, max_length)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadModel(f"{path}: {error}") from error
+
+
+def wordpiece_pipeline(ids: Mapping[str, int], options: WordPieceOptions) -> str:
+    """BERT's tokenizer (Devlin et al. 2018) with this vocabulary, as a `tokenizer.json`."""
+    tokenizer = Tokenizer(models.WordPiece(dict(ids), unk_token=UNKNOWN))
+    tokenizer.normalizer = normalizers.BertNormalizer(
+        clean_text=True,
+        handle_chinese_chars=options.handle_chinese_chars,
+        strip_accents=options.strip_accents,
+        lowercase=options.lowercase,
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{FIRST} $A {LAST}",
+        pair=f"{FIRST} $A {LAST} $B:1 {LAST}:1",
+        special_tokens=[(FIRST, ids[FIRST]), (LAST, ids[LAST])],
+    )
+    pipeline: str = tokenizer.to_str()
+    return pipeline
+
+
+def _parsed(pipeline: str) -> Tokenizer:
+    try:
+        return Tokenizer.from_str(pipeline)
+    except Exception as error:  # the library raises nothing more exact
+        raise BadModel(f"{TOKENIZER}: {error}") from error
+
+
+def _ends(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """The special tokens before and after a text. Raises BadModel when there is none before it."""
+    encoded = tokenizer.encode("a")
+    mask = encoded.special_tokens_mask
+    body = [place for place, special in enumerate(mask) if not special]
+    if not body or not mask[0]:
+        raise BadModel(f"{TOKENIZER}: puts no special token before a text, and a classifier reads the first token")
+    return encoded.ids[: body[0]], encoded.ids[body[-1] + 1 :]
+
+
+def _unknown_token(tokenizer: Tokenizer, model: Mapping[str, Any]) -> int:
+    """The id of what stands for anything that the vocabulary can't spell; -1 where it can spell everything."""
+    token = model.get("unk_token")
+    found = model.get("unk_id") if token is None else tokenizer.token_to_id(token)
+    return -1 if found is None else int(found)
+
+
+def _padding(tokenizer: Tokenizer) -> int | None:
+    """The id of the padding token, by either of its usual names."""
+    found: Iterable[int | None] = map(tokenizer.token_to_id, PADDING)
+    return next((token for token in found if token is not None), None)
 
 
 def read_vocabulary(path: Path) -> dict[str, int]:

@@ -13,16 +13,18 @@ from tokenizers import BertWordPieceTokenizer
 
 from contract.artifact import (
     MANIFEST,
-    VOCABULARY,
+    TOKENIZER,
     WEIGHTS,
     Architecture,
     Golden,
     Manifest,
     Provenance,
     TokenizerOptions,
+    WordPieceOptions,
     sha256,
 )
 from contract.model_store import CURRENT
+from encoders.tokenization import wordpiece_pipeline
 from harness.reference_bert import probabilities
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -46,17 +48,17 @@ def write_artifact(
     folder = models / name / version
     folder.mkdir(parents=True)
     save_file(dict(weights), folder / WEIGHTS)
-    (folder / VOCABULARY).write_text("".join(f"{token}\n" for token in vocabulary), encoding="utf-8")
+    (folder / TOKENIZER).write_text(uncased_pipeline(vocabulary), encoding="utf-8")
     encode = uncased_tokenizer(vocabulary, max_length).encode
     manifest = Manifest(
         name=name,
         version=version,
         architecture=architecture,
-        tokenizer=TokenizerOptions(lowercase=True, strip_accents=True),
+        tokenizer=TokenizerOptions(),
         labels=tuple(labels),
         max_length=max_length,
         temperature=temperature,
-        files={file: sha256(folder / file) for file in (WEIGHTS, VOCABULARY)},
+        files={file: sha256(folder / file) for file in (WEIGHTS, TOKENIZER)},
         metrics={"accuracy": 0.5},
         golden=tuple(
             _golden(text, probabilities(weights, architecture, encode(text).ids, temperature)) for text in golden_texts
@@ -72,6 +74,12 @@ def point_current_to(models: Path, name: str, version: str) -> None:
     temporary = models / name / f".{CURRENT}.new"
     temporary.write_text(f"{version}\n", encoding="utf-8")
     temporary.replace(models / name / CURRENT)
+
+
+def uncased_pipeline(vocabulary: Sequence[str]) -> str:
+    """Uncased WordPiece as a `tokenizer.json`."""
+    ids = {token: number for number, token in enumerate(vocabulary)}
+    return wordpiece_pipeline(ids, WordPieceOptions(lowercase=True, strip_accents=True))
 
 
 def uncased_tokenizer(vocabulary: Sequence[str], max_length: int) -> BertWordPieceTokenizer:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tokenizers import BertWordPieceTokenizer
 
 from contract.artifact import Architecture
-from harness.artifact import point_current_to, uncased_tokenizer, write_artifact
+from harness.artifact import point_current_to, uncased_pipeline, uncased_tokenizer, write_artifact
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _WORDS = (
@@ -78,6 +78,11 @@ def tiny_architecture() -> Architecture:
         max_position_embeddings=64,
         type_vocab_size=2,
     )
+
+
+def tiny_pipeline() -> str:
+    """The tokenizer of the tiny artifact, as a `tokenizer.json`."""
+    return uncased_pipeline(VOCABULARY_TOKENS)
 
 
 def tokenizer(max_length: int) -> BertWordPieceTokenizer:

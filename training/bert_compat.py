@@ -17,6 +17,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,7 +38,7 @@ import bert.embeddings  # noqa: E402
 import bert.transformer  # noqa: E402
 import params_flow  # noqa: E402
 
-from contract.artifact import Architecture  # noqa: E402
+from contract.artifact import ActivationName, Architecture  # noqa: E402
 
 __all__ = ["bert", "bert_layer", "keras", "params_flow", "tf"]
 
@@ -45,6 +46,14 @@ __all__ = ["bert", "bert_layer", "keras", "params_flow", "tf"]
 keras.backend.experimental.enable_tf_random_generator()
 
 MASKED = -10000.0
+ACTIVATIONS: dict[ActivationName, Callable[[Any], Any]] = {
+    "gelu": lambda x: tf.nn.gelu(x, approximate=False),
+    "gelu_tanh": lambda x: tf.nn.gelu(x, approximate=True),
+    "quick_gelu": lambda x: x * tf.sigmoid(1.702 * x),
+    "relu": tf.nn.relu,
+    "silu": tf.nn.silu,
+    "tanh": tf.tanh,
+}
 
 
 class _Attention(bert.attention.AttentionLayer):  # type: ignore[misc]
@@ -90,14 +99,13 @@ def bert_layer(architecture: Architecture, dropout: float) -> Any:
 
 
 def _params(architecture: Architecture, dropout: float) -> Any:
-    approximate = architecture.activation == "gelu_tanh"
     return bert.BertModelLayer.Params(
         vocab_size=architecture.vocab_size,
         num_layers=architecture.num_hidden_layers,
         num_heads=architecture.num_attention_heads,
         hidden_size=architecture.hidden_size,
         intermediate_size=architecture.intermediate_size,
-        intermediate_activation=lambda x: tf.nn.gelu(x, approximate=approximate),
+        intermediate_activation=ACTIVATIONS[architecture.activation],
         max_position_embeddings=architecture.max_position_embeddings,
         token_type_vocab_size=architecture.type_vocab_size,
         hidden_dropout=dropout,

@@ -39,18 +39,20 @@ def score(
 ) -> Trained:
     """What is to be written down. `before_s`: seconds that went into it before the first step."""
     started = time.monotonic()
-    held = _held_out(recipe, base, data, frozen, state, weights)
+    held, calibrated_on = _held_out(recipe, base, data, frozen, state, weights)
     rivals = _rivals(recipe, data, frozen, held, console)
     metrics = scores(held) | intervals(held, len(data.classes)) | rivals | {"test_texts": float(len(held.texts))}
     seconds = before_s + state.seconds + time.monotonic() - started
     return Trained(
         name=recipe.name,
         architecture=base.architecture,
+        pooling=frozen.start.pooling,
         tokenizer=base.tokenizer,
-        vocabulary=base.vocabulary,
+        pipeline=base.pipeline,
         tensors=weights,
         labels=data.classes,
         max_length=recipe.parameters.max_length,
+        calibrated_on=calibrated_on,
         held=held,
         metrics=metrics,
         choices=(*recipe.reasons, *frozen.start.reasons, chosen_epoch(state)),
@@ -82,8 +84,8 @@ def chosen_epoch(state: TrainingState) -> str:
 
 def _held_out(
     recipe: Recipe, base: BaseModel, data: EncodedCorpus, frozen: Frozen, state: TrainingState, weights: Tensors
-) -> HeldOutPredictions:
-    """The test part, scored in float32 by the exported weights; the temperature is from texts that were not learnt."""
+) -> tuple[HeldOutPredictions, int]:
+    """The test part, scored in float32 by the exported weights, and how many texts its temperature comes from."""
     model = Classifier(base.architecture, len(data.classes), pooling=frozen.start.pooling)
     model.load(weights)
     predict = predictor(model, bucket_lengths(data.examples.lengths, recipe.parameters.buckets))
@@ -93,7 +95,8 @@ def _held_out(
     else:
         logits, known = predict(validation), validation.labels
     temperature = helpful_temperature(logits, known)
-    return HeldOutPredictions(data.texts_of(data.parts.test), test.labels, predict(test), temperature)
+    held = HeldOutPredictions(data.texts_of(data.parts.test), test.labels, predict(test), temperature)
+    return held, len(known) if temperature != 1.0 else 0
 
 
 def _out_of_fold(recipe: Recipe, data: EncodedCorpus, frozen: Frozen) -> tuple[Floats, Labels]:

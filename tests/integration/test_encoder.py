@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from contract.artifact import Architecture
-from encoders.tensors import ENCODER_PREFIX
-from harness.reference_bert import probabilities
+from contract.artifact import Architecture, Pooling
+from encoders import reference
+from encoders.weights import arrange
+from harness.reference_bert import logits, probabilities
 from harness.tiny_artifact import random_weights, tiny_architecture
 from training.pretrained import minilm
 from worker.engine.encoder import Encoder
@@ -44,12 +45,16 @@ def random_texts(generator: np.random.Generator, vocabulary: int) -> list[NDArra
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-6), ("bfloat16", 2e-3)])
 def test_real_weights_give_hugging_faces_numbers(precision: Precision, tolerance: float) -> None:
     pretrained = minilm.load()
-    weights = {ENCODER_PREFIX + name: tensor for name, tensor in pretrained.tensors.items()}
+    weights = {f"bert.{name}": tensor for name, tensor in pretrained.tensors.items()}
     dimensions = len(REFERENCE["texts"][0]["pooled"])
     weights["classifier.weight"] = np.eye(dimensions, pretrained.architecture.hidden_size, dtype=np.float32)
     weights["classifier.bias"] = np.zeros(dimensions, np.float32)
     texts = [np.array(text["ids"], np.int32) for text in REFERENCE["texts"]]
-    found = run(Encoder(weights, pretrained.architecture, precision=precision), texts, Shape(8, 64))
+    found = run(
+        Encoder(arrange(weights, pretrained.architecture, "pooler"), pretrained.architecture, precision=precision),
+        texts,
+        Shape(8, 64),
+    )
     pooled = np.exp([text["pooled"] for text in REFERENCE["texts"]])
     np.testing.assert_allclose(found, pooled / pooled.sum(axis=1, keepdims=True), atol=tolerance)
 
@@ -60,16 +65,37 @@ def test_packed_texts_get_what_each_gets_alone_in_plain_numpy(change: dict[str, 
     architecture = Architecture.model_validate(tiny_architecture().model_dump() | change)
     weights = random_weights(architecture, labels=3, seed=1)
     texts = random_texts(np.random.default_rng(2), architecture.vocab_size)
-    encoder = Encoder(weights, architecture, temperature=1.5, compile_with_xla=xla)
-    expected = [probabilities(weights, architecture, ids.tolist(), temperature=1.5) for ids in texts]
+    encoder = Encoder(arrange(weights, architecture, "pooler"), architecture, compile_with_xla=xla)
+    expected = [probabilities(weights, architecture, ids.tolist()) for ids in texts]
     np.testing.assert_allclose(run(encoder, texts, Shape(4, 64)), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("xla", [False, True], ids=["oneDNN", "XLA"])
 def test_a_new_shape_is_counted_only_where_it_compiles(xla: bool) -> None:
     architecture = tiny_architecture()
-    encoder = Encoder(random_weights(architecture, 3, seed=1), architecture, compile_with_xla=xla)
+    weights = arrange(random_weights(architecture, 3, seed=1), architecture, "pooler")
+    encoder = Encoder(weights, architecture, compile_with_xla=xla)
     texts = [np.full(9, 7, np.int32)]
     for shape in (Shape(1, 16), Shape(2, 64), Shape(1, 16), Shape(2, 64)):
         run(encoder, texts, shape)
     assert encoder.traces == (1 + 2 if xla else 1)
+
+
+@pytest.mark.parametrize("pooling", ["pooler", "first", "mean"])
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("xla", [False, True], ids=["oneDNN", "XLA"])
+def test_every_pooling_gives_what_plain_numpy_says(pooling: Pooling, activation: Any, xla: bool) -> None:
+    architecture = tiny_architecture()
+    weights = arrange(random_weights(architecture, labels=3, seed=1), architecture, pooling)
+    texts = random_texts(np.random.default_rng(2), architecture.vocab_size)
+    encoder = Encoder(weights, architecture, activation=activation, compile_with_xla=xla)
+    expected = [reference.probabilities(reference.logits(weights, architecture, ids), activation) for ids in texts]
+    np.testing.assert_allclose(run(encoder, texts, Shape(4, 64)), expected, atol=1e-5)
+
+
+def test_the_reference_in_numpy_is_the_independent_one() -> None:
+    architecture = tiny_architecture()
+    weights = random_weights(architecture, labels=3, seed=1)
+    for ids in random_texts(np.random.default_rng(2), architecture.vocab_size):
+        found = reference.logits(arrange(weights, architecture, "pooler"), architecture, ids)
+        np.testing.assert_allclose(found, logits(weights, architecture, ids.tolist()), atol=1e-5)

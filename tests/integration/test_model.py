@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from contract.artifact import MANIFEST, VOCABULARY, WEIGHTS, sha256
+from contract.artifact import MANIFEST, TOKENIZER, WEIGHTS, read_manifest, sha256
 from contract.errors import BadArtifact, BadModel
+from encoders import reference
+from encoders.artifact_weights import read_classifier
 from harness.reference_bert import probabilities
 from harness.tiny_artifact import GOLDEN_TEXTS, random_weights, tiny_architecture, write_tiny_artifact
 from worker.engine.model import Model, load
@@ -89,10 +91,43 @@ def test_a_tensor_that_is_missing_extra_or_misshapen_is_named(tmp_path: Path, ch
 
 def test_an_altered_file_is_refused(tmp_path: Path) -> None:
     folder = write_tiny_artifact(tmp_path)
-    with (folder / VOCABULARY).open("a") as file:
+    with (folder / TOKENIZER).open("a") as file:
         file.write("more\n")
     with pytest.raises(BadArtifact, match="sha256"):
         load(folder)
+
+
+SCHEMA_1 = Path(__file__).parents[1] / "golden" / "artifact_schema_1"
+
+
+GOLDEN = read_manifest(SCHEMA_1).golden
+
+
+def test_an_artifact_of_schema_1_is_served_as_before() -> None:
+    model = load(SCHEMA_1, choice="float32")
+
+    answers = model.predict([text.ids for text in model.tokenizer.encode([each.text for each in GOLDEN])])
+
+    assert model.manifest.labels == ("java", "python", "sql")
+    np.testing.assert_allclose(answers, [each.probabilities for each in GOLDEN], atol=1e-5)
+
+
+def test_scores_of_several_labels_are_calibrated_each_by_itself(tmp_path: Path) -> None:
+    folder = write_tiny_artifact(tmp_path, temperature=1.0)
+    plain = load(folder, choice="float32")
+    document = json.loads((folder / MANIFEST).read_text())
+    scaling = [{"scale": 2.0, "shift": -1.0}, {"scale": 1.0, "shift": 0.0}, {"scale": 0.5, "shift": 0.25}]
+    weights = read_classifier(folder, plain.manifest)
+    texts = plain.tokenizer.encode([each["text"] for each in document["golden"]])
+    logits = np.array([reference.logits(weights, plain.manifest.architecture, text.ids) for text in texts])
+    expected = 1 / (1 + np.exp(-(logits * [2.0, 1.0, 0.5] + [-1.0, 0.0, 0.25])))
+    golden = [{**each, "probabilities": row.tolist()} for each, row in zip(document["golden"], expected, strict=True)]
+    document |= {"activation": "sigmoid", "label_calibration": scaling, "golden": golden}
+    (folder / MANIFEST).write_text(json.dumps(document))
+
+    found = load(folder, choice="float32").predict([text.ids for text in texts])
+
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def _sign(folder: Path) -> None:

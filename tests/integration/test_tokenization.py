@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.artifact import TokenizerOptions
+from contract.artifact import TokenizerOptions, WordPieceOptions
 from contract.errors import BadModel
-from encoders.tokenization import TextTokenizer, read_vocabulary
+from encoders.tokenization import TextTokenizer, read_vocabulary, wordpiece_pipeline
 from harness.tiny_artifact import VOCABULARY_TOKENS
 from training.bert_compat import bert_layer  # noqa: F401 bert-for-tf2 can't be imported without what this prepares
 from training.pretrained import minilm
 
 from bert.tokenization.bert_tokenization import FullTokenizer  # isort: skip
 
-UNCASED = TokenizerOptions(lowercase=True, strip_accents=True)
-CASED = TokenizerOptions(lowercase=False, strip_accents=False)
+UNCASED = WordPieceOptions(lowercase=True, strip_accents=True)
+CASED = WordPieceOptions(lowercase=False, strip_accents=False)
 MAX_LENGTH = 32
 TRICKY = [
     "",
@@ -38,13 +38,18 @@ letters = st.text(
 
 @pytest.fixture(scope="module")
 def vocabulary() -> Path:
-    return minilm.load().vocabulary
+    return minilm.folder() / "vocab.txt"
+
+
+def tokenizer_of(vocabulary: Path, options: WordPieceOptions, max_length: int) -> TextTokenizer:
+    pipeline = wordpiece_pipeline(read_vocabulary(vocabulary), options)
+    return TextTokenizer(pipeline, TokenizerOptions(), max_length)
 
 
 @pytest.mark.parametrize("options", [UNCASED, CASED], ids=["uncased", "cased"])
-def test_ids_equal_those_of_googles_own_tokenizer(vocabulary: Path, options: TokenizerOptions) -> None:
+def test_ids_equal_those_of_googles_own_tokenizer(vocabulary: Path, options: WordPieceOptions) -> None:
     google = FullTokenizer(str(vocabulary), do_lower_case=options.lowercase)
-    ours = TextTokenizer(vocabulary, options, max_length=4096)
+    ours = tokenizer_of(vocabulary, options, max_length=4096)
 
     def compare(text: str) -> None:
         expected = google.convert_tokens_to_ids(["[CLS]", *google.tokenize(text), "[SEP]"])
@@ -57,7 +62,7 @@ def test_ids_equal_those_of_googles_own_tokenizer(vocabulary: Path, options: Tok
 
 @pytest.fixture(scope="module")
 def tokenizer(vocabulary: Path) -> TextTokenizer:
-    return TextTokenizer(vocabulary, UNCASED, MAX_LENGTH)
+    return tokenizer_of(vocabulary, UNCASED, MAX_LENGTH)
 
 
 def test_a_text_that_fits_is_not_cut(tokenizer: TextTokenizer) -> None:

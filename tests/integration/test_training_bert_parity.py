@@ -11,7 +11,6 @@ import pytest
 from numpy.typing import NDArray
 
 from contract.artifact import Architecture
-from encoders.tokenization import TextTokenizer
 from harness import reference_bert, tiny_artifact
 from tests.base_models import random_head
 from training.bert_compat import tf
@@ -48,7 +47,7 @@ def _with_weights(base: BaseModel, precision: str) -> Classifier:
 
 
 def test_texts_become_the_ids_that_hugging_face_gives_them(base: BaseModel) -> None:
-    encoded = TextTokenizer(base.vocabulary, base.tokenizer, max_length=64).encode(TEXTS)
+    encoded = base.text_tokenizer(max_length=64).encode(TEXTS)
 
     assert [text.ids.tolist() for text in encoded] == [each["ids"] for each in GOLDEN["texts"]]
 

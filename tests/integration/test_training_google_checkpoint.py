@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from contract.errors import BadModel
 from tests.base_models import encoder_tensors, random_head, write_google_checkpoint, write_hugging_face
 from training.bert_compat import tf
-from training.errors import BadBaseModel
 from training.fit.model import Classifier
 from training.pretrained.base_model import BaseModel
 from training.pretrained.base_models import load_base_model
@@ -37,7 +37,7 @@ def test_a_checkpoint_without_a_tensor_is_refused(tmp_path: Path) -> None:
     del tensors["encoder.layer.1.output.dense.weight"]
     folder = write_google_checkpoint(tmp_path, tensors)
 
-    with pytest.raises(BadBaseModel, match=r"lacks encoder\.layer\.1\.output\.dense\.weight$"):
+    with pytest.raises(BadModel, match=r"lacks encoder\.layer\.1\.output\.dense\.weight$"):
         load_base_model(str(folder), tmp_path)
 
 
@@ -46,7 +46,7 @@ def test_a_checkpoint_with_a_tensor_too_many_is_refused(tmp_path: Path) -> None:
         tmp_path, extra={"bert/encoder/layer_2/output/dense/bias": np.zeros(32, np.float32)}
     )
 
-    with pytest.raises(BadBaseModel, match=r"has encoder\.layer\.2\.output\.dense\.bias"):
+    with pytest.raises(BadModel, match=r"has encoder\.layer\.2\.output\.dense\.bias"):
         load_base_model(str(folder), tmp_path)
 
 
@@ -55,5 +55,5 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     data = folder / "bert_model.ckpt.data-00000-of-00001"
     data.write_bytes(data.read_bytes()[:1000])
 
-    with pytest.raises(BadBaseModel, match=r"bert_model\.ckpt"):
+    with pytest.raises(BadModel, match=r"bert_model\.ckpt"):
         load_base_model(str(folder), tmp_path)

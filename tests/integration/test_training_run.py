@@ -103,7 +103,7 @@ def test_the_report_with_its_pictures_is_part_of_the_artifact(trained: Path, man
     assert pictures | {"report/index.html", "report/held_out.jsonl"} < manifest.files.keys()
     assert all((_current(trained) / picture).read_bytes().startswith(b"\x89PNG") for picture in pictures)
     assert f"{manifest.metrics['accuracy']:.1%} accuracy" in page
-    assert manifest.provenance.data_sha256 in page
+    assert str(manifest.provenance.data_sha256) in page
     assert "$" not in page
 
 

@@ -1,20 +1,16 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from contract.artifact import TokenizerOptions
 from encoders import tokenization
 from encoders.tokenization import TextTokenizer
-from harness.tiny_artifact import VOCABULARY_TOKENS
+from harness.tiny_artifact import tiny_pipeline
 
 
 @pytest.fixture
-def tokenizer(tmp_path: Path) -> TextTokenizer:
-    path = tmp_path / "vocab.txt"
-    path.write_text("".join(f"{token}\n" for token in VOCABULARY_TOKENS))
-    return TextTokenizer(path, TokenizerOptions(lowercase=True, strip_accents=True), max_length=16)
+def tokenizer() -> TextTokenizer:
+    return TextTokenizer(tiny_pipeline(), TokenizerOptions(), max_length=16)
 
 
 def test_more_texts_than_a_chunk_keep_their_order(tokenizer: TextTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contract.artifact import TokenizerOptions
+from contract.artifact import WordPieceOptions
 from contract.errors import BadModel
-from harness.tiny_artifact import tiny_architecture
+from harness.tiny_artifact import tiny_architecture, tiny_pipeline, tokenizer
 from tests.base_models import encoder_tensors, write_hugging_face
 from training.errors import BadBaseModel
 from training.pretrained import hugging_face
-from training.pretrained.base_model import tokenizer_for
 from training.pretrained.base_models import load_base_model
 from training.pretrained.names import hugging_face_name
+from training.pretrained.tokenizer_files import wordpiece_options
 
 
 def test_a_hugging_face_folder_is_read_whole(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_a_hugging_face_folder_is_read_whole(tmp_path: Path) -> None:
     expected = encoder_tensors()
     assert base.name == "own-bert"
     assert base.architecture == tiny_architecture()
-    assert base.tokenizer == TokenizerOptions(lowercase=True, strip_accents=True)
+    assert base.text_tokenizer(16).encode(["Why Ünïcode"])[0].ids.tolist() == tokenizer(16).encode("why unicode").ids
     assert all(np.array_equal(base.tensors[name], expected[name]) for name in expected)
     assert base.tensors.keys() == expected.keys()
 
@@ -52,14 +52,42 @@ def test_half_precision_becomes_float32(tmp_path: Path) -> None:
     assert {tensor.dtype for tensor in base.tensors.values()} == {np.dtype(np.float32)}
 
 
-def _without_pooler() -> dict[str, np.ndarray]:
-    return {name: tensor for name, tensor in encoder_tensors().items() if not name.startswith("pooler")}
+def _without(start: str) -> dict[str, np.ndarray]:
+    return {name: tensor for name, tensor in encoder_tensors().items() if not name.startswith(start)}
+
+
+def test_a_base_model_may_lack_the_pooler(tmp_path: Path) -> None:
+    base = hugging_face.load(write_hugging_face(tmp_path, _without("pooler")), "own")
+
+    assert base.tensors.keys() == _without("pooler").keys()
+
+
+def test_tables_that_are_padded_beyond_the_vocabulary_are_read(tmp_path: Path) -> None:
+    tensors = encoder_tensors()
+    words = tensors["embeddings.word_embeddings.weight"]
+    tensors["embeddings.word_embeddings.weight"] = np.pad(words, ((0, 6), (0, 0)))
+
+    as_configured = write_hugging_face(tmp_path / "a", tensors, vocab_size=len(words) + 6)
+    beyond = write_hugging_face(tmp_path / "b", tensors)
+
+    assert hugging_face.load(as_configured, "a").architecture.vocab_size == len(words) + 6
+    assert hugging_face.load(beyond, "b").architecture.vocab_size == len(words) + 6
+
+
+def test_a_folder_of_transformers_5_has_a_tokenizer_and_no_vocabulary(tmp_path: Path) -> None:
+    folder = write_hugging_face(tmp_path)
+    (folder / "vocab.txt").unlink()
+    (folder / "tokenizer.json").write_text(tiny_pipeline())
+
+    base = hugging_face.load(folder, "own")
+
+    assert base.text_tokenizer(16).encode(["Why Ünïcode"])[0].ids.tolist() == tokenizer(16).encode("why unicode").ids
 
 
 @pytest.mark.parametrize(
     ("tensors", "complaint"),
     [
-        (_without_pooler(), "lacks pooler.dense.bias; lacks pooler.dense.weight"),
+        (_without("pooler.dense.bias"), "lacks pooler.dense.bias$"),
         (encoder_tensors() | {"adapter.weight": np.zeros((2, 2), np.float32)}, "has adapter.weight, which"),
         (
             encoder_tensors() | {"pooler.dense.bias": np.zeros(31, np.float32)},
@@ -79,8 +107,8 @@ def test_a_tensor_that_is_wrong_is_named(tmp_path: Path, tensors: dict[str, np.n
 @pytest.mark.parametrize(
     ("entry", "value"),
     [
-        ("model_type", "roberta"),
-        ("hidden_act", "relu"),
+        ("model_type", "deberta"),
+        ("hidden_act", "gelu_10"),
         ("position_embedding_type", "relative_key"),
         ("hidden_size", 33),
     ],
@@ -92,27 +120,29 @@ def test_what_is_no_bert_is_refused(tmp_path: Path, entry: str, value: Any) -> N
         hugging_face.load(folder, "own")
 
 
-def test_a_vocabulary_of_another_size_is_refused(tmp_path: Path) -> None:
+def test_a_vocabulary_with_more_tokens_than_embeddings_is_refused(tmp_path: Path) -> None:
     folder = write_hugging_face(tmp_path)
-    (folder / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n")
+    with (folder / "vocab.txt").open("a") as file:
+        file.write("more\n")
 
-    with pytest.raises(BadBaseModel, match="4 tokens, vocab_size is"):
+    with pytest.raises(BadBaseModel, match="183 tokens, vocab_size is 182"):
         hugging_face.load(folder, "own")
 
 
 def test_the_tokenizers_own_file_wins(tmp_path: Path) -> None:
     folder = write_hugging_face(tmp_path)
-    (folder / "tokenizer_config.json").write_text(
-        json.dumps({"do_lower_case": False, "strip_accents": None, "tokenize_chinese_chars": False})
-    )
+    told = {"do_lower_case": False, "strip_accents": None, "tokenize_chinese_chars": False}
+    (folder / "tokenizer_config.json").write_text(json.dumps(told))
 
     base = hugging_face.load(folder, "own")
 
-    assert base.tokenizer == TokenizerOptions(lowercase=False, strip_accents=False, handle_chinese_chars=False)
+    lower, upper = base.text_tokenizer(16).encode(["why", "WHY"])
+    assert lower.unknown_share == 0
+    assert upper.unknown_share == 1
 
 
 @pytest.mark.parametrize(("share_of_capitals", "uncased"), [(0.0, True), (0.005, True), (0.2, False)])
-def test_a_checkpoint_is_cased_when_its_vocabulary_is(tmp_path: Path, share_of_capitals: float, uncased: bool) -> None:
+def test_a_checkpoint_is_cased_when_its_vocabulary_is(share_of_capitals: float, uncased: bool) -> None:
     capitals = int(1000 * share_of_capitals)
     tokens = [
         "[PAD]",
@@ -122,12 +152,9 @@ def test_a_checkpoint_is_cased_when_its_vocabulary_is(tmp_path: Path, share_of_c
         *(f"W{n}" for n in range(capitals)),
         *(f"w{n}" for n in range(996 - capitals)),
     ]
-    (tmp_path / "vocab.txt").write_text("".join(f"{token}\n" for token in tokens))
-    architecture = tiny_architecture().model_copy(update={"vocab_size": len(tokens)})
+    options = wordpiece_options({token: number for number, token in enumerate(tokens)}, {})
 
-    options = tokenizer_for(tmp_path / "vocab.txt", architecture)
-
-    assert options == TokenizerOptions(lowercase=uncased, strip_accents=uncased)
+    assert options == WordPieceOptions(lowercase=uncased, strip_accents=uncased)
 
 
 def test_a_name_that_is_nowhere_gets_advice(tmp_path: Path) -> None:
@@ -158,7 +185,8 @@ def test_names_of_both_tensorflow_layouts_become_hugging_faces(variable: str, ex
     [("[PAD]\n[CLS]\n[SEP]\n", r"has no \[UNK\]"), ("[UNK]\n[PAD]\n[CLS]\n[SEP]\n", r"\[PAD\] is token 1")],
 )
 def test_a_vocabulary_without_berts_tokens_is_refused(tmp_path: Path, tokens: str, complaint: str) -> None:
-    (tmp_path / "vocab.txt").write_text(tokens)
+    folder = write_hugging_face(tmp_path)
+    (folder / "vocab.txt").write_text(tokens)
 
     with pytest.raises(BadModel, match=complaint):
-        tokenizer_for(tmp_path / "vocab.txt", tiny_architecture())
+        hugging_face.load(folder, "own")

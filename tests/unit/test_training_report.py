@@ -15,7 +15,7 @@ from rich.console import Console
 
 from contract.artifact import Provenance, TokenizerOptions, verify
 from encoders.tokenization import EncodedText
-from harness.tiny_artifact import tiny_architecture, write_tiny_artifact
+from harness.tiny_artifact import tiny_architecture, tiny_pipeline, write_tiny_artifact
 from training.artifact import held_out
 from training.artifact.compare import Change, compare
 from training.artifact.export import Trained, version_name, write_artifact
@@ -71,8 +71,10 @@ def _trained(folder: Path) -> Trained:
     return Trained(
         name="tiny",
         architecture=tiny_architecture(),
-        tokenizer=TokenizerOptions(lowercase=True, strip_accents=True),
-        vocabulary=artifact / "vocab.txt",
+        pooling="pooler",
+        pipeline=tiny_pipeline(),
+        calibrated_on=0,
+        tokenizer=TokenizerOptions(),
         tensors=load_file(artifact / "weights.safetensors"),
         labels=LABELS,
         max_length=32,

@@ -14,11 +14,12 @@ from safetensors.numpy import save_file
 
 from contract.artifact import (
     MANIFEST,
-    VOCABULARY,
+    TOKENIZER,
     WEIGHTS,
     Architecture,
     Golden,
     Manifest,
+    Pooling,
     Provenance,
     TokenizerOptions,
     sha256,
@@ -45,13 +46,17 @@ class Trained:
     """A model that is ready to be written down."""
 
     name: str
+    pooling: Pooling
     architecture: Architecture
     tokenizer: TokenizerOptions
-    vocabulary: Path
+    pipeline: str
+    """The tokenizer, as a `tokenizer.json`."""
     tensors: Tensors
-    """float32, by the names of Hugging Face's BertForSequenceClassification."""
+    """float32, by the names of Hugging Face's sequence classifier of the family."""
     labels: tuple[str, ...]
     max_length: int
+    calibrated_on: int
+    """Texts that the temperature was fitted on."""
     held: HeldOutPredictions
     metrics: Mapping[str, float]
     choices: tuple[str, ...]
@@ -62,16 +67,18 @@ class Trained:
 def write_artifact(trained: Trained, folder: Path) -> Manifest:
     """Complete the artifact in `folder`, where the report lies already, and return its manifest."""
     save_file(dict(trained.tensors), folder / WEIGHTS)
-    (folder / VOCABULARY).write_bytes(trained.vocabulary.read_bytes())
+    (folder / TOKENIZER).write_text(trained.pipeline, encoding="utf-8")
     files = {str(path.relative_to(folder)): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     manifest = Manifest(
         name=trained.name,
         version=version_name(trained.provenance.created, files[WEIGHTS]),
         architecture=trained.architecture,
+        pooling=trained.pooling,
         tokenizer=trained.tokenizer,
         labels=trained.labels,
         max_length=trained.max_length,
         temperature=trained.held.temperature,
+        calibrated_on=trained.calibrated_on,
         files=files,
         metrics=dict(trained.metrics),
         golden=golden_texts(trained.held),

@@ -85,7 +85,7 @@ def page(trained: Trained, state: TrainingState, data: DataReport, pictures: Col
         ),
         classes=_classes(trained),
         mistakes=_mistakes(trained),
-        data=_data(data, made.data_sha256),
+        data=_data(data, made.data_sha256 or ""),
         parameters=_table(("hyper-parameter", "value"), _as_text(made.hyperparameters)),
         packages=_table(("package", "version"), _as_text(made.packages)),
     )

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from encoders.tokenization import TextTokenizer
 from training.data.batches import Examples
 from training.data.data_report import DataReport, report_on
 from training.data.recipe import Recipe
@@ -37,7 +36,7 @@ class EncodedCorpus:
 
 def data_facts(table: Table, base: BaseModel) -> DataFacts:
     """What the defaults of a run follow."""
-    positions = base.architecture.max_position_embeddings
+    positions = base.architecture.longest_text
     encoded = base.text_tokenizer(positions).encode(table.texts)
     long_text = int(np.percentile([text.length for text in encoded], LONG_PERCENTILE, method="nearest"))
     return DataFacts(len(table), long_text, base.architecture.hidden_size, positions)
@@ -48,7 +47,7 @@ def encode(recipe: Recipe, base: BaseModel) -> EncodedCorpus:
     table = recipe.corpus.table
     number = {label: index for index, label in enumerate(table.classes)}
     max_length = recipe.parameters.max_length
-    encoded = TextTokenizer(base.vocabulary, base.tokenizer, max_length).encode(table.texts)
+    encoded = base.text_tokenizer(max_length).encode(table.texts)
     labels = np.array([number[label] for label in table.labels], np.int32)
     examples = Examples([text.ids for text in encoded], labels)
     report = report_on(table, encoded, max_length)

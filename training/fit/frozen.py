@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from training import durable
 from training.data.encoded import EncodedCorpus
 from training.errors import BadBaseModel
-from training.fit.features import POOLINGS, Features, frozen_features
+from training.fit.features import Features, frozen_features, poolings_of
 from training.fit.start import Start, choose_start
 from training.hyperparameters import HyperParameters
 from training.pretrained.base_model import BaseModel
@@ -50,4 +50,4 @@ def _features(base: BaseModel, data: EncodedCorpus, parameters: HyperParameters,
         durable.replace(temporary, kept)
         return found
     loaded = load_file(kept)
-    return {pooling: loaded[pooling] for pooling in POOLINGS}
+    return {pooling: loaded[pooling] for pooling in poolings_of(base)}

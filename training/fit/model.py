@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.artifact import Architecture
-from encoders.tensors import ENCODER_PREFIX, classifier_shapes
+from contract.artifact import Architecture, Pooling
+from encoders.tensors import classifier_shapes
 from training.bert_compat import bert_layer, keras, tf
 from training.data.batches import Examples, fill, plan_in_order
 from training.pretrained.names import hugging_face_name, transposed
 
 Tensors = dict[str, NDArray[np.float32]]
 
-Pooling = Literal["pooler", "first", "mean"]
-"""What the classifier reads of the last layer: the first token through the pretrained tanh pooler, the first token, or
-the mean of all tokens."""
 _POLICY = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
@@ -48,11 +45,9 @@ class Classifier:
                 layer.build((None, architecture.hidden_size))
         layers = (self.bert, *[self._pooler] * (pooling == "pooler"), self._classifier)
         self.variables = {hugging_face_name(v.name): v for layer in layers for v in layer.trainable_variables}
-        expected = set(classifier_shapes(architecture, labels))
-        if pooling != "pooler":
-            expected = {name for name in expected if not name.startswith(f"{ENCODER_PREFIX}pooler.")}
-        if self.variables.keys() != expected:
-            raise AssertionError(f"bert-for-tf2 made other variables: {self.variables.keys() ^ expected}")
+        expected = classifier_shapes(architecture, labels, pooling)
+        if self.variables.keys() != expected.keys():
+            raise AssertionError(f"bert-for-tf2 made other variables: {self.variables.keys() ^ expected.keys()}")
         self._generators = [
             part._random_generator._generator
             for part in [*self.bert._flatten_layers(), self._dropout]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from contract.artifact import Pooling
 from training.evaluation.calibration import calibrated_log_loss
 from training.fit.features import Features
 from training.fit.linear_head import Labels, LinearHead, fit_head, out_of_fold
-from training.fit.model import Pooling
 from training.hyperparameters import HyperParameters
 
 STRENGTHS = (10.0, 100.0)

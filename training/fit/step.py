@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from encoders.tensors import CLASSIFIER, ENCODER_PREFIX
+from encoders.families import CLASSIFIER, family_of
 from training.bert_compat import tf
 from training.data.batches import PaddedBatch
 from training.fit.model import Classifier, Tensors
@@ -87,7 +87,8 @@ class Trainer:
 
 def starting_weights(base: BaseModel, start: Start) -> Tensors:
     """The frozen base model with its linear head, by the names of an artifact."""
-    encoder = {ENCODER_PREFIX + name: np.asarray(tensor) for name, tensor in base.tensors.items()}
+    prefix = family_of(base.architecture).prefix
+    encoder = {prefix + name: np.asarray(tensor) for name, tensor in base.tensors.items()}
     return encoder | {f"{CLASSIFIER}.weight": start.head.weight, f"{CLASSIFIER}.bias": start.head.bias}
 
 

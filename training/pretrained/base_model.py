@@ -11,14 +11,18 @@ from typing import Any
 from numpy.typing import NDArray
 
 from contract.artifact import Architecture, TokenizerOptions
-from encoders.tensors import Weights, check_tensors, encoder_shapes
-from encoders.tokenization import PADDING, TextTokenizer, read_vocabulary
+from encoders.families import family_of
+from encoders.tensors import Weights, check_tensors, encoder_shapes, pooler_shapes
+from encoders.tokenization import TextTokenizer
 from training.errors import BadBaseModel
 
 Tensors = Weights
 
-LEFT_OUT = re.compile(r"^(cls\.|classifier\.|embeddings\.position_ids$)")
-"""Heads of the task that a checkpoint was trained on, and a buffer of consecutive numbers: not part of the encoder."""
+LEFT_OUT = re.compile(
+    r"^(cls|classifier|pre_classifier|dropout|lm_head|vocab_\w+|predictions|sop_classifier|discriminator_predictions"
+    r"|generator_\w+|qa_outputs)\.|(^|\.)embeddings\.(position_ids|token_type_ids)$"
+)
+"""Heads of tasks that a checkpoint was trained on, and buffers of consecutive numbers: not part of the encoder."""
 
 
 @dataclass(frozen=True)
@@ -27,54 +31,41 @@ class BaseModel:
 
     name: str
     architecture: Architecture
+    pipeline: str
+    """Its tokenizer, as a `tokenizer.json`."""
     tokenizer: TokenizerOptions
-    vocabulary: Path
     tensors: Tensors
-    """float32, by the names of Hugging Face's BertModel (`embeddings.word_embeddings.weight`, …), pooler included."""
+    """float32, by the names of Hugging Face's BertModel (`embeddings.word_embeddings.weight`, …); the pooler's among
+    them where it has one."""
     sha256: str
     """Digest of the file that the tensors were read from."""
 
     def text_tokenizer(self, max_length: int) -> TextTokenizer:
-        """Its tokenizer, which cuts texts off after so many tokens."""
-        return TextTokenizer(self.vocabulary, self.tokenizer, max_length)
-
-
-def architecture_from(config: Mapping[str, Any], activations: Mapping[str, str], source: Path) -> Architecture:
-    """The architecture in a BERT configuration file; `activations` says what its `hidden_act` names mean here."""
-    if (kind := config.get("model_type", "bert")) != "bert":
-        raise BadBaseModel(f"{source}: model_type is {kind!r}, only 'bert' can be fine-tuned")
-    if (positions := config.get("position_embedding_type", "absolute")) != "absolute":
-        raise BadBaseModel(f"{source}: position_embedding_type {positions!r} is not BERT's")
-    if (activation := config.get("hidden_act", "gelu")) not in activations:
-        raise BadBaseModel(f"{source}: hidden_act {activation!r} is not one of {', '.join(sorted(activations))}")
-    fields = {name: config[name] for name in Architecture.model_fields if name in config}
-    try:
-        return Architecture.model_validate(fields | {"activation": activations[activation]})
-    except ValueError as error:
-        raise BadBaseModel(f"{source}: {error}") from error
+        return TextTokenizer(self.pipeline, self.tokenizer, max_length)
 
 
 def encoder_tensors(tensors: Mapping[str, NDArray[Any]], architecture: Architecture, source: Path) -> Tensors:
     """The encoder's tensors in float32. Raises BadModel, naming what is missing, extra or mis-shaped.
 
-    Names may carry the prefix `bert.`; LEFT_OUT says which other tensors may be there.
+    Names may carry the family's prefix; LEFT_OUT says which other tensors may be there.
     """
-    found = {name.removeprefix("bert."): tensor for name, tensor in tensors.items()}
+    prefix = family_of(architecture).prefix
+    found = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
     kept = {name: tensor for name, tensor in found.items() if not LEFT_OUT.match(name)}
-    return check_tensors(kept, encoder_shapes(architecture), source)
+    expected, pooler = encoder_shapes(architecture), pooler_shapes(architecture)
+    return check_tensors(kept, expected | pooler if pooler.keys() & kept.keys() else expected, source)
 
 
-def tokenizer_for(vocabulary: Path, architecture: Architecture) -> TokenizerOptions:
-    """Options for a checkpoint that states none: cased when a notable share of its tokens has a capital letter.
+def with_padded_rows(architecture: Architecture, tensors: Mapping[str, NDArray[Any]]) -> Architecture:
+    """The architecture with as many embeddings as there are: tables are padded for speed, beyond the vocabulary."""
+    rows = max((len(each) for name, each in tensors.items() if name.endswith("word_embeddings.weight")), default=0)
+    return architecture.model_copy(update={"vocab_size": max(architecture.vocab_size, rows)})
 
-    Google's checkpoints say it only in their names. Raises BadModel when the vocabulary has another size than the
-    embedding table, lacks a token that BERT needs, or does not begin with the padding.
-    """
-    ids = read_vocabulary(vocabulary)
-    if ids.get(PADDING) != 0:
-        raise BadBaseModel(f"{vocabulary}: {PADDING} is token {ids.get(PADDING)}, BERT masks token 0")
-    if (size := 1 + max(ids.values())) != architecture.vocab_size:
-        raise BadBaseModel(f"{vocabulary}: {size} tokens, vocab_size is {architecture.vocab_size}")
-    capitals = sum(any("A" <= letter <= "Z" for letter in token) for token in ids if not token.startswith("["))
-    uncased = capitals < 0.01 * len(ids)
-    return TokenizerOptions(lowercase=uncased, strip_accents=uncased)
+
+def check_tokenizer(pipeline: str, architecture: Architecture, source: Path) -> None:
+    """Raise BadBaseModel when the tokenizer has tokens without an embedding, or does not pad with token 0."""
+    tokenizer = TextTokenizer(pipeline, TokenizerOptions(), architecture.longest_text)
+    if tokenizer.padding != 0:
+        raise BadBaseModel(f"{source}: [PAD] is token {tokenizer.padding}, training masks token 0")
+    if (size := tokenizer.vocabulary_size) > architecture.vocab_size:
+        raise BadBaseModel(f"{source}: {size} tokens, vocab_size is {architecture.vocab_size}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.artifact import sha256
+from contract.artifact import VOCABULARY, ActivationName, TokenizerOptions, sha256
+from encoders.tokenization import read_vocabulary, wordpiece_pipeline
 from training.errors import BadBaseModel
-from training.pretrained.base_model import BaseModel, architecture_from, encoder_tensors, tokenizer_for
+from training.pretrained.base_model import BaseModel, check_tokenizer, encoder_tensors
+from training.pretrained.configuration import architecture_in, read_json
 from training.pretrained.names import hugging_face_name, transposed
+from training.pretrained.tokenizer_files import wordpiece_options
 
 CONFIG = "bert_config.json"
-ACTIVATIONS = {"gelu": "gelu_tanh"}
+ACTIVATIONS: dict[str, ActivationName] = {"gelu": "gelu_tanh"}
 """Google's code computes GELU by its tanh approximation."""
 
 OF_THE_OPTIMIZER = re.compile(r"(/adam_[mv]|^global_step)$")
@@ -28,16 +30,15 @@ def load(folder: Path) -> BaseModel:
     Whether it is cased follows from its vocabulary.
     """
     prefix = _prefix(folder)
-    try:
-        config = json.loads((folder / CONFIG).read_bytes())
-    except (OSError, ValueError) as error:
-        raise BadBaseModel(f"{folder / CONFIG}: {error}") from error
-    architecture = architecture_from(config, ACTIVATIONS, folder / CONFIG)
+    architecture = architecture_in(read_json(folder / CONFIG), folder / CONFIG, ACTIVATIONS)
+    ids = read_vocabulary(folder / VOCABULARY)
+    pipeline = wordpiece_pipeline(ids, wordpiece_options(ids, {}))
+    check_tokenizer(pipeline, architecture, folder / VOCABULARY)
     return BaseModel(
         name=folder.name,
         architecture=architecture,
-        tokenizer=tokenizer_for(folder / "vocab.txt", architecture),
-        vocabulary=folder / "vocab.txt",
+        pipeline=pipeline,
+        tokenizer=TokenizerOptions(),
         tensors=encoder_tensors(_tensors(prefix), architecture, prefix),
         sha256=sha256(prefix.with_name(f"{prefix.name}.data-00000-of-00001")),
     )

@@ -25,14 +25,15 @@ SHA256 = {
 
 def load() -> BaseModel:
     """The bundled MiniLM. Raises BadBaseModel when its package is missing or a file is not the authors'."""
-    folder = _folder()
+    source = folder()
     for file, expected in SHA256.items():
-        if (found := sha256(folder / file)) != expected:
-            raise BadBaseModel(f"{folder / file}: sha256 is {found}, the authors' file has {expected}")
-    return hugging_face.load(folder, "minilm")
+        if (found := sha256(source / file)) != expected:
+            raise BadBaseModel(f"{source / file}: sha256 is {found}, the authors' file has {expected}")
+    return hugging_face.load(source, "minilm", tokenizer_file="vocab.txt")
 
 
-def _folder() -> Path:
+def folder() -> Path:
+    """Where the package keeps the model. Raises BadBaseModel when it is not installed."""
     try:
         package = distribution(PACKAGE)
     except PackageNotFoundError as error:

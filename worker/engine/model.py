@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from contract import artifact
 from contract.artifact import Manifest
 from contract.errors import BadArtifact
-from encoders.tensors import Weights, check_tensors, classifier_shapes, read_tensors
-from encoders.tokenization import Ids, TextTokenizer
+from encoders.artifact_weights import read_classifier
+from encoders.tokenization import Ids, TextTokenizer, read_tokenizer
+from encoders.weights import ClassifierWeights
 from worker.engine import packing
 from worker.engine.encoder import Encoder
 from worker.engine.packing import BatchPlan, Grid, Shape
@@ -120,12 +121,10 @@ def load(folder: Path, choice: Choice = "auto", batch_tokens: int | None = None)
     Raises BadModel when a file, a tensor or the vocabulary is wrong or a golden text gets another answer.
     """
     manifest = artifact.verify(folder)
-    file = folder / artifact.WEIGHTS
-    expected = classifier_shapes(manifest.architecture, len(manifest.labels))
-    weights = check_tensors(read_tensors(file), expected, file)
-    tokenizer = TextTokenizer(folder / artifact.VOCABULARY, manifest.tokenizer, manifest.max_length)
+    tokenizer = read_tokenizer(folder, manifest.tokenizer, manifest.max_length)
     if tokenizer.vocabulary_size > manifest.architecture.vocab_size:
-        raise BadArtifact(f"{folder / artifact.VOCABULARY}: has more tokens than the model has embeddings")
+        raise BadArtifact(f"{folder / manifest.tokenizer.file}: has more tokens than the model has embeddings")
+    weights = read_classifier(folder, manifest)
     gpu = bool(tf.config.list_physical_devices("GPU"))
     tokens = batch_tokens or packing.batch_tokens(manifest.architecture, gpu)
     shapes = packing.shapes(manifest.max_length, tokens)
@@ -138,11 +137,11 @@ def load(folder: Path, choice: Choice = "auto", batch_tokens: int | None = None)
     return model
 
 
-def _encoder(weights: Weights, manifest: Manifest, precision: Precision, gpu: bool) -> Encoder:
+def _encoder(weights: ClassifierWeights, manifest: Manifest, precision: Precision, gpu: bool) -> Encoder:
     return Encoder(
         weights,
         manifest.architecture,
-        temperature=manifest.temperature,
+        activation=manifest.activation,
         precision=precision,
         compile_with_xla=gpu,
     )

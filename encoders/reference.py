@@ -1,0 +1,99 @@
+"""A classifier in plain numpy, one text at a time and unpacked: what the engine's numbers are held to.
+
+Float64 throughout. Letters in shapes: L tokens of the text, H hidden size, A attention heads, D = H / A.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.artifact import ActivationName, Architecture
+from encoders.weights import ClassifierWeights, EmbeddingWeights, HeadWeights, LayerWeights, LinearWeights, NormWeights
+
+Array = NDArray[np.float64]
+Ids = NDArray[np.int32]
+
+
+def logits(weights: ClassifierWeights, architecture: Architecture, ids: Ids) -> Array:
+    """float64[labels] of the text with these ids, special tokens included."""
+    state = _embed(weights.embeddings, ids, architecture.layer_norm_eps)
+    for layer in weights.layers:
+        state = _apply_layer(layer, architecture, state)
+    return _apply_head(weights.head, state.mean(axis=0) if weights.reads_mean else state[0])
+
+
+def probabilities(logits: Array, activation: str) -> Array:
+    """The softmax over the labels, or each label's sigmoid; of the same shape."""
+    if activation == "sigmoid":
+        likely: Array = 1 / (1 + np.exp(-logits))
+        return likely
+    exponents: Array = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    total: Array = exponents.sum(axis=-1, keepdims=True)
+    return exponents / total
+
+
+def _embed(weights: EmbeddingWeights, ids: Ids, epsilon: float) -> Array:
+    """[L] → [L, H]"""
+    summed = weights.words[ids].astype(np.float64) + weights.positions[: len(ids)]
+    state = _norm(weights.norm, summed, epsilon)
+    return _linear(weights.projection, state) if weights.projection else state
+
+
+def _apply_layer(layer: LayerWeights, architecture: Architecture, state: Array) -> Array:
+    """[L, H] → [L, H]"""
+    attended = _linear(layer.attended, _attend(layer, architecture.num_attention_heads, state))
+    state = _norm(layer.attended_norm, state + attended, architecture.layer_norm_eps)
+    inner = ACTIVATIONS[architecture.activation](_linear(layer.inner, state))
+    return _norm(layer.outer_norm, state + _linear(layer.outer, inner), architecture.layer_norm_eps)
+
+
+def _attend(layer: LayerWeights, heads: int, state: Array) -> Array:
+    """[L, H] → [L, H]"""
+
+    def split(linear: LinearWeights) -> Array:
+        return _linear(linear, state).reshape(len(state), heads, -1).transpose(1, 0, 2)  # [A, L, D]
+
+    query, key, value = split(layer.query), split(layer.key), split(layer.value)
+    scores = query @ key.transpose(0, 2, 1) / math.sqrt(query.shape[-1])  # [A, L, L]
+    mixed = probabilities(scores, "softmax") @ value  # [A, L, D]
+    joined: Array = mixed.transpose(1, 0, 2).reshape(len(state), -1)
+    return joined
+
+
+def _apply_head(head: HeadWeights, pooled: Array) -> Array:
+    """[H] → [labels]"""
+    if head.dense:
+        pooled = ACTIVATIONS[head.activation](_linear(head.dense, pooled))
+    return _linear(head.classifier, pooled)
+
+
+def _linear(weights: LinearWeights, inputs: Array) -> Array:
+    product: Array = inputs @ weights.weight.T.astype(np.float64)
+    return product + weights.bias
+
+
+def _norm(weights: NormWeights, inputs: Array, epsilon: float) -> Array:
+    centred = inputs - inputs.mean(axis=-1, keepdims=True)
+    scaled: Array = centred / np.sqrt(inputs.var(axis=-1, keepdims=True) + epsilon)
+    return scaled * weights.scale + weights.shift
+
+
+def _relu(inputs: Array) -> Array:
+    positive: Array = np.maximum(inputs, 0)
+    return positive
+
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+ACTIVATIONS: dict[ActivationName, Callable[[Array], Array]] = {
+    "gelu": lambda x: 0.5 * x * (1 + _erf(x / math.sqrt(2))),
+    "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    "quick_gelu": lambda x: x / (1 + np.exp(-1.702 * x)),
+    "relu": _relu,
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+}
