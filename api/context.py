@@ -16,8 +16,9 @@ from api.jobs.reader import JobReader
 from api.jobs.submitter import JobSubmitter
 from api.jobs.waiting_room import WaitingRoom
 from api.settings import ApiSettings
-from contract.errors import NoModel
+from contract.errors import BadArtifact, NoModel
 from contract.fleet import Fleet
+from contract.job_record import JobStatus
 from contract.job_store import JobStore
 from contract.loop import Loop
 from contract.model_store import ModelStore
@@ -81,6 +82,14 @@ class AppContext:
             known = sorted({*self.models.names(), *(worker.model for worker in self.fleet.workers)})
             return f"no model {model!r} is published or served here{hint(model, known)}"
         return None
+
+    def is_multi_label(self, job: JobStatus) -> bool:
+        """Whether the job's model gives a text any number of labels, as far as its manifest can be read."""
+        try:
+            version = job.version or self.models.current(job.model)
+            return self.models.manifest(job.model, version).label_thresholds is not None
+        except (BadArtifact, NoModel):
+            return False
 
     def close(self) -> None:
         """Finish what has come in and end the threads."""

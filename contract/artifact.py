@@ -28,6 +28,8 @@ MANIFEST = "manifest.json"
 WEIGHTS = "weights.safetensors"
 TOKENIZER = "tokenizer.json"
 VOCABULARY = "vocab.txt"
+USUAL_THRESHOLD = 0.5
+"""Of a label whose threshold nobody has chosen."""
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
@@ -189,6 +191,13 @@ class Manifest(Strict):
     metrics: dict[str, float]
     golden: tuple[Golden, ...] = Field(min_length=1)
     provenance: Provenance
+
+    @property
+    def label_thresholds(self) -> tuple[float, ...] | None:
+        """The score from which each label holds; None when each text has exactly one label."""
+        if self.activation == "softmax":
+            return None
+        return self.thresholds or (USUAL_THRESHOLD,) * len(self.labels)
 
     @model_validator(mode="after")
     def consistent(self) -> Manifest:

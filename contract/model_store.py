@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from contract.artifact import MANIFEST, NAME_PATTERN
+from contract.artifact import MANIFEST, NAME_PATTERN, Manifest, read_manifest
 from contract.errors import NoModel
 
 CURRENT = "CURRENT"
 VERSION = re.compile(NAME_PATTERN)
+# A published version never changes.
+_manifest = lru_cache(maxsize=256)(read_manifest)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,10 @@ class ModelStore:
 
     def path(self, name: str, version: str) -> Path:
         return self.root / name / version
+
+    def manifest(self, name: str, version: str) -> Manifest:
+        """What the version says of itself, read once. Raises BadArtifact."""
+        return _manifest(self.path(name, version))
 
 
 def _folders(parent: Path) -> list[str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from contract.artifact import Strict
+from contract.artifact import Manifest, Strict
 
 TextErrorCode = Literal["text-too-long", "text-failed", "empty-text", "not-predicted"]
 DIGITS = 6
@@ -33,6 +34,13 @@ class Options(Strict):
     scores: bool = Field(default=False, description="add `scores`, every label's score")
     truncate: Literal["right", "left", "error"] = Field(
         default="right", description="which end of a text longer than the model's maximum is cut off; or an error"
+    )
+    threshold: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="score from which a label holds, for all labels, where a text may have several; unless given, what "
+        "the training chose for each label",
     )
 
     @model_serializer(mode="wrap")
@@ -63,15 +71,31 @@ class Scored(Strict):
     score: float = Field(ge=0, le=1)
 
 
+Tokens = Annotated[int, Field(ge=2, description="tokens that the model read, [CLS] and [SEP] included")]
+Truncated = Annotated[bool, Field(description="whether a part of the text was cut off")]
+Top = Annotated[list[Scored] | None, Field(description="the `top_k` best labels, when more than one was asked")]
+Scores = Annotated[dict[str, float] | None, Field(description="every label's score, when asked for")]
+
+
 class Prediction(Strict):
-    """The answer for one text."""
+    """The answer for one text, of a model that gives each text one label."""
 
     label: str = Field(description="the label with the highest score")
     score: float = Field(ge=0, le=1, description="calibrated probability of the label")
-    tokens: int = Field(ge=2, description="tokens that the model read, [CLS] and [SEP] included")
-    truncated: bool = Field(description="whether a part of the text was cut off")
-    top: list[Scored] | None = Field(default=None, description="the `top_k` best labels, when more than one was asked")
-    scores: dict[str, float] | None = Field(default=None, description="every label's score, when asked for")
+    tokens: Tokens
+    truncated: Truncated
+    top: Top = None
+    scores: Scores = None
+
+
+class MultiLabelPrediction(Strict):
+    """The answer for one text, of a model that gives a text any number of labels."""
+
+    labels: list[Scored] = Field(description="the labels whose score reaches their threshold, best first; may be none")
+    tokens: Tokens
+    truncated: Truncated
+    top: Top = None
+    scores: Scores = None
 
 
 class TextError(Strict):
@@ -85,7 +109,7 @@ class Failed(Strict):
     error: TextError
 
 
-Answer = Prediction | Failed
+Answer = Prediction | MultiLabelPrediction | Failed
 
 
 class ChunkResult(BaseModel):
@@ -97,19 +121,46 @@ class ChunkResult(BaseModel):
     predictions: Annotated[list[Answer], Field(description="one per text, in their order")]
 
 
-def predicted(
-    probabilities: Sequence[float], labels: Sequence[str], options: Options, *, tokens: int, truncated: bool
-) -> dict[str, Any]:
-    """The answer for a text, as a `Prediction` without the members that are None.
+@dataclass(frozen=True)
+class AnswerRule:
+    """How a model's scores become the answer for a text."""
 
-    probabilities: one per label, calibrated. On a tie the label that comes first in `labels` goes first.
-    """
-    scores = [round(probability, DIGITS) for probability in probabilities]
-    best = max(range(len(labels)), key=probabilities.__getitem__)
-    answer: dict[str, Any] = {"label": labels[best], "score": scores[best], "tokens": tokens, "truncated": truncated}
-    if options.top_k > 1:
-        order = sorted(range(len(labels)), key=probabilities.__getitem__, reverse=True)[: options.top_k]
-        answer["top"] = [{"label": labels[index], "score": scores[index]} for index in order]
-    if options.scores:
-        answer["scores"] = dict(zip(labels, scores, strict=True))
-    return answer
+    labels: tuple[str, ...]
+    thresholds: tuple[float, ...] | None = None
+    """The score from which each label holds; None when each text has exactly one label."""
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> AnswerRule:
+        return cls(manifest.labels, manifest.label_thresholds)
+
+    def answer(
+        self, probabilities: Sequence[float], options: Options, *, tokens: int, truncated: bool
+    ) -> dict[str, Any]:
+        """The answer, as a `Prediction` or a `MultiLabelPrediction` without the members that are None.
+
+        probabilities: one per label, calibrated. On a tie the label that comes first in `labels` goes first.
+        """
+        scores = [round(probability, DIGITS) for probability in probabilities]
+        found = {
+            **self._chosen(probabilities, scores, options),
+            "tokens": tokens,
+            "truncated": truncated,
+        }
+        if options.top_k > 1:
+            order = sorted(range(len(scores)), key=probabilities.__getitem__, reverse=True)[: options.top_k]
+            found["top"] = [self._scored(index, scores) for index in order]
+        if options.scores:
+            found["scores"] = dict(zip(self.labels, scores, strict=True))
+        return found
+
+    def _chosen(self, probabilities: Sequence[float], scores: Sequence[float], options: Options) -> dict[str, Any]:
+        """The best label, or those whose score as it is shown reaches their threshold, best first."""
+        if self.thresholds is None:
+            return self._scored(max(range(len(scores)), key=probabilities.__getitem__), scores)
+        least = self.thresholds if options.threshold is None else [options.threshold] * len(scores)
+        held = [index for index, score in enumerate(scores) if score >= least[index]]
+        held.sort(key=probabilities.__getitem__, reverse=True)
+        return {"labels": [self._scored(index, scores) for index in held]}
+
+    def _scored(self, index: int, scores: Sequence[float]) -> dict[str, Any]:
+        return {"label": self.labels[index], "score": scores[index]}

@@ -18,7 +18,16 @@ from contract.chunk_store import ChunkStore
 from contract.fleet import Fleet, WorkerState, WorkerStatus
 from contract.job_record import Commit, Lease
 from contract.message import Lane, queue_name, unpack
-from contract.prediction import Answer, ChunkResult, Failed, Options, Prediction, TextError, predicted
+from contract.prediction import (
+    Answer,
+    AnswerRule,
+    ChunkResult,
+    Failed,
+    MultiLabelPrediction,
+    Options,
+    Prediction,
+    TextError,
+)
 from contract.redis_client import connect
 from contract.settings import SharedSettings
 
@@ -33,21 +42,22 @@ def scores(text: str) -> dict[str, float]:
     return {label: weight / sum(weights) for label, weight in zip(LABELS, weights, strict=True)}
 
 
-def answer(text: str, options: Options | None = None) -> Answer:
+ONE_LABEL = AnswerRule(LABELS)
+ANY_LABELS = AnswerRule(LABELS, thresholds=(0.2, 0.3, 0.4))
+
+
+def answer(text: str, options: Options | None = None, rule: AnswerRule = ONE_LABEL) -> Answer:
     """What the stand-in says of a text."""
     options = options or Options()
     if not text.strip():
         return Failed(error=TextError(code="empty-text", detail="the text is empty"))
-    found = scores(text)
-    tokens = 2 + len(text.split())
-    return Prediction.model_validate(
-        predicted(list(found.values()), list(found), options, tokens=tokens, truncated=False)
-    )
+    document = rule.answer(list(scores(text).values()), options, tokens=2 + len(text.split()), truncated=False)
+    return (Prediction if rule.thresholds is None else MultiLabelPrediction).model_validate(document)
 
 
-def answer_document(text: str, options: Options | None = None) -> dict[str, Any]:
+def answer_document(text: str, options: Options | None = None, rule: AnswerRule = ONE_LABEL) -> dict[str, Any]:
     """The same as the API shows it."""
-    return answer(text, options).model_dump(mode="json", exclude_none=True)
+    return answer(text, options, rule).model_dump(mode="json", exclude_none=True)
 
 
 def argument(message: str) -> dict[str, Any]:
@@ -61,10 +71,17 @@ class AnsweringWorker:
     """Takes messages of one model and answers them in threads of its own, while `go` is set."""
 
     def __init__(
-        self, settings: SharedSettings, model: str = "default", *, texts_per_s: float = 0.0, held: bool = False
+        self,
+        settings: SharedSettings,
+        model: str = "default",
+        *,
+        texts_per_s: float = 0.0,
+        held: bool = False,
+        rule: AnswerRule = ONE_LABEL,
     ) -> None:
         self.id = "stand-in"
         self.model = model
+        self.rule = rule
         self.go = Event()
         if not held:
             self.go.set()
@@ -116,7 +133,7 @@ class AnsweringWorker:
     def _answer(self, leases: Sequence[Lease]) -> None:
         for lease in leases:
             self._stopped.wait(self.pause_s)
-            answers = [answer(text, lease.options) for text in lease.texts]
+            answers = [answer(text, lease.options, self.rule) for text in lease.texts]
             result = ChunkResult(version=VERSION, predictions=answers).model_dump_json(exclude_none=True)
             errors = sum(isinstance(one, Failed) for one in answers)
             self._chunks.commit([Commit(lease.ticket, VERSION, result, errors)])

@@ -25,7 +25,7 @@ from contract.artifact import (
 )
 from contract.model_store import CURRENT
 from encoders.tokenization import wordpiece_pipeline
-from harness.reference_bert import probabilities
+from harness.reference_bert import logits, sigmoid, softmax
 
 Weights = Mapping[str, NDArray[np.float32]]
 
@@ -42,14 +42,19 @@ def write_artifact(
     max_length: int,
     temperature: float,
     golden_texts: Sequence[str],
+    thresholds: Sequence[float] | None = None,
     seed: int = 0,
 ) -> Path:
-    """Write `models/name/version`, an uncased BERT under Hugging Face's tensor names, and return its folder."""
+    """Write `models/name/version`, an uncased BERT under Hugging Face's tensor names, and return its folder.
+
+    thresholds: one per label, of a model that gives a text any number of labels; None for one label a text.
+    """
     folder = models / name / version
     folder.mkdir(parents=True)
     save_file(dict(weights), folder / WEIGHTS)
     (folder / TOKENIZER).write_text(uncased_pipeline(vocabulary), encoding="utf-8")
     encode = uncased_tokenizer(vocabulary, max_length).encode
+    activation = softmax if thresholds is None else sigmoid
     manifest = Manifest(
         name=name,
         version=version,
@@ -58,10 +63,13 @@ def write_artifact(
         labels=tuple(labels),
         max_length=max_length,
         temperature=temperature,
+        activation="softmax" if thresholds is None else "sigmoid",
+        thresholds=tuple(thresholds or ()),
         files={file: sha256(folder / file) for file in (WEIGHTS, TOKENIZER)},
         metrics={"accuracy": 0.5},
         golden=tuple(
-            _golden(text, probabilities(weights, architecture, encode(text).ids, temperature)) for text in golden_texts
+            _golden(text, activation(logits(weights, architecture, encode(text).ids) / temperature))
+            for text in golden_texts
         ),
         provenance=_provenance(seed),
     )

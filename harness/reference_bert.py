@@ -22,13 +22,26 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 def probabilities(weights: Weights, architecture: Architecture, ids: Sequence[int], temperature: float = 1.0) -> Array:
     """float64[labels]: the classifier's softmax for one text's WordPiece ids, [CLS] and [SEP] included."""
-    return _softmax(logits(weights, architecture, ids) / temperature)
+    return softmax(logits(weights, architecture, ids) / temperature)
 
 
 def logits(weights: Weights, architecture: Architecture, ids: Sequence[int]) -> Array:
     """float64[labels]: tanh pooler on [CLS], then the classifier."""
     first = hidden(weights, architecture, ids)[0]
     return _linear(weights, "classifier", np.tanh(_linear(weights, "bert.pooler.dense", first)))
+
+
+def softmax(inputs: Array) -> Array:
+    """One label a text: shares that sum to 1."""
+    exponents: Array = np.exp(inputs - inputs.max(axis=-1, keepdims=True))
+    total: Array = exponents.sum(axis=-1, keepdims=True)
+    return exponents / total
+
+
+def sigmoid(inputs: Array) -> Array:
+    """Any number of labels a text: each label's probability by itself."""
+    found: Array = 1 / (1 + np.exp(-inputs))
+    return found
 
 
 def hidden(weights: Weights, architecture: Architecture, ids: Sequence[int]) -> Array:
@@ -60,7 +73,7 @@ def _attention(weights: Weights, name: str, heads: int, state: Array) -> Array:
 
     query, key, value = split("query"), split("key"), split("value")
     scores = query @ key.transpose(0, 2, 1) / math.sqrt(query.shape[-1])
-    return (_softmax(scores) @ value).transpose(1, 0, 2).reshape(len(state), -1)
+    return (softmax(scores) @ value).transpose(1, 0, 2).reshape(len(state), -1)
 
 
 def _linear(weights: Weights, name: str, inputs: Array) -> Array:
@@ -79,12 +92,6 @@ def _gelu(inputs: Array, kind: str) -> Array:
     else:
         share = 1 + _erf(inputs / math.sqrt(2))
     return 0.5 * inputs * share
-
-
-def _softmax(inputs: Array) -> Array:
-    exponents: Array = np.exp(inputs - inputs.max(axis=-1, keepdims=True))
-    total: Array = exponents.sum(axis=-1, keepdims=True)
-    return exponents / total
 
 
 def _tensor(weights: Weights, name: str) -> Array:

@@ -47,9 +47,13 @@ def write_tiny_artifact(
     labels: Sequence[str] = ("java", "python", "sql"),
     max_length: int = 32,
     temperature: float = 1.5,
+    thresholds: Sequence[float] | None = None,
     current: bool = True,
 ) -> Path:
-    """Write `models/name/version` and, unless `current` is false, make it the current one. Returns its folder."""
+    """Write `models/name/version` and, unless `current` is false, make it the current one. Returns its folder.
+
+    thresholds: one per label, of a model that gives a text any number of labels; None for one label a text.
+    """
     folder = write_artifact(
         models,
         name=name,
@@ -61,6 +65,7 @@ def write_tiny_artifact(
         max_length=max_length,
         temperature=temperature,
         golden_texts=GOLDEN_TEXTS,
+        thresholds=thresholds,
         seed=seed,
     )
     if current:

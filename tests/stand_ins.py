@@ -31,7 +31,7 @@ class EchoModel:
 
     def __init__(self, version: str = "v1", batch_tokens: int = 256) -> None:
         self.version = version
-        self.manifest = SimpleNamespace(labels=LABELS, version=version)
+        self.manifest = SimpleNamespace(labels=LABELS, label_thresholds=None, version=version)
         self.shapes = packing.shapes(MAX_LENGTH, batch_tokens)
         self.batch_tokens = batch_tokens
         self.brief_tokens = batch_tokens // 4

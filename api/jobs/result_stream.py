@@ -16,6 +16,7 @@ from api.jobs.reader import LOOK_EVERY_S, JobReader
 from api.jobs.results import Row, available, chunk_size, refuse_cancelled, rows, span
 from contract.errors import StoreUnavailable
 from contract.job_record import Snapshot
+from contract.prediction import Options
 
 Page = tuple[int, list[Row]]
 """The number of the first text, and the answers from it on."""
@@ -88,22 +89,29 @@ def ndjson(found: Iterator[Page]) -> Iterator[str]:
         )
 
 
-COLUMNS = ("index", "label", "score", "tokens", "truncated", "error", "detail")
+def columns(options: Options, *, multi_label: bool) -> list[str]:
+    """The columns of a job's CSV; `multi_label`: its model gives a text any number of labels."""
+    chosen = ["labels"] if multi_label else ["label", "score"]
+    asked = ["top"] * (options.top_k > 1) + ["scores"] * options.scores
+    return ["index", *chosen, "tokens", "truncated", "error", "detail", *asked]
 
 
-def as_csv(found: Iterator[Page], extra: Sequence[str]) -> Iterator[str]:
-    """RFC 4180 with a header line; the columns `extra` (`top`, `scores`) hold JSON."""
-    yield _line([*COLUMNS, *extra])
+def as_csv(found: Iterator[Page], names: Sequence[str]) -> Iterator[str]:
+    """RFC 4180 with a header line; lists and objects (`labels`, `top`, `scores`) are JSON."""
+    yield _line(names)
     for start, answers in found:
-        yield "".join(_line(_cells(start + n, row, extra)) for n, row in enumerate(answers))
+        yield "".join(_line(_cells(start + n, row, names)) for n, row in enumerate(answers))
 
 
-def _cells(index: int, row: Row, extra: Sequence[str]) -> list[object]:
+def _cells(index: int, row: Row, names: Sequence[str]) -> list[object]:
     error = row.get("error", {})
-    cells = [index, *(row.get(name, "") for name in COLUMNS[1:5]), error.get("code", ""), error.get("detail", "")]
-    if isinstance(cells[4], bool):
-        cells[4] = "true" if cells[4] else "false"
-    return cells + [json.dumps(row[name], ensure_ascii=False) if name in row else "" for name in extra]
+    members = row | {"index": index, "error": error.get("code"), "detail": error.get("detail")}
+    return [_cell(members.get(name)) for name in names]
+
+
+def _cell(value: object) -> object:
+    """None is an empty cell. Booleans, lists and objects are JSON."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | list | dict) else value
 
 
 def _line(cells: Sequence[object]) -> str:

@@ -30,7 +30,8 @@ _RESULTS: Mapping[str, type[BaseModel] | Mapping[str, Any]] = {
     "application/x-ndjson": {"type": "string", "description": "a line per text: `index` and its answer"},
     "text/csv": {
         "type": "string",
-        "description": "index, label, score, tokens, truncated, error, detail; top and scores as JSON when asked for",
+        "description": "index, label, score, tokens, truncated, error, detail; top and scores as JSON when asked for; "
+        "labels as JSON in place of label and score where the model gives a text any number of labels",
     },
 }
 _EXAMPLES = {

@@ -172,6 +172,9 @@ class VersionDocument(Document):
     version: Name
     current: bool = Field(description="whether this is the version to serve")
     labels: list[str] = []
+    thresholds: dict[str, float] = absent(
+        "score from which each label holds; only of a model that gives a text any number of labels"
+    )
     max_length: int | None = Field(default=None, description="tokens of a text at most")
     metrics: dict[str, float] = Field(default={}, description="as measured by the training")
     created: datetime | None = None

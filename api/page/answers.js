@@ -5,17 +5,18 @@ const REVIEW = 2;
 const UNFAMILIAR = 4;
 
 export class Answers {
-  // `labels` names them; a row holds the number of its label, counted from 1, or 0 while it has none.
+  // `labels` has what rows were answered: a label, or a list of them where a text may have several. A row holds the
+  // number of its entry, counted from 1, or 0 while it has no answer.
   constructor(rows, labels) {
     this.rows = rows;
     this.names = labels;
-    this.label = new Uint16Array(rows);
+    this.label = new Uint32Array(rows);
     this.score = new Float32Array(rows);
     this.tokens = new Uint16Array(rows);
     this.flags = new Uint8Array(rows);
     this.errors = new Map();
     this.counts = new Map();
-    this.numbers = new Map(labels.map((name, number) => [name, number + 1]));
+    this.numbers = new Map(labels.map((held, number) => [key(held), number + 1]));
     this.done = 0;
   }
 
@@ -28,16 +29,26 @@ export class Answers {
     if (this.has(row)) return;
     this.done += 1;
     if (answer.error) return void this.errors.set(row, answer.error);
-    this.label[row] = this.number(answer.label);
-    this.score[row] = answer.score;
+    const held = answer.labels ? answer.labels.map(({ label }) => label) : answer.label;
+    this.label[row] = this.number(held);
+    this.score[row] = answer.score ?? answer.labels[0]?.score ?? 0;
     this.tokens[row] = Math.min(answer.tokens, 65535);
     this.flags[row] = TRUNCATED * answer.truncated + REVIEW * (answer.review === true) + UNFAMILIAR * (answer.unfamiliar === true);
-    this.counts.set(answer.label, (this.counts.get(answer.label) ?? 0) + 1);
+    this.count(held);
   }
 
-  number(name) {
-    if (!this.numbers.has(name)) this.numbers.set(name, this.names.push(name));
-    return this.numbers.get(name);
+  number(held) {
+    if (!this.numbers.has(key(held))) this.numbers.set(key(held), this.names.push(held));
+    return this.numbers.get(key(held));
+  }
+
+  count(held) {
+    for (const name of [held].flat()) this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+  }
+
+  // Whether a row may have several labels.
+  get several() {
+    return this.names.some(Array.isArray);
   }
 
   // The answer of a row as it is written beside it; null while there is none.
@@ -47,7 +58,7 @@ export class Answers {
     if (this.label[row] === 0) return null;
     const flags = this.flags[row];
     return {
-      label: this.names[this.label[row] - 1],
+      label: this.names[this.label[row] - 1], // or a list of them, best first; the score is the best one's
       score: Number(this.score[row].toFixed(6)),
       tokens: this.tokens[row],
       truncated: (flags & TRUNCATED) > 0,
@@ -68,25 +79,23 @@ export class Answers {
   restore({ first, label, score, tokens, flags, errors }) {
     for (const [name, values] of Object.entries({ label, score, tokens, flags })) this[name].set(values, first);
     for (const [row, error] of errors) this.errors.set(row, error);
-    for (const number of label) {
-      if (number === 0) continue;
-      const name = this.names[number - 1];
-      this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
-    }
+    for (const number of label) if (number > 0) this.count(this.names[number - 1]);
     this.done += label.length;
   }
 
   // Numbers of the rows that fit: `label` is a name, null for any; `errors` wants those without a label.
   matching({ label = null, least = 0, most = 1, errors = false }) {
     if (errors) return Uint32Array.from(this.errors.keys()).sort();
-    const wanted = label === null ? 0 : this.numbers.get(label) ?? -1;
+    const wanted = this.names.map((held) => label === null || [held].flat().includes(label));
     const found = [];
     for (let row = 0; row < this.rows; row += 1) {
       const number = this.label[row];
-      if (number === 0 || (wanted !== 0 && number !== wanted)) continue;
+      if (number === 0 || !wanted[number - 1]) continue;
       const score = Number(this.score[row].toFixed(6));
       if (score >= least && score <= most) found.push(row);
     }
     return Uint32Array.from(found);
   }
 }
+
+const key = (held) => JSON.stringify(held); // a label that looks like a list is none

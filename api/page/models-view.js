@@ -51,7 +51,7 @@ const score = (value) => (Number.isInteger(value) ? String(value) : value.toFixe
 const words = (metric) => metric.replaceAll("_", " ");
 
 function headline(metrics) {
-  const first = ["accuracy", "macro_f1"].filter((metric) => metric in metrics);
+  const first = ["accuracy", "micro_f1", "macro_f1"].filter((metric) => metric in metrics);
   return (first.length ? first : Object.keys(metrics).slice(0, 2)).map((metric) => `${words(metric)} ${score(metrics[metric])}`).join(", ");
 }
 

@@ -11,12 +11,15 @@ export function prediction(text, answer) {
     return h("li", { class: "card" }, h("p", { class: "text" }, text || "(empty)"), h("p", { class: "problem" }, answer.error.detail));
   }
   const scores = Object.entries(answer.scores).sort((one, other) => other[1] - one[1]);
+  const held = answer.labels?.map(({ label }) => label);
+  const shown = held ? scores.filter(([label]) => held.includes(label)) : scores.slice(0, SHOWN);
+  const rest = scores.filter((one) => !shown.includes(one));
   return h("li", { class: "card" },
     whole(text),
     h("p", { class: "marks" }, Object.entries(MARKS).filter(([name]) => answer[name] === true).map(([, mark]) => h("span", { class: "mark" }, mark))),
-    scoreList(scores.slice(0, SHOWN)),
-    scores.length > SHOWN && h("details", null,
-      h("summary", null, `All ${scores.length} labels`), scoreList(scores.slice(SHOWN))),
+    shown.length > 0 ? scoreList(shown) : h("p", { class: "quiet" }, "no label holds"),
+    rest.length > 0 && h("details", null,
+      h("summary", null, `All ${scores.length} labels`), scoreList(rest)),
     h("p", { class: "quiet" }, read(answer)));
 }
 

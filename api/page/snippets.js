@@ -10,14 +10,14 @@ function curl(request) {
   return `curl ${location.origin}/predict -H 'Content-Type: application/json'${key} \\\n     -d ${quoted(JSON.stringify(request))}`;
 }
 
-function python({ texts, ...options }) {
+function python({ texts, ...options }, several) {
   const key = keys.get() ? ', api_key=os.environ["RETORT_API_KEY"]' : "";
   const more = Object.entries(options).map(([name, value]) => `, ${name}=${literal(value)}`).join("");
   return `${key ? "import os\n\n" : ""}from retort_client import Client
 
 with Client("${location.origin}"${key}) as client:
     for answer in client.predict(${JSON.stringify(texts)}${more}):
-        print(answer.label, answer.score)`;
+        print(${several ? "[one.label for one in answer.labels]" : "answer.label, answer.score"})`;
 }
 
 const literal = (value) => (typeof value === "boolean" ? (value ? "True" : "False") : JSON.stringify(value));
@@ -34,11 +34,12 @@ console.log((await answer.json()).predictions);`;
 
 const LANGUAGES = { curl, Python: python, JavaScript: javascript };
 
-export function snippets(request) {
+// `several`: the model may give a text several labels.
+export function snippets(request, several) {
   return h("details", { class: "snippets" },
     h("summary", null, "The same request as code"),
     Object.entries(LANGUAGES).map(([name, write]) => {
-      const code = write(request);
+      const code = write(request, several);
       const button = h("button", { type: "button", class: "small", onclick: async () => {
         await copy(code);
         button.textContent = "Copied";

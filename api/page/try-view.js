@@ -62,10 +62,11 @@ customElements.define("try-view", class extends HTMLElement {
     if (texts.length > MOST_LINES) return this.say(`${count(texts.length)} texts are better sent as a file: see A file.`);
     const request = { texts, ...(this.model.value ? { model: this.model.value } : {}) };
     this.button.setAttribute("aria-busy", "true");
+    this.several = false;
     this.say("Asking…");
     try {
       this.summarize(texts, await this.answer({ ...request, scores: true }, stop.signal));
-      this.code.replaceChildren(snippets(request));
+      this.code.replaceChildren(snippets(request, this.several));
     } catch (error) {
       if (error.name !== "AbortError") this.told.replaceChildren(problem(error));
     } finally {
@@ -80,7 +81,7 @@ customElements.define("try-view", class extends HTMLElement {
     const options = { method: "POST", headers, body: request, signal };
     const job = await patiently(() => askJson("/predict", options), { signal, retries: RETRIES, told });
     if (job.predictions) {
-      this.results.append(...job.predictions.map((one, number) => prediction(request.texts[number], one)));
+      job.predictions.forEach((one, number) => this.show(request.texts[number], one));
       return job;
     }
     const left = job.queue?.seconds_left;
@@ -89,12 +90,17 @@ customElements.define("try-view", class extends HTMLElement {
     const stream = async () => {
       const found = await ask(`${job.results}?from=${shown}`, { headers: { Accept: "application/x-ndjson" }, signal });
       for await (const one of lines(found)) {
-        this.results.append(prediction(request.texts[shown++], one));
+        this.show(request.texts[shown++], one);
         this.say(`${count(shown)} of ${count(request.texts.length)}`);
       }
     };
     await patiently(stream, { signal, retries: RETRIES, told });
     return askJson(`/jobs/${job.id}`, { signal });
+  }
+
+  show(text, answer) {
+    this.several ||= "labels" in answer;
+    this.results.append(prediction(text, answer));
   }
 
   summarize(texts, job) {

@@ -134,8 +134,8 @@ def _stream(context: AppContext, job: Snapshot, start: int, limit: int | None, k
     if kind == NDJSON:
         lines = result_stream.ndjson(found)
     else:
-        options = job.status.options
-        lines = result_stream.as_csv(found, ["top"] * (options.top_k > 1) + ["scores"] * options.scores)
+        names = result_stream.columns(job.status.options, multi_label=context.is_multi_label(job.status))
+        lines = result_stream.as_csv(found, names)
     answer = Response(lines, mimetype=kind)
     answer.call_on_close(place.leave)
     answer.headers.update(willing.headers)

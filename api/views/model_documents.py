@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from api.http.hints import hint
 from api.jobs.fleet_cache import FleetCache
 from api.openapi.schemas import ModelDocument, ModelSummary, VersionDocument
-from contract.artifact import read_manifest
+from contract.artifact import Manifest
 from contract.errors import BadArtifact, NoModel
 from contract.model_store import ModelStore
 
 REPORT_PAGE = "report/index.html"
-# A published version never changes.
-_manifest = lru_cache(maxsize=256)(read_manifest)
 
 
 class ModelDocuments:
@@ -55,11 +51,12 @@ class ModelDocuments:
         workers = [worker.id for worker in self._fleet.workers if (worker.model, worker.version) == (name, version)]
         found = VersionDocument(version=version, current=version == self._current(name), workers=workers)
         try:
-            manifest = _manifest(self._store.path(name, version))
+            manifest = self._store.manifest(name, version)
         except BadArtifact as error:
             return found.model_copy(update={"problem": str(error)})
         told = {
             "labels": list(manifest.labels),
+            "thresholds": _thresholds(manifest),
             "max_length": manifest.max_length,
             "metrics": manifest.metrics,
             "created": manifest.provenance.created,
@@ -67,3 +64,9 @@ class ModelDocuments:
             "report": f"/models/{name}/versions/{version}/report/index.html" if REPORT_PAGE in manifest.files else None,
         }
         return found.model_copy(update=told)
+
+
+def _thresholds(manifest: Manifest) -> dict[str, float] | None:
+    """By label; None when each text has exactly one label."""
+    found = manifest.label_thresholds
+    return None if found is None else dict(zip(manifest.labels, found, strict=True))

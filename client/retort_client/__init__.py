@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from retort_client.async_client import AsyncClient, AsyncJob
 from retort_client.client import Client, Job
-from retort_client.documents import Answer, JobStatus, Model, ModelVersion, Prediction, Scored, TextError
+from retort_client.documents import (
+    Answer,
+    JobStatus,
+    Model,
+    ModelVersion,
+    MultiLabelPrediction,
+    Prediction,
+    Scored,
+    TextError,
+)
 from retort_client.errors import (
     BadRequest,
     Busy,
@@ -41,6 +50,7 @@ __all__ = [
     "JobStatus",
     "Model",
     "ModelVersion",
+    "MultiLabelPrediction",
     "NotFound",
     "Prediction",
     "Problem",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -21,7 +21,7 @@ class Scored:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prediction:
-    """The answer for one text."""
+    """The answer for one text, of a model that gives each text one label."""
 
     label: str
     """The label with the highest score."""
@@ -36,6 +36,18 @@ class Prediction:
     """Every label's score, when asked for."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MultiLabelPrediction:
+    """The answer for one text, of a model that gives a text any number of labels."""
+
+    labels: tuple[Scored, ...]
+    """Those whose score reaches their threshold, best first; may be none."""
+    tokens: int
+    truncated: bool
+    top: tuple[Scored, ...] = ()
+    scores: Mapping[str, float] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class TextError:
     """In the place of a prediction: this text could not be predicted. docs/client.md lists the codes."""
@@ -44,7 +56,7 @@ class TextError:
     detail: str
 
 
-Answer = Prediction | TextError
+Answer = Prediction | MultiLabelPrediction | TextError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +95,8 @@ class ModelVersion:
     version: str
     current: bool
     labels: tuple[str, ...]
+    thresholds: Mapping[str, float] | None
+    """The score from which each label holds; None when each text has exactly one label."""
     max_length: int | None
     """Tokens of a text at most."""
     metrics: Mapping[str, float]
@@ -121,14 +135,19 @@ class Page:
 def answer(document: Document) -> Answer:
     if error := document.get("error"):
         return TextError(error["code"], error["detail"])
-    return Prediction(
-        label=document["label"],
-        score=document["score"],
-        tokens=document["tokens"],
-        truncated=document["truncated"],
-        top=tuple(Scored(one["label"], one["score"]) for one in document.get("top", ())),
-        scores=document.get("scores"),
-    )
+    shared: dict[str, Any] = {
+        "tokens": document["tokens"],
+        "truncated": document["truncated"],
+        "top": _scored(document.get("top", ())),
+        "scores": document.get("scores"),
+    }
+    if "labels" in document:
+        return MultiLabelPrediction(labels=_scored(document["labels"]), **shared)
+    return Prediction(label=document["label"], score=document["score"], **shared)
+
+
+def _scored(found: Iterable[Document]) -> tuple[Scored, ...]:
+    return tuple(Scored(one["label"], one["score"]) for one in found)
 
 
 def job_status(document: Document) -> JobStatus:
@@ -176,6 +195,7 @@ def model_versions(document: Document) -> list[ModelVersion]:
             version=one["version"],
             current=one["current"],
             labels=tuple(one["labels"]),
+            thresholds=one.get("thresholds"),
             max_length=one["max_length"],
             metrics=one["metrics"],
             created=datetime.fromisoformat(one["created"]) if one["created"] else None,

@@ -17,6 +17,8 @@ class Options(TypedDict, total=False):
     """Labels per text, best first; more than one fills `Prediction.top`."""
     scores: bool
     """Fill `Prediction.scores` with every label's score."""
+    threshold: float
+    """Score from which a label holds, for all labels, where a text may have several."""
     truncate: Literal["right", "left", "error"]
     """Which end of a text longer than the model's maximum is cut off; or an error in its place."""
     deadline_s: int

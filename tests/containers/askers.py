@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from retort_client import Answer, Client, Prediction, RetortError
+from retort_client import Answer, Client, Prediction, RetortError, TextError
 
 QUESTIONS = Path(__file__).parents[2] / "examples" / "questions.csv"
 TIMEOUT_S = 300
@@ -72,7 +72,9 @@ class Askers:
 
 
 def _label(answer: Answer) -> str:
-    return answer.label if isinstance(answer, Prediction) else answer.code
+    if isinstance(answer, TextError):
+        return answer.code
+    return answer.label if isinstance(answer, Prediction) else str([one.label for one in answer.labels])
 
 
 def _score(answer: Answer) -> float:

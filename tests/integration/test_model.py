@@ -11,7 +11,7 @@ from contract.artifact import MANIFEST, TOKENIZER, WEIGHTS, read_manifest, sha25
 from contract.errors import BadArtifact, BadModel
 from encoders import reference
 from encoders.artifact_weights import read_classifier
-from harness.reference_bert import probabilities
+from harness.reference_bert import logits, probabilities, sigmoid
 from harness.tiny_artifact import GOLDEN_TEXTS, random_weights, tiny_architecture, write_tiny_artifact
 from worker.engine.model import Model, load
 
@@ -35,6 +35,14 @@ def test_packed_predictions_equal_those_of_the_plain_reference(folder: Path, pre
     weights = random_weights(tiny_architecture(), 3, seed=0)
     expected = [probabilities(weights, tiny_architecture(), ids.tolist(), temperature=1.5) for ids in texts]
     assert np.abs(model.predict(texts) - np.array(expected)).max() <= tolerance
+
+
+def test_a_model_of_several_labels_scores_each_by_itself(tmp_path: Path) -> None:
+    model = load(write_tiny_artifact(tmp_path, thresholds=(0.2, 0.5, 0.9)), "float32")
+    texts = [text.ids for text in model.tokenizer.encode(TEXTS)]
+    weights = random_weights(tiny_architecture(), 3, seed=0)
+    expected = [sigmoid(logits(weights, tiny_architecture(), ids.tolist()) / 1.5) for ids in texts]
+    assert np.abs(model.predict(texts) - np.array(expected)).max() <= 1e-5
 
 
 def test_nothing_is_traced_or_compiled_after_loading(model: Model) -> None:

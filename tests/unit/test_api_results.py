@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from api.jobs.result_stream import as_csv, ndjson
+from api.jobs.result_stream import as_csv, columns, ndjson
 from api.jobs.results import Row, as_json, available, refuse_cancelled, rows, span
 from contract.errors import GoneJob
 from contract.job_record import JobState, JobStatus, Snapshot, StoredChunk
@@ -81,9 +81,26 @@ def test_ndjson_has_a_line_per_text_with_its_number() -> None:
 
 
 def test_csv_quotes_what_needs_it() -> None:
-    assert "".join(as_csv(iter([(7, found_rows())]), ["scores"])).split("\r\n") == [
+    assert "".join(as_csv(iter([(7, found_rows())]), columns(Options(scores=True), multi_label=False))).split(
+        "\r\n"
+    ) == [
         "index,label,score,tokens,truncated,error,detail,scores",
         '7,"ja""va",0.5,3,false,,,"{""ja,va"": 0.5}"',
         '8,,,,,text-failed,"a ""detail"", with ]} brackets",',
+        "",
+    ]
+
+
+def test_csv_of_several_labels_holds_them_as_json() -> None:
+    several = [
+        {"labels": [{"label": "a,b", "score": 0.5}], "tokens": 3, "truncated": True},
+        {"labels": [], "tokens": 2},
+    ]
+    names = columns(Options(), multi_label=True)
+    assert "".join(as_csv(iter([(0, [*several, BAD.model_dump()])]), names)).split("\r\n") == [
+        "index,labels,tokens,truncated,error,detail",
+        '0,"[{""label"": ""a,b"", ""score"": 0.5}]",3,true,,',
+        "1,[],2,,,",
+        '2,,,,text-failed,"a ""detail"", with ]} brackets"',
         "",
     ]

@@ -19,7 +19,7 @@ from contract import message
 from contract.artifact import Manifest
 from contract.fleet import WorkerStatus
 from contract.message import Ticket
-from contract.prediction import ChunkResult, Options, predicted
+from contract.prediction import AnswerRule, ChunkResult, Options
 from contract.stored_result import answers, chunk_result, text_error
 from worker.pipeline.answers import predictions
 
@@ -60,7 +60,7 @@ def test_a_message_of_another_schema_is_refused() -> None:
 def test_the_worker_writes_the_chunk_result() -> None:
     rows = np.array([[0.25, 0.75]] * 2, np.float32)
     texts = [Text(Options(), truncated=False), Text(Options(top_k=2, scores=True), truncated=True)]
-    parts = [*predictions(rows, ("sql", "java"), texts), text_error("empty-text", "the text is empty")]
+    parts = [*predictions(rows, AnswerRule(("sql", "java")), texts), text_error("empty-text", "the text is empty")]
     written = chunk_result("20261122t101500-3f2a9c", parts)
     assert written == json.dumps(json.loads(golden("chunk_result")), separators=(",", ":"))  # members in their order
     expected = json.loads(golden("chunk_result"))["predictions"]
@@ -77,6 +77,7 @@ def test_answers_of_a_batch_are_the_bytes_that_json_writes_of_each_alone(
     labels = ('say "hi"', "naïve", "back\\slash", "")
     rows = np.random.default_rng(seed).dirichlet([0.3] * len(labels), len(asked)).astype(np.float32)
     texts = [Text(Options(top_k=top, scores=scores), truncated=cut) for top, scores, cut in asked]
-    for row, text, written in zip(rows, texts, predictions(rows, labels, texts), strict=True):
-        expected = predicted(row.tolist(), labels, text.options, tokens=text.length, truncated=text.truncated)
-        assert written == json.dumps(expected, ensure_ascii=False, separators=(",", ":"))
+    for rule in (AnswerRule(labels), AnswerRule(labels, thresholds=(0.0, 0.1, 0.5, 0.9))):
+        for row, text, written in zip(rows, texts, predictions(rows, rule, texts), strict=True):
+            expected = rule.answer(row.tolist(), text.options, tokens=text.length, truncated=text.truncated)
+            assert written == json.dumps(expected, ensure_ascii=False, separators=(",", ":"))

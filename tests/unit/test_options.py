@@ -17,8 +17,8 @@ from api.openapi.document import openapi
 from api.openapi.schemas import TEXTS_FIELDS, PredictRequest
 from api.settings import ApiSettings
 from api.views.predict import request_digest
-from contract.prediction import Options
-from harness.answering_worker import LABELS, answer_document, scores
+from contract.prediction import AnswerRule, Options
+from harness.answering_worker import ANY_LABELS, LABELS, ONE_LABEL, answer_document, scores
 from retort_client import wire
 from retort_client.cli.commands import predict
 from worker.pipeline import answers
@@ -66,9 +66,10 @@ def test_the_digest_of_a_request_is_that_of_the_first_release() -> None:
 
 
 @pytest.mark.parametrize("options", [Options(), Options(top_k=2), Options(top_k=9, scores=True)])
-def test_the_stand_in_answers_by_the_workers_rule(options: Options) -> None:
+@pytest.mark.parametrize("rule", [ONE_LABEL, ANY_LABELS])
+def test_the_stand_in_answers_by_the_workers_rule(options: Options, rule: AnswerRule) -> None:
     found = scores("some text")
     row = np.array([found[label] for label in LABELS])
     asked = SimpleNamespace(options=options, length=4, truncated=False)
-    [written] = answers.predictions(row[None], LABELS, [asked])
-    assert json.loads(written) == answer_document("some text", options)
+    [written] = answers.predictions(row[None], rule, [asked])
+    assert json.loads(written) == answer_document("some text", options, rule)

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.prediction import DIGITS, Options, predicted
+from contract.prediction import DIGITS, AnswerRule, Options
 from contract.stored_result import dumped, one_label
 
 
@@ -27,15 +27,21 @@ class Asked(Protocol):
     def options(self) -> Options: ...
 
 
-def predictions(rows: NDArray[np.float32], labels: tuple[str, ...], texts: Sequence[Asked]) -> list[str]:
-    """`contract.prediction.Prediction` as JSON for each text. `rows` is float32[texts, labels]."""
-    names, best, scores = _as_json(labels), rows.argmax(axis=1).tolist(), rows.max(axis=1).tolist()
+def predictions(rows: NDArray[np.float32], rule: AnswerRule, texts: Sequence[Asked]) -> list[str]:
+    """The answer for each text as JSON. `rows` is float32[texts, labels]."""
+    if rule.thresholds is not None:
+        return [_answered(row, rule, text) for row, text in zip(rows, texts, strict=True)]
+    names, best, scores = _as_json(rule.labels), rows.argmax(axis=1).tolist(), rows.max(axis=1).tolist()
     return [
         one_label(names[label], round(score, DIGITS), text.length, text.truncated)
         if text.options.top_k == 1 and not text.options.scores
-        else dumped(predicted(row.tolist(), labels, text.options, tokens=text.length, truncated=text.truncated))
+        else _answered(row, rule, text)
         for label, score, row, text in zip(best, scores, rows, texts, strict=True)
     ]
+
+
+def _answered(row: NDArray[np.float32], rule: AnswerRule, text: Asked) -> str:
+    return dumped(rule.answer(row.tolist(), text.options, tokens=text.length, truncated=text.truncated))
 
 
 @cache

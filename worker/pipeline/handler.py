@@ -14,6 +14,7 @@ from contract.chunk_store import ChunkStore, Skipped
 from contract.errors import StoreUnavailable
 from contract.job_record import Lease
 from contract.message import Ticket
+from contract.prediction import AnswerRule
 from contract.stored_result import text_error
 from worker.metrics import CACHED_ANSWERS, QUEUE_SECONDS, SKIPPED_TICKETS, TOKENIZE_SECONDS
 from worker.pipeline.answer_cache import AnswerCache
@@ -139,7 +140,7 @@ class MessageHandler:
             return texts
         CACHED_ANSWERS.inc(len(known))
         answered = [text for text, _ in known]
-        found = predictions(np.stack([row for _, row in known]), work.model.manifest.labels, answered)
+        found = predictions(np.stack([row for _, row in known]), AnswerRule.of(work.model.manifest), answered)
         for text, answer in zip(answered, found, strict=True):
             work.answer(text.index, answer)
         return [text for text, row in zip(texts, rows, strict=True) if row is None]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from contract.loop import STOP_S
 from contract.message import Lane
+from contract.prediction import AnswerRule
 from contract.stored_result import text_error
 from worker.loops import worker_loop
 from worker.metrics import (
@@ -245,7 +246,8 @@ class Inference:
             SHARED_ANSWERS.inc(sum(len(batch.copies.get(text.key, ())) for text in texts))
             rows = np.repeat(rows, [1 + len(batch.copies.get(text.key, ())) for text in texts], axis=0)
             texts = batch.with_copies(texts)
-        for text, answer in zip(texts, predictions(rows, batch.model.manifest.labels, texts), strict=True):
+        rule = AnswerRule.of(batch.model.manifest)
+        for text, answer in zip(texts, predictions(rows, rule, texts), strict=True):
             self._answer(text, answer)
 
     def _answer(self, text: TextWork, answer: str, *, failed: bool = False) -> None:

@@ -61,6 +61,11 @@ def predict(
     model: Annotated[str | None, typer.Option(help="the model to ask instead of the default one")] = None,
     top_k: Annotated[int, typer.Option(min=1, help="labels per text")] = 1,
     scores: Annotated[bool, typer.Option("--scores", help="every label's score")] = False,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="score from which a label holds, where a text may have several")
+    ] = None,
+    label_separator: Annotated[str, typer.Option(help="between the labels of a text in their column")] = "|",
+    label_columns: Annotated[bool, typer.Option("--label-columns", help="a column of 0 and 1 a label instead")] = False,
     truncate: Annotated[Truncate, typer.Option(help="what to do with texts that are too long")] = Truncate.RIGHT,
     window: Annotated[int, typer.Option(min=1, help="rows that are sent together")] = 2000,
     from_format: Annotated[Format | None, typer.Option("--from", help="format of the questions")] = None,
@@ -79,6 +84,8 @@ def predict(
     options: Options = {"top_k": top_k, "scores": scores, "truncate": truncate.value}
     if model:
         options["model"] = model
+    if threshold is not None:
+        options["threshold"] = threshold
     plan = RunPlan(
         source=questions,
         target=output,
@@ -88,6 +95,8 @@ def predict(
         reading=_reading(delimiter, encoding, quotes, odd_rows),
         target_format=to_format or format_of(output),
         options=options,
+        label_separator=label_separator,
+        label_columns=label_columns,
         restart=restart,
         quiet=quiet,
     )

@@ -16,6 +16,7 @@ from retort_client.cli import tables
 from retort_client.cli.answer_columns import AnswerColumns
 from retort_client.cli.bar import ProgressBar
 from retort_client.cli.errors import BadInput, BadOutput
+from retort_client.cli.label_cells import label_cells
 from retort_client.cli.outputs import FileOutput, Output, StreamOutput
 from retort_client.cli.table_rows import TEXT_COLUMNS, Format, Reading, column_named
 from retort_client.cli.tables import Table, Writer
@@ -42,8 +43,16 @@ class RunPlan:
     reading: Reading
     target_format: Format
     options: Options
+    label_separator: str
+    """Between the labels of a text, where a text may have several; JSON lines have lists."""
+    label_columns: bool
+    """A column a label instead."""
     restart: bool
     quiet: bool
+
+    @property
+    def separator(self) -> str | None:
+        return None if self.target_format is Format.JSONL else self.label_separator
 
 
 def run(client: Client, plan: RunPlan, console: Console, check: Callable[[], object] = lambda: None) -> None:
@@ -55,9 +64,10 @@ def run(client: Client, plan: RunPlan, console: Console, check: Callable[[], obj
     total = None if plan.source == STANDARD else _check(plan, console)
     with _source(plan) as table:
         column = _text_column(table.columns, plan)
-        columns = AnswerColumns(plan.options, table.columns)
+        labels = label_cells(client, plan.options.get("model"), plan.separator, columns=plan.label_columns)
+        columns = AnswerColumns(plan.options, table.columns, labels)
         writer = Writer([*table.columns, *columns.names], plan.target_format)
-        with _output(plan, column) as output:
+        with _output(plan, column, columns.settings) as output:
             resumed = output.progress.rows
             if resumed:
                 console.print(f"going on after {resumed:,} rows")
@@ -140,12 +150,13 @@ def _text_column(columns: Sequence[str], plan: RunPlan) -> str:
     return found or plan.column or TEXT_COLUMNS[0]
 
 
-def _output(plan: RunPlan, column: str) -> Output:
+def _output(plan: RunPlan, column: str, labels: dict[str, Any]) -> Output:
     settings: dict[str, Any] = {
         "column": column,
         "format": plan.target_format,
         "window": plan.window,
         "options": dict(plan.options),
+        **labels,
     }
     if plan.target == STANDARD:
         return StreamOutput(sys.stdout.buffer, settings)

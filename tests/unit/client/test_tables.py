@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from retort_client.cli import tables
 from retort_client.cli.answer_columns import AnswerColumns
 from retort_client.cli.errors import BadInput
+from retort_client.cli.label_cells import OneLabel
 from retort_client.cli.table_rows import Format, Reading
 from retort_client.cli.tables import Writer
 from retort_client.documents import Prediction, Scored, TextError
@@ -123,7 +124,7 @@ PREDICTION = Prediction(
 
 
 def test_an_answer_stands_behind_its_row() -> None:
-    columns = AnswerColumns({"top_k": 2}, ["post"])
+    columns = AnswerColumns({"top_k": 2}, ["post"], OneLabel())
     assert columns.names == ["label", "score", "tokens", "truncated", "error", "detail", "top"]
     assert columns.joined({"post": "why"}, TextError("empty-text", "d")) == {
         "post": "why", "error": "empty-text", "detail": "d",
@@ -135,7 +136,7 @@ def test_an_answer_stands_behind_its_row() -> None:
 
 
 def test_a_column_of_the_table_keeps_its_name() -> None:
-    columns = AnswerColumns({"top_k": 2, "scores": True}, ["label", "score", "predicted_score"])
+    columns = AnswerColumns({"top_k": 2, "scores": True}, ["label", "score", "predicted_score"], OneLabel())
     found = columns.joined({"label": "truth", "score": "9", "predicted_score": "8"}, PREDICTION)
     assert found["label"] == "truth"
     assert found["predicted_label"] == "java"
