@@ -19,6 +19,8 @@ from worker.engine.model import load
 from worker.engine.tensorflow_env import tf
 
 COUNT = 1024
+FUNCTION = "__inference_"
+"""How TensorFlow names a whole function: what it runs is counted by itself."""
 LEAST_SHARE = 0.005
 """Kinds below it are summed up."""
 
@@ -34,7 +36,8 @@ def seconds_by_kind(folder: Path) -> Counter[str]:
             for line in plane.lines:
                 for event in line.events:
                     name, _, kind = plane.event_metadata[event.metadata_id].name.rpartition(":")
-                    if name and not name.endswith(":"):  # C++'s a::b is TensorFlow's own machinery
+                    # C++'s a::b is TensorFlow's own machinery.
+                    if name and not name.endswith(":") and FUNCTION not in kind:
                         found[kind] += event.duration_ps / 1e12
     return found
 
