@@ -22,7 +22,7 @@ PACKAGES = $(patsubst %/,%,$(dir $(wildcard */__init__.py)))
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo status logs down train download_base_bert download_data build_dev build_api start_api test test_containers test_arm64 check_locks lint typecheck bench chaos format lock
+.PHONY: help install demo status logs down train import download_base_bert download_data build_dev build_api start_api test test_containers test_arm64 check_locks lint typecheck bench chaos format lock
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -51,6 +51,9 @@ train: $(INSTALLED) ## fine-tune on DATA=FILE.csv from BASE=minilm, on GPU=0 if 
 	trap "kill $$! 2>/dev/null" EXIT INT TERM; \
 	echo "TensorBoard: http://127.0.0.1:$(TENSORBOARD_PORT)"; \
 	$(BIN)/python -m training train --data $(DATA) --base $(BASE) $(if $(GPU),--gpu $(GPU)) $(OPTIONS)
+
+import: $(INSTALLED) ## serve a classifier fine-tuned elsewhere, MODEL=FOLDER NAME=tickets
+	@$(BIN)/python -m training import $(MODEL) $(if $(NAME),--name $(NAME)) $(OPTIONS)
 
 download_base_bert: $(INSTALLED) ## one of Google's BERTs, BASE_MODEL_PREFIX=uncased_L-12_H-768_A-12 for example
 	@$(BIN)/python -m training download-base $(BASE_MODEL_PREFIX)

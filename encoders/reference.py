@@ -1,12 +1,14 @@
 """A classifier in plain numpy, one text at a time and unpacked: what the engine's numbers are held to.
 
-Float64 throughout. Letters in shapes: L tokens of the text, H hidden size, A attention heads, D = H / A.
+In float64, or in float32 where many texts are to be scored. Letters in shapes: L tokens of the text, H hidden size, A
+attention heads, D = H / A.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +16,28 @@ from numpy.typing import NDArray
 from contract.artifact import ActivationName, Architecture
 from encoders.weights import ClassifierWeights, EmbeddingWeights, HeadWeights, LayerWeights, LinearWeights, NormWeights
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 Ids = NDArray[np.int32]
 
+ERF = (
+    -1.26551223,
+    1.00002368,
+    0.37409196,
+    0.09678418,
+    -0.18628806,
+    0.27886807,
+    -1.13520398,
+    1.48851587,
+    -0.82215223,
+    0.17087277,
+)
 
-def logits(weights: ClassifierWeights, architecture: Architecture, ids: Ids) -> Array:
-    """float64[labels] of the text with these ids, special tokens included."""
-    state = _embed(weights.embeddings, ids, architecture.layer_norm_eps)
+
+def logits(
+    weights: ClassifierWeights, architecture: Architecture, ids: Ids, dtype: type[np.floating[Any]] = np.float64
+) -> Array:
+    """`dtype`[labels] of the text with these ids, special tokens included."""
+    state = _embed(weights.embeddings, ids, architecture.layer_norm_eps, dtype)
     for layer in weights.layers:
         state = _apply_layer(layer, architecture, state)
     return _apply_head(weights.head, state.mean(axis=0) if weights.reads_mean else state[0])
@@ -36,9 +53,9 @@ def probabilities(logits: Array, activation: str) -> Array:
     return exponents / total
 
 
-def _embed(weights: EmbeddingWeights, ids: Ids, epsilon: float) -> Array:
+def _embed(weights: EmbeddingWeights, ids: Ids, epsilon: float, dtype: type[np.floating[Any]]) -> Array:
     """[L] → [L, H]"""
-    summed = weights.words[ids].astype(np.float64) + weights.positions[: len(ids)]
+    summed = weights.words[ids].astype(dtype) + weights.positions[: len(ids)]
     state = _norm(weights.norm, summed, epsilon)
     return _linear(weights.projection, state) if weights.projection else state
 
@@ -72,7 +89,7 @@ def _apply_head(head: HeadWeights, pooled: Array) -> Array:
 
 
 def _linear(weights: LinearWeights, inputs: Array) -> Array:
-    product: Array = inputs @ weights.weight.T.astype(np.float64)
+    product: Array = inputs @ weights.weight.T.astype(inputs.dtype, copy=False)
     return product + weights.bias
 
 
@@ -87,7 +104,14 @@ def _relu(inputs: Array) -> Array:
     return positive
 
 
-_erf = np.vectorize(math.erf, otypes=[np.float64])
+def _erf(x: Array) -> Array:
+    """The error function, to 1.2e-7: a Chebyshev fit (Press et al., Numerical Recipes, 6.2). numpy has none."""
+    t = 1 / (1 + 0.5 * np.abs(x))
+    exponent: Array = np.full_like(t, ERF[-1])
+    for coefficient in ERF[-2::-1]:
+        exponent = coefficient + t * exponent
+    return np.copysign(1 - t * np.exp(exponent - x * x), x)
+
 
 ACTIVATIONS: dict[ActivationName, Callable[[Array], Array]] = {
     "gelu": lambda x: 0.5 * x * (1 + _erf(x / math.sqrt(2))),

@@ -66,9 +66,7 @@ class Trained:
 
 def write_artifact(trained: Trained, folder: Path) -> Manifest:
     """Complete the artifact in `folder`, where the report lies already, and return its manifest."""
-    save_file(dict(trained.tensors), folder / WEIGHTS)
-    (folder / TOKENIZER).write_text(trained.pipeline, encoding="utf-8")
-    files = {str(path.relative_to(folder)): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    files = write_files(trained.tensors, trained.pipeline, folder)
     manifest = Manifest(
         name=trained.name,
         version=version_name(trained.provenance.created, files[WEIGHTS]),
@@ -86,6 +84,13 @@ def write_artifact(trained: Trained, folder: Path) -> Manifest:
     )
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return manifest
+
+
+def write_files(tensors: Tensors, pipeline: str, folder: Path) -> dict[str, str]:
+    """Write weights and tokenizer to `folder`; the sha256 of every file that is there then, by relative path."""
+    save_file(dict(tensors), folder / WEIGHTS)
+    (folder / TOKENIZER).write_text(pipeline, encoding="utf-8")
+    return {str(path.relative_to(folder)): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def version_name(created: datetime, weights_sha256: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from contract.artifact import sha256
+from contract.errors import BadModel
 from encoders.tensors import read_tensors
 from training.errors import BadBaseModel
 from training.pretrained.configuration import read_json
@@ -70,15 +71,19 @@ def _read_shards(folder: Path) -> StoredWeights:
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with path.open("rb") as file:
-            start = file.read(4)
-    except OSError as error:
-        raise BadBaseModel(f"{path}: {error.strerror}") from error
+        return read_tensors(path)
+    except BadModel as error:
+        raise BadBaseModel(_what_it_is_instead(path) or str(error)) from error
+
+
+def _what_it_is_instead(path: Path) -> str | None:
+    """What to say of a file that is no safetensors, where its first bytes tell."""
+    start = path.read_bytes()[:4] if path.is_file() else b""
     if start.startswith(PICKLE_STARTS):
-        raise BadBaseModel(f"{path}: is a pickle by another name and is not opened; {CONVERT}")
+        return f"{path}: is a pickle by another name and is not opened; {CONVERT}"
     if start.startswith(b"vers"):
-        raise BadBaseModel(f"{path}: is a pointer of Git LFS; fetch the file itself with `git lfs pull`")
-    return read_tensors(path)
+        return f"{path}: is a pointer of Git LFS; fetch the file itself with `git lfs pull`"
+    return None
 
 
 def _modern(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -1,0 +1,63 @@
+"""`import`: serve a classifier that was fine-tuned elsewhere."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from contract.artifact import Manifest
+from training.artifact.store import MARGIN
+from training.cli.app import Force, Margin, ModelName, app, console, named
+from training.cli.options import validated, with_options
+from training.data.table_options import TableOptions
+
+
+@app.command("import")
+@with_options(TableOptions, "reading")
+def import_model(
+    folder: Annotated[Path, typer.Argument(help="a Hugging Face text classifier, as save_pretrained writes it")],
+    name: ModelName = None,
+    evaluate: Annotated[Path | None, typer.Option(help="labelled texts to score it on and fit its temperature")] = None,
+    margin: Margin = MARGIN,
+    force: Force = False,
+    *,
+    reading: dict[str, Any],
+) -> None:
+    """Add a fine-tuned BERT, DistilBERT, RoBERTa, ELECTRA or ALBERT classifier, and serve it."""
+    from training.artifact.imported import add_imported
+    from training.data.table import read_table
+    from training.pretrained.classifier import read_classifier_folder
+
+    started, store = time.monotonic(), named(name).store
+    model = read_classifier_folder(folder)
+    table = read_table(evaluate, validated(TableOptions, reading)) if evaluate else None
+    manifest = add_imported(model, store, table, started)
+    if model.left_out:
+        console.print(f"left out: {', '.join(model.left_out)}", soft_wrap=True)
+    if model.tokenizer.truncation == "left":
+        console.print('its makers cut long texts off at the start: ask with "truncate": "left"', soft_wrap=True)
+    _show(manifest)
+    if evaluate and not force:
+        store.refuse_if_worse(manifest, margin)
+    store.activate(manifest.version)
+    console.print(f"current: {manifest.version}")
+
+
+def _show(manifest: Manifest) -> None:
+    metrics, kind = manifest.metrics, "one label a text" if manifest.activation == "softmax" else "several labels"
+    console.print(
+        f"{manifest.name} {manifest.version}: {manifest.architecture.family}, {len(manifest.labels)} labels, {kind}, "
+        f"up to {manifest.max_length} tokens",
+        soft_wrap=True,
+    )
+    if metrics:
+        console.print(
+            f"accuracy {metrics['accuracy']:.4f} on {metrics['test_texts']:.0f} texts, temperature "
+            f"{manifest.temperature:.2f} from {manifest.calibrated_on} others",
+            soft_wrap=True,
+        )
+    else:
+        console.print("scores are as the model gives them: --evaluate FILE would calibrate and score it")
