@@ -13,6 +13,7 @@ from api.jobs.backpressure import Backpressure
 from api.jobs.events import JobEvents
 from api.jobs.fleet_cache import FleetCache
 from api.jobs.reader import JobReader
+from api.jobs.store_watch import StoreWatch
 from api.jobs.submitter import JobSubmitter
 from api.jobs.waiting_room import WaitingRoom
 from api.settings import ApiSettings
@@ -32,6 +33,7 @@ class AppContext:
 
     settings: ApiSettings
     store: redis.Redis
+    store_watch: StoreWatch
     keys: Keys | None
     bodies: BodyBudget
     jobs: JobStore
@@ -53,6 +55,7 @@ class AppContext:
         return cls(
             settings=settings,
             store=client,
+            store_watch=StoreWatch(jobs),
             keys=keys,
             bodies=BodyBudget(settings.max_bodies_bytes),
             jobs=jobs,
@@ -68,7 +71,7 @@ class AppContext:
     @property
     def loops(self) -> list[Loop]:
         """Everything that lives as long as the process."""
-        return [*self.submitter.loops, self.reader.loop, self.events.loop, self.fleet.loop]
+        return [*self.submitter.loops, self.reader.loop, self.events.loop, self.fleet.loop, self.store_watch.loop]
 
     def why_not_served(self, model: str) -> str | None:
         """Why jobs of the model are refused; None when a version of it is current or a live worker serves it."""
@@ -97,4 +100,5 @@ class AppContext:
         self.reader.close()
         self.events.close()
         self.fleet.close()
+        self.store_watch.close()
         self.store.close()

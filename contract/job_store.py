@@ -255,11 +255,6 @@ class JobStore:
             found = unless_of_wrong_type(lambda: self._client.hgetall("retort:totals"), {})
         return {str(name): counter(value) for name, value in found.items()}
 
-    def try_write(self) -> None:
-        """Write something to Redis, as admitting a job would. Raises StoreUnavailable with what Redis says."""
-        with store_errors():
-            self._client.set("retort:tried", self.now_ms(), px=60_000)
-
     def memory(self) -> tuple[int, int]:
         """Bytes that Redis uses, and how many it may; 0 for no limit. New jobs are refused when 90% are used."""
         with store_errors():

@@ -66,12 +66,17 @@ def _service_state(models: Path) -> Iterator[Metric]:
         dead_letters=lambda: 0,
         memory=lambda: (0, 0),
         now_ms=lambda: 0,
-        check_writes=lambda: None,
         oldest_queued_ms=lambda _: None,
         backlog=lambda *_: Backlog(),
     )
     fleet = SimpleNamespace(workers=[status], rate=lambda _: DrainRate(1, 1))
-    services = SimpleNamespace(jobs=jobs, fleet=fleet, models=ModelStore(models), settings=SimpleNamespace(model="m"))
+    services = SimpleNamespace(
+        jobs=jobs,
+        fleet=fleet,
+        store_watch=SimpleNamespace(complaint=None),
+        models=ModelStore(models),
+        settings=SimpleNamespace(model="m"),
+    )
     return ServiceCollector(as_any(services)).collect()
 
 

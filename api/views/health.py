@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 from api.context import AppContext
 from api.http.responses import json_response
 from api.openapi.schemas import Live, Ready, Worker
-from contract.errors import NoModel, StoreUnavailable
+from contract.errors import NoModel
 
 
 def health_views(context: AppContext) -> Blueprint:
@@ -36,10 +36,8 @@ def health_views(context: AppContext) -> Blueprint:
 
 def why_not_ready(context: AppContext) -> list[str]:
     """Why no text would be answered now; empty when one would."""
-    try:
-        context.jobs.check_writes()
-    except StoreUnavailable as error:
-        return [str(error)]
+    if complaint := context.store_watch.complaint:
+        return [complaint]
     name = context.settings.model
     if context.fleet.ready(name):
         return []

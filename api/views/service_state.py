@@ -22,20 +22,14 @@ class ServiceCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("retort_store_up", "Whether Redis answers")
-        writable = GaugeMetricFamily("retort_store_writable", "Whether Redis takes writes", value=self._takes_writes())
+        writable = GaugeMetricFamily("retort_store_writable", "Whether Redis takes writes")
+        writable.add_metric([], self._context.store_watch.complaint is None)
         try:
             yield from [*self._jobs(), *self._memory(), *self._backlog()]
             up.add_metric([], 1)
         except StoreUnavailable:
             up.add_metric([], 0)
         yield from (up, writable, self._workers())
-
-    def _takes_writes(self) -> bool:
-        try:
-            self._context.jobs.check_writes()
-        except StoreUnavailable:
-            return False
-        return True
 
     def _jobs(self) -> Iterator[Metric]:
         totals = self._context.jobs.totals()

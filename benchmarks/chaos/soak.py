@@ -19,7 +19,10 @@ SHARE = 0.8
 SAMPLE_S = 5.0
 RESULT_TTL_S = 30
 CONNECTIONS = 64
-KEPT = {"retort:totals", "retort:id-key", "retort:workers", "retort:backlog:tiny", "retort:sweeper:tiny"}
+KEPT = {
+    "retort:totals", "retort:id-key", "retort:workers", "retort:write-check", "retort:backlog:tiny",
+    "retort:sweeper:tiny",
+}  # fmt: skip
 """What stays in an idle Redis, whatever has gone through it; and a key for each worker's last words."""
 
 

@@ -215,11 +215,11 @@ def test_the_key_of_ids_is_written_again_when_redis_was_emptied(rig: Rig, settin
 
 
 def test_a_write_is_tried_and_redis_says_why_it_refuses(rig: Rig) -> None:
-    rig.jobs.try_write()
+    rig.jobs.check_writes()
     rig.store.config_set("maxmemory", "1")
     try:
         with pytest.raises(StoreUnavailable, match=r"OOM|maxmemory"):
-            rig.jobs.try_write()
+            rig.jobs.check_writes()
     finally:
         rig.store.config_set("maxmemory", "0")
 

@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api.openapi.schemas import Job, JobList
+from api.settings import ApiSettings
 from contract.chunk_store import ChunkStore
 from contract.job_record import Commit
 from contract.message import Ticket
@@ -42,6 +43,23 @@ def test_a_job_sees_how_many_texts_go_before_it_and_how_long_they_take(
         context(app).fleet.refresh()
         queue = client.get(f"/jobs/{job}").get_json()["queue"]
     assert queue == {"texts_ahead": 50, "seconds_left": 3.0}
+
+
+def test_texts_ahead_and_seconds_left_shrink_with_every_chunk_that_is_answered(
+    app: Flask, client: FlaskClient, store: redis.Redis, settings: ApiSettings
+) -> None:
+    first = submit(client, ["a"] * 130)
+    job = submit(client, ["b"] * 70)
+    chunks = ChunkStore(store, settings, "w1")
+    seen = []
+    with AnsweringWorker(settings, texts_per_s=20, held=True):
+        context(app).fleet.refresh()
+        for ticket in (Ticket(first, 0), Ticket(first, 1), Ticket(first, 2), Ticket(job, 0), Ticket(job, 1)):
+            queue = client.get(f"/jobs/{job}").get_json()["queue"]
+            seen.append((queue["texts_ahead"], queue["seconds_left"]))
+            chunks.lease([ticket])
+            chunks.commit([Commit(ticket, "v1", '{"version":"v1","predictions":[]}', errors=0)])
+    assert seen == [(130, 10.0), (66, 6.8), (2, 3.6), (0, 3.5), (0, 0.3)]
 
 
 def test_a_cancelled_job_is_shown_as_cancelled_and_its_results_are_gone(client: FlaskClient) -> None:

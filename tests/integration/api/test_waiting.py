@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 import redis
 from flask import Flask
 from flask.testing import FlaskClient
 
+from api.http.presence import Presence
 from contract.job_store import WAKE_CHANNEL
 from harness.answering_worker import AnsweringWorker, answer_document
+from harness.until import until
 from tests.integration.api.conftest import MakeApp, context
 
 LATER = {"Prefer": "respond-async"}
@@ -67,6 +70,37 @@ def test_a_publication_that_is_lost_delays_the_answer_and_no_more(
         store.client_kill_filter(_type="pubsub")
         worker.go.set()
         assert waiting.result(10)["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("way", ["", "/results", "/results as NDJSON"])
+def test_who_waits_looks_when_the_job_moves_and_hardly_ever_else(
+    app: Flask, client: FlaskClient, store: redis.Redis, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    job = client.post("/predict?wait=0", json={"texts": ["a"]}).get_json()["id"]
+    reads: list[object] = []
+    reader, read = context(app).reader, context(app).reader.read
+    monkeypatch.setattr(reader, "read", lambda *asked: reads.append(asked) or read(*asked))
+    path, _, media_type = way.partition(" as ")
+    headers = {"Accept": "application/x-ndjson"} if media_type else {}
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client.get, f"/jobs/{job}{path}?wait=2", headers=headers)
+        until(lambda: job in context(app).events._waiting)
+        for _ in range(3):
+            store.publish(WAKE_CHANNEL, job)
+        assert waiting.result(30).status_code == 200
+    assert 3 <= len(reads) <= 3 + 6
+
+
+def test_after_a_lost_connection_everybody_who_waits_looks(app: Flask, store: redis.Redis) -> None:
+    """Nobody knows what was published meanwhile."""
+    events, present = context(app).events, Presence()
+    with ExitStack() as stack:
+        waiters = [stack.enter_context(events.subscribe(job, present)) for job in ("one", "one", "two", "three")]
+        until(lambda: store.publish(WAKE_CHANNEL, "three") and waiters[-1].moved.is_set())
+        for waiter in waiters:
+            waiter.moved.clear()
+        store.client_kill_filter(_type="pubsub")
+        until(lambda: all(waiter.moved.is_set() for waiter in waiters), 10, what="everybody to be woken")
 
 
 def test_the_longest_wait_is_a_setting(make_app: MakeApp) -> None:
