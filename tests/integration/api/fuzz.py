@@ -18,6 +18,7 @@ from harness.running_service import RunningService
 from harness.tiny_artifact import write_tiny_artifact
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
 
 
 def fuzz(redis: RedisServer, folder: Path, examples: int, seed: int | None = None) -> subprocess.CompletedProcess[str]:
@@ -35,8 +36,9 @@ def fuzz(redis: RedisServer, folder: Path, examples: int, seed: int | None = Non
                 "run", f"{service.url}/openapi.json", "--checks", "all", "--max-examples", str(examples),
                 "--continue-on-failure", "--generation-database", "none", *(["--seed", str(seed)] if seed else []),
             ],
-            env=os.environ | {"SCHEMATHESIS_HOOKS": f"{__package__}.schemathesis_hooks"},
-            cwd=HERE.parents[2],
+            # The path makes sure that `tests` is this project's: installed packages have some of that name, too.
+            env=os.environ | {"SCHEMATHESIS_HOOKS": f"{__package__}.schemathesis_hooks", "PYTHONPATH": str(ROOT)},
+            cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
             check=False,
