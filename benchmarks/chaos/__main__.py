@@ -11,10 +11,11 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks.chaos import durability, parts, poison, report, soak
+from benchmarks.chaos import durability, hostile_clients, parts, poison, report, soak
 from benchmarks.chaos.parts import Found
 
-BLEMISHES = ("jobs_lost", "jobs_wrong", "jobs_stuck", "swap_failed_requests", "soak_errors", "soak_keys_left")
+BLEMISHES = ("jobs_lost", "jobs_wrong", "jobs_stuck", "swap_failed_requests", "soak_errors", "soak_keys_left",
+             "hostile_live_failed")  # fmt: skip
 """A run in which one of these is not zero has failed."""
 Part = Callable[[int, float], Found]
 
@@ -60,6 +61,7 @@ PARTS: Mapping[str, Part] = {
     "others": parts.other_faults,
     "swaps": lambda seed, share: parts.swaps(seed, _times(50, share), _times(20, share)),
     "poison": _poison,
+    "hostile": hostile_clients.measure,
     "durability": _durability,
     "soak": _soak,
 }
