@@ -24,6 +24,7 @@ from api.views.predict import predict_views
 from api.views.reports import report_link_views, report_views
 from api.views.status import status_views
 from contract.errors import RetortError
+from contract.rate_limit import RequestCounter
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
     request_metrics.install(app)
     probes.install(app)
     hosts.install(app, settings.allowed_hosts)
-    auth.install(app, context.keys, context.store)
+    auth.install(app, context.keys, RequestCounter(context.store))
     misspelt.install(app, settings)
     headers.install(app)
     _answer_errors_with_problems(app)

@@ -49,7 +49,7 @@ class AppContext:
     def start(cls, settings: ApiSettings, unreadable: Unreadable) -> AppContext:
         keys = Keys(settings.api_keys_file) if settings.api_keys_file else None
         client = connect(settings, max_connections=settings.api_connections)
-        jobs = JobStore(client, settings, settings.idempotency_ttl_s)
+        jobs = JobStore(client, settings, idempotency_ttl_s=settings.idempotency_ttl_s)
         events = JobEvents(client, unreadable)
         fleet = FleetCache(Fleet(client, settings))
         return cls(

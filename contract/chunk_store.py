@@ -55,7 +55,7 @@ class ChunkStore:
     """The transitions of chunks, each atomic, many in one round trip. Raises StoreUnavailable."""
 
     def __init__(
-        self, client: redis.Redis, settings: SharedSettings, worker: str, unreadable: Unreadable | None = None
+        self, client: redis.Redis, settings: SharedSettings, *, worker: str, unreadable: Unreadable | None = None
     ) -> None:
         self.worker = worker
         self._unreadable = unreadable or Unreadable()

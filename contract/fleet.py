@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import cast
+from typing import Annotated, cast
 
 import redis
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from contract.lenient import unless_of_wrong_type
 from contract.redis_client import Script, store_errors
@@ -25,10 +25,17 @@ class WorkerState(StrEnum):
     LOADING = "loading"
     READY = "ready"
     DRAINING = "draining"
+    UNKNOWN = "unknown"
+    """What a newer release calls by another name; nobody counts on such a worker."""
+
+
+def _known_state(state: object) -> object:
+    is_news = isinstance(state, str) and state not in list(WorkerState)
+    return WorkerState.UNKNOWN if is_news else state
 
 
 class WorkerStatus(BaseModel):
-    """One heartbeat."""
+    """One heartbeat. Of one that a newer release wrote, what is known here is read."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,7 +43,7 @@ class WorkerStatus(BaseModel):
     id: str
     host: str
     pid: int
-    state: WorkerState
+    state: Annotated[WorkerState, BeforeValidator(_known_state)]
     device: str
     precision: str | None = None
     model: str
@@ -78,13 +85,10 @@ class Fleet:
         if text is None:
             return None
         try:
-            status = WorkerStatus.model_validate_json(text)
-            if status.schema_version > SCHEMA:
-                raise ValueError(f"a heartbeat of schema {status.schema_version}, this release reads {SCHEMA}")
+            return WorkerStatus.model_validate_json(text)
         except ValueError as error:
             self._unreadable.skip("heartbeat", name, error)
             return None
-        return status
 
     def dead(self) -> list[str]:
         """Ids of the workers whose heartbeat has stopped."""

@@ -147,6 +147,11 @@ class Lease:
     """See NewJob."""
 
     @property
+    def stored_bytes(self) -> int:
+        """What its texts take in the record and count in the backlog, in bytes of UTF-8."""
+        return len(dump_texts(self.texts).encode())
+
+    @property
     def is_suspect(self) -> bool:
         """Whether an attempt at it has failed, so that it had better run alone."""
         return self.attempt > 1

@@ -73,6 +73,7 @@ class JobStore:
         self,
         client: redis.Redis,
         settings: SharedSettings,
+        *,
         idempotency_ttl_s: int = 86_400,
         unreadable: Unreadable | None = None,
     ) -> None:

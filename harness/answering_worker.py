@@ -91,7 +91,7 @@ class AnsweringWorker:
         self._settings = settings
         self._texts_per_s = texts_per_s
         self._client: redis.Redis = connect(settings)
-        self._chunks = ChunkStore(self._client, settings, self.id)
+        self._chunks = ChunkStore(self._client, settings, worker=self.id)
         self._stopped = Event()
         self._threads = [Thread(target=self._beat), *(Thread(target=self._run, args=(lane,)) for lane in Lane)]
 

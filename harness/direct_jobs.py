@@ -38,7 +38,7 @@ class DirectJobs:
 
     def chunks(self, worker: str) -> ChunkStore:
         """What a worker of this name could do."""
-        return ChunkStore(self.client, self.settings, worker)
+        return ChunkStore(self.client, self.settings, worker=worker)
 
     def new_job(self, texts: Sequence[str], lane: Lane = Lane.INTERACTIVE, deadline_s: float = 600) -> NewJob:
         job_id = self.jobs.new_id(self.jobs.now_ms())

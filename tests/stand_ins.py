@@ -35,6 +35,7 @@ class EchoModel:
         self.shapes = packing.shapes(MAX_LENGTH, batch_tokens)
         self.batch_tokens = batch_tokens
         self.brief_tokens = batch_tokens // 4
+        self.seconds_per_token = float("inf")
         self.batches: list[list[NDArray[np.int32]]] = []
         """The texts of every batch that was run or tried."""
         self.fault: Callable[[BatchPlan], Exception | None] = lambda _: None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from typing import NoReturn
 
 from contract.errors import BadSettings
 from worker import logs
 from worker.engine import device
+from worker.engine.device import Claim, hand_over
 from worker.settings import WorkerSettings
 
 
@@ -21,7 +25,18 @@ def main() -> int:
     device.show_to_tensorflow(claim)
     from worker.process import WorkerProcess  # imports TensorFlow, which must see only the claimed device
 
-    return WorkerProcess(settings, claim).run()
+    process = WorkerProcess(settings, claim)
+    status = process.run()
+    if process.next_claim is not None and status == 0:
+        start_again(process.next_claim)
+    return status
+
+
+def start_again(claim: Claim) -> NoReturn:
+    """Become a fresh worker that holds this claim: TensorFlow can't leave the CPU for a GPU. The process id stays."""
+    signal.alarm(0)
+    hand_over(claim)
+    os.execv(sys.executable, [sys.executable, "-m", "worker"])  # noqa: S606  no shell is wanted
 
 
 if __name__ == "__main__":

@@ -69,13 +69,15 @@ class WorkerProcess:
         _use_cores(settings, claim)
         self._host = socket.gethostname()
         self.id = f"{self._host}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.next_claim: Claim | None = None
+        """A GPU that this CPU worker has claimed while it ran, to be started again on."""
         self._draining = False
         self._drain_thread: Thread | None = None
         self._traces_when_warm: dict[str, int] = {}
         client = connect(settings)
         unreadable = Unreadable(lambda kind: UNREADABLE.labels(kind).inc())
         quarantine = Quarantine(client, settings, unreadable)
-        self._chunks = ChunkStore(client, settings, self.id, unreadable)
+        self._chunks = ChunkStore(client, settings, worker=self.id, unreadable=unreadable)
         fleet = Fleet(client, settings, unreadable)
         jobs = JobStore(client, settings, unreadable=unreadable)
         self._models = ModelManager(
@@ -95,7 +97,7 @@ class WorkerProcess:
             on_taken=flow.release,
             cache=cache,
         )
-        self._throughput = Throughput(lambda: self._inference.busy_total_s)
+        self._throughput = Throughput(lambda: self._inference.paid_s)
         self._committer = Committer(self._chunks, self._throughput.add)
         self._handler = MessageHandler(
             chunks=self._chunks,
@@ -184,9 +186,15 @@ class WorkerProcess:
         return all(stopped)
 
     def _look_for_gpu(self) -> None:
-        """A worker that found every GPU taken starts anew when one is free."""
-        if device.a_gpu_is_free(self._settings.claims_dir):
-            log.info("a GPU is free: this CPU worker drains and ends, to be started again on it")
+        """A worker that found every GPU taken claims the one that is free now, drains, and starts anew on it.
+
+        The claim comes first: of all CPU workers that see the GPU, one goes.
+        """
+        if self.next_claim is not None:
+            return
+        self.next_claim = device.claim_gpu(self._settings.claims_dir, device.list_gpus())
+        if self.next_claim is not None:
+            log.info("%s is free: this CPU worker drains, to start again on it", self.next_claim.name)
             signal.raise_signal(signal.SIGTERM)
 
     def _serve_metrics(self) -> None:

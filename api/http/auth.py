@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import time
-
-import redis
 from flask import Flask, Request, g, request
 
 from api.http.api_keys import Key, Keys
 from api.http.problems import Problem
-from contract.redis_client import store_errors
+from contract.rate_limit import RequestCounter
 
 OPEN = frozenset({"health", "metrics", "docs", "swagger_ui", "page", "report_links"})
 """Blueprints that need no key: what probes, scrapers, browsers and readers of the documentation ask for; the page asks
 for a key itself, and a link to a report is one."""
 
 
-def install(app: Flask, keys: Keys | None, client: redis.Redis) -> None:
+def install(app: Flask, keys: Keys | None, requests: RequestCounter) -> None:
     """Put into `g` whose jobs the request is about (`caller`), its key's name (`key`) and its limit on texts
     (`max_texts`). Without a key file all may call."""
 
@@ -33,7 +30,7 @@ def install(app: Flask, keys: Keys | None, client: redis.Redis) -> None:
                 headers={"WWW-Authenticate": 'Bearer realm="retort"'},
             )
         g.caller, g.key, g.max_texts = key.owner or key.name, key.name, key.max_texts
-        _keep_rate(client, key)
+        _keep_rate(requests, key)
 
 
 def _given(asked: Request) -> str:
@@ -41,17 +38,8 @@ def _given(asked: Request) -> str:
     return key.strip() if scheme.lower() == "bearer" else asked.headers.get("X-API-Key", "")
 
 
-def _keep_rate(client: redis.Redis, key: Key) -> None:
-    """Counts the requests of this second in Redis, so that the rate holds over all processes together."""
-    if key.rate_per_s is None:
-        return
-    counter = f"retort:rate:{key.name}:{int(time.time())}"
-    with store_errors():
-        pipeline = client.pipeline(transaction=False)
-        pipeline.incr(counter)
-        pipeline.expire(counter, 5)
-        made, _ = pipeline.execute()
-    if made > key.rate_per_s:
+def _keep_rate(requests: RequestCounter, key: Key) -> None:
+    if key.rate_per_s is not None and requests.count(key.name) > key.rate_per_s:
         raise Problem(
             "rate-limited",
             f"key {key.name!r} may make {key.rate_per_s} requests a second",

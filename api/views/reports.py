@@ -19,7 +19,7 @@ from api.openapi.schemas import ReportLink
 from contract.artifact import read_manifest
 from contract.errors import BadArtifact
 from contract.model_store import VERSION, ModelStore
-from contract.redis_client import store_errors
+from contract.report_links import LinkStore
 
 REPORT, PAGE = "report", "index.html"
 LINK_S = 600
@@ -43,22 +43,20 @@ class ReportLinks:
     """Links in Redis, where every process of the API finds them. Raises StoreUnavailable."""
 
     def __init__(self, client: redis.Redis) -> None:
-        self._client = client
+        self._links = LinkStore(client)
 
     def make(self, name: str, version: str) -> str:
         """The random part of a new link."""
         token = secrets.token_urlsafe(24)
-        with store_errors():
-            self._client.set(f"retort:report:{token}", f"{name}/{version}", ex=LINK_S)
+        self._links.keep(token, f"{name}/{version}", LINK_S)
         return token
 
     def opened(self, token: str) -> tuple[str, str] | None:
         """Name and version of the model whose report the link opens; None when it has run out."""
-        with store_errors():
-            found = self._client.get(f"retort:report:{token}")
+        found = self._links.target(token)
         if found is None:
             return None
-        name, _, version = str(found).partition("/")
+        name, _, version = found.partition("/")
         return name, version
 
 

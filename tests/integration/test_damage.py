@@ -33,7 +33,7 @@ class Rig:
         unreadable = Unreadable(lambda kind: self.skipped.update([kind]))
         self.quarantine = Quarantine(store, settings, unreadable)
         self.jobs = JobStore(store, settings, unreadable=unreadable)
-        self.chunks = ChunkStore(store, settings, "me", unreadable)
+        self.chunks = ChunkStore(store, settings, worker="me", unreadable=unreadable)
         self.fleet = Fleet(store, settings, unreadable)
         self.sweep = SweepStore(store, jobs=self.jobs, quarantine=self.quarantine, model="m", worker="me")
         self.damaged, self.healthy = self.submit(), self.submit()
@@ -174,10 +174,25 @@ def test_a_heartbeat_that_can_not_be_read_hides_no_other(rig: Rig, junk: bytes) 
     assert rig.fleet.dead() == []
 
 
-def test_a_heartbeat_of_a_newer_release_is_skipped_and_its_worker_lives(rig: Rig) -> None:
-    status = WorkerStatus(id="new", host="h", pid=1, state=WorkerState.READY, device="cpu", model="m")
-    rig.fleet.beat(status.model_copy(update={"schema_version": 2}))
-    assert (rig.fleet.live(), rig.fleet.dead()) == ([], [])
+@pytest.mark.parametrize(("state", "read_as"), [("ready", WorkerState.READY), ("warming", WorkerState.UNKNOWN)])
+def test_of_a_newer_releases_heartbeat_what_is_known_is_read(rig: Rig, state: str, read_as: WorkerState) -> None:
+    status = WorkerStatus(id="new", host="h", pid=1, state=WorkerState.READY, device="cpu", model="m", texts_per_s=7)
+    rig.fleet.beat(status)
+    newer = status.model_dump(mode="json") | {"schema_version": 2, "state": state, "accelerators": ["x"]}
+    rig.store.set("retort:worker:new", json.dumps(newer))
+    assert rig.fleet.live() == [status.model_copy(update={"schema_version": 2, "state": read_as})]
+    assert rig.fleet.dead() == []
+    assert rig.skipped == {}
+
+
+def test_the_jobs_of_a_caller_are_listed_beside_a_key_of_another_type(rig: Rig) -> None:
+    assert [job.id for job in rig.jobs.recent("", 0, 5)] == [rig.healthy.job_id, rig.damaged.job_id]
+    rig.store.delete("retort:jobs:")
+    rig.store.set("retort:jobs:", "junk")
+    assert rig.jobs.recent("", 0, 5) == []
+    assert rig.store.get("retort:set-aside:retort:jobs:") == "junk"
+    third = rig.submit()
+    assert [job.id for job in rig.jobs.recent("", 0, 5)] == [third.job_id]
 
 
 def test_names_that_are_no_tickets_are_removed_and_noted(rig: Rig) -> None:

@@ -30,7 +30,7 @@ def jobs(store: redis.Redis, settings: SharedSettings) -> JobStore:
 @pytest.fixture
 def chunks(store: redis.Redis, settings: SharedSettings) -> ChunkStore:
     beat(store, settings, "w1")
-    return ChunkStore(store, settings, "w1")
+    return ChunkStore(store, settings, worker="w1")
 
 
 def beat(store: redis.Redis, settings: SharedSettings, worker: str) -> None:
@@ -58,6 +58,15 @@ def stored(number: int) -> str:
 
 def result(ticket: Ticket) -> Commit:
     return Commit(ticket, "v1", stored(ticket.chunk), errors=0)
+
+
+def test_a_workers_bytes_are_those_of_the_backlog(jobs: JobStore, chunks: ChunkStore) -> None:
+    texts = ["naïve 日本語", 'a "quoted"\n\ttext', "\x01", "🜁"]
+    job = NewJob(jobs.new_id(1), "m", Lane.INTERACTIVE, texts, 60_000)
+    [admitted] = jobs.submit([(job, ROOMY)])
+    assert isinstance(admitted, Admitted)
+    leased = lease(chunks, admitted.tickets[0])
+    assert leased.stored_bytes == jobs.backlog("m", Lane.INTERACTIVE).bytes
 
 
 def test_a_job_of_three_chunks_succeeds_with_its_last_commit(jobs: JobStore, chunks: ChunkStore) -> None:
@@ -88,7 +97,7 @@ def test_the_first_commit_wins_whoever_made_it(
 ) -> None:
     [ticket] = submit(jobs, ["a"]).tickets
     lease(chunks, ticket)
-    assert ChunkStore(store, settings, "w2").commit([result(ticket)]) == [True]
+    assert ChunkStore(store, settings, worker="w2").commit([result(ticket)]) == [True]
     assert chunks.commit([result(ticket)]) == [False]
 
 
@@ -97,7 +106,7 @@ def test_a_chunk_leased_by_a_live_worker_is_skipped(
 ) -> None:
     [ticket] = submit(jobs, ["a"]).tickets
     lease(chunks, ticket)
-    assert ChunkStore(store, settings, "w2").lease([ticket]) == [Skipped(ticket, "leased")]
+    assert ChunkStore(store, settings, worker="w2").lease([ticket]) == [Skipped(ticket, "leased")]
 
 
 def test_a_chunk_of_a_dead_worker_can_be_leased_once_it_is_reclaimed(
@@ -105,7 +114,7 @@ def test_a_chunk_of_a_dead_worker_can_be_leased_once_it_is_reclaimed(
 ) -> None:
     [ticket] = submit(jobs, ["a"]).tickets
     lease(chunks, ticket)
-    other = ChunkStore(store, settings, "w2")
+    other = ChunkStore(store, settings, worker="w2")
     assert other.lease([ticket]) == [Skipped(ticket, "leased")]
     assert other.reclaim([ticket], "w1", "killed") == [Resend(ticket, "m", Lane.INTERACTIVE)]
     assert lease(other, ticket).attempt == 2

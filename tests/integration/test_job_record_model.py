@@ -108,7 +108,7 @@ class JobRecord(RuleBasedStateMachine):
         store.flushall()
         self.store = store
         self.jobs = JobStore(store, settings)
-        self.chunks = {worker: ChunkStore(store, settings, worker) for worker in WORKERS}
+        self.chunks = {worker: ChunkStore(store, settings, worker=worker) for worker in WORKERS}
         self.letters = DeadLetters(store, settings)
         self.fleet = Fleet(store, settings)
         self.model: dict[str, ModelJob] = {}

@@ -31,7 +31,7 @@ class Rig:
 
     def __init__(self, store: redis.Redis, settings: SharedSettings, worker: str = "me") -> None:
         self.store, self.jobs, self.fleet = store, JobStore(store, settings), Fleet(store, settings)
-        self.chunks = {name: ChunkStore(store, settings, name) for name in (worker, "other")}
+        self.chunks = {name: ChunkStore(store, settings, worker=name) for name in (worker, "other")}
         self.app = Celery("retort", config_source=celery_config(settings), set_as_current=False)
         self.quarantine = Quarantine(store, settings)
         self.skipped: Counter[str] = Counter()
@@ -183,6 +183,17 @@ def test_a_chunk_that_no_worker_can_read_becomes_a_dead_letter(rig: Rig, setting
     [fault] = rig.jobs.chunk_faults(ticket.job_id, [0])
     assert fault is not None
     assert "log" in fault
+
+
+def test_a_deadline_whose_job_is_gone_or_has_ended_is_forgotten(rig: Rig) -> None:
+    [ended] = rig.submit(deadline_in_ms=0)
+    rig.store.hset(f"retort:job:{ended.job_id}", "state", "succeeded")
+    rig.store.zadd("retort:deadlines", {"nowhere": 1})
+    [overdue] = rig.submit(deadline_in_ms=0)
+    rig.sweeps()
+    assert rig.store.zcard("retort:deadlines") == 0
+    assert rig.jobs.status(ended.job_id).state is JobState.SUCCEEDED
+    assert rig.jobs.status(overdue.job_id).state is JobState.EXPIRED
 
 
 def test_a_job_past_its_deadline_is_ended(rig: Rig) -> None:

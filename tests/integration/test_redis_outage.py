@@ -181,7 +181,7 @@ def full(store: redis.Redis) -> Iterator[Callable[[], None]]:
 def test_when_memory_is_full_every_transition_of_an_admitted_job_is_possible(
     jobs: JobStore, store: redis.Redis, settings: SharedSettings, full: Callable[[], None]
 ) -> None:
-    chunks, fleet = ChunkStore(store, settings, "w"), Fleet(store, settings)
+    chunks, fleet = ChunkStore(store, settings, worker="w"), Fleet(store, settings)
     made = [NewJob(jobs.new_id(n), "m", Lane.BULK, ["a"] * 130, 60_000) for n in range(2)]
     made += [NewJob(jobs.new_id(2), "m", Lane.BULK, ["a"], 0)]
     admitted = jobs.submit([(job, ROOMY) for job in made])

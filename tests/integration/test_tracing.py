@@ -50,7 +50,7 @@ class TracedWorker:
     """The real way of a message through a worker, traced, with a model that echoes."""
 
     def __init__(self, client: redis.Redis, settings: ApiSettings, spans: InMemorySpanExporter) -> None:
-        self.chunks = ChunkStore(client, settings, "traced")
+        self.chunks = ChunkStore(client, settings, worker="traced")
         self._client = client
         self._queue = queue_name(settings.model, Lane.INTERACTIVE)
         model = as_any(EchoModel())
@@ -173,7 +173,7 @@ def test_the_trace_goes_on_in_the_worker_that_takes_over(
     app: Flask, store: redis.Redis, settings: ApiSettings, traced: TracedWorker, spans: InMemorySpanExporter
 ) -> None:
     ask(app, 0, SAMPLED)
-    ChunkStore(store, settings, "dead").lease(traced.take())
+    ChunkStore(store, settings, worker="dead").lease(traced.take())
     [ticket] = [Ticket.parse(str(text)) for text in store.smembers("retort:leased:dead")]
     assert traced.chunks.reclaim([ticket], "dead", "it died")
 

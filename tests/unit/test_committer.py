@@ -129,7 +129,7 @@ def test_stopping_commits_what_was_added(
     commits.stop()
     assert sorted(commit.ticket.chunk for group in store.groups for commit in group) == list(range(50))
     assert sum(texts for texts, _ in counted) == 100
-    assert sum(size for _, size in counted) == 100 * len("text")
+    assert sum(size for _, size in counted) == 50 * len('["text","text"]')
 
 
 def out_of_files() -> StoreUnavailable:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import signal
+import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
 from contract.errors import BadSettings
-from harness.until import until
-from worker.engine.device import Claim, Gpu, a_gpu_is_free, claim, cpu_threads
+from worker.engine.device import Claim, Gpu, claim, claim_gpu, cpu_threads, hand_over
 
 GPUS = [Gpu(f"GPU-{number}", "fake") for number in range(4)]
 spawn = multiprocessing.get_context("spawn")
@@ -72,9 +73,8 @@ def test_workers_take_one_gpu_each_and_the_rest_the_cpu(tmp_path: Path) -> None:
 
 def test_a_gpu_is_free_again_when_its_claim_ends(tmp_path: Path) -> None:
     first = take(tmp_path, GPUS[:1])
-    assert not a_gpu_is_free(tmp_path, lambda: GPUS[:1])
+    assert claim_gpu(tmp_path, GPUS[:1]) is None
     first.lock.close()
-    assert a_gpu_is_free(tmp_path, lambda: GPUS[:1])
     assert take(tmp_path, GPUS[:1]).gpu == GPUS[0]
 
 
@@ -103,9 +103,41 @@ def test_workers_that_start_and_die_at_once_never_share_a_gpu(fleet: Fleet, tmp_
         assert fleet.gpus() == names(GPUS), "each GPU is claimed, by one worker"
         for _ in range(2):
             fleet.kill(rng.randrange(len(fleet.processes)))
-        until(lambda: a_gpu_is_free(tmp_path, lambda: GPUS) == (len(fleet.gpus()) < len(GPUS)))
         fleet.start(2)
-        # As in service: a worker on the CPU ends when it sees a free GPU, and is started again.
-        while a_gpu_is_free(tmp_path, lambda: GPUS):
+        # As in service: a worker on the CPU that can claim a free GPU is started again, and finds it.
+        while free := claim_gpu(tmp_path, GPUS):
             fleet.kill(fleet.devices.index("cpu"))
+            free.lock.close()
             fleet.start(1)
+
+
+SUCCESSOR = """
+import sys
+from pathlib import Path
+from worker.engine.device import Gpu, claim, claim_gpu
+gpus = [Gpu("GPU-0", "fake"), Gpu("GPU-1", "fake")]
+mine = claim(Path(sys.argv[1]), "auto", lambda: gpus)
+print(mine.name, claim_gpu(Path(sys.argv[1]), [mine.gpu]), flush=True)
+"""
+
+
+def become_successor(folder: Path, pipe: Connection) -> None:
+    """A CPU worker that claims a GPU while it runs, and starts again."""
+    claimed = claim_gpu(folder, GPUS[:2])
+    assert claimed is not None
+    hand_over(claimed)
+    os.dup2(pipe.fileno(), 1)
+    os.execv(sys.executable, [sys.executable, "-c", SUCCESSOR, str(folder)])  # noqa: S606
+
+
+def test_of_all_who_see_a_free_gpu_one_claims_it_and_finds_it_after_its_restart(tmp_path: Path) -> None:
+    first = take(tmp_path, GPUS[:2])
+    assert first.gpu == GPUS[0]
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=become_successor, args=(tmp_path, theirs))
+    process.start()
+    theirs.close()
+    first.lock.close()  # GPU-0 is free too by the time that the successor looks, and is left to others
+    process.join()
+    said = os.read(ours.fileno(), 1000).decode()
+    assert said in {f"{gpu.name} {gpu.uuid} None\n" for gpu in GPUS[:2]}

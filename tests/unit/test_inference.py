@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from queue import SimpleQueue
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from contract.message import Lane
+from harness.until import until
 from tests.stand_ins import POISON, EchoModel, chunk_work, echo, ids_of, text_works
 from worker import loops
 from worker.engine.packing import BatchPlan
@@ -293,3 +295,24 @@ def test_what_comes_back_from_a_failed_batch_is_dropped_when_its_job_was_cancell
     with running(rig):
         assert rig.next().lease.ticket.job_id == "other"
     assert len([ids for batch in model.batches for ids in batch if ids[1] >= 1004]) == 0
+
+
+def test_a_text_alone_pays_its_share_of_a_full_batch_and_a_full_batch_its_time() -> None:
+    class Slow(EchoModel):
+        def run(self, texts: Sequence[NDArray[np.int32]], plan: BatchPlan) -> NDArray[np.float32]:
+            time.sleep(0.02)
+            return super().run(texts, plan)
+
+    model, rig = Slow(batch_tokens=256), Rig()
+    model.seconds_per_token = 1e-6
+    with running(rig):
+        rig.add(chunk_work(model, 1), [[5] * 20])
+        rig.next()
+        until(lambda: rig.inference.paid_s > 0)
+        assert rig.inference.paid_s == pytest.approx(22e-6, rel=0.2)
+        assert rig.inference.busy_total_s >= 0.02
+        rig.add(chunk_work(model, 100), [[5 + n] * 20 for n in range(100)])
+        rig.next()
+        batches = len(model.batches) - 1
+        until(lambda: rig.inference.paid_s >= 0.02 * (batches - 1))
+    assert batches > 2

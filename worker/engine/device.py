@@ -21,6 +21,9 @@ import pynvml
 
 from contract.errors import BadSettings
 
+HANDED_OVER = "_RETORT_CLAIM"
+"""The variable by which a process tells the program that it becomes of its lock's file descriptor and its GPU."""
+
 
 @dataclass(frozen=True)
 class Gpu:
@@ -60,17 +63,35 @@ def claim(
     """The first free GPU, else a slot on the CPU. Raises BadSettings when a GPU is demanded and none is free."""
     folder.mkdir(parents=True, exist_ok=True)
     gpus = [] if wanted == "cpu" else list_gpus()
-    for gpu in gpus:
-        if lock := _try_lock(folder / f"{gpu.uuid}.lock"):
-            return Claim(f"{gpu.name} {gpu.uuid}", gpu, lock)
+    if claimed := _handed_over(gpus) or claim_gpu(folder, gpus):
+        return claimed
     if wanted == "gpu":
         raise BadSettings(f"RETORT_DEVICE: gpu is demanded, and none of this host's {len(gpus)} GPUs is free")
     return Claim("cpu", None, next(filter(None, map(_try_lock, _cpu_slots(folder)))))
 
 
-def a_gpu_is_free(folder: Path, list_gpus: Callable[[], Sequence[Gpu]] = list_gpus) -> bool:
-    """Whether a worker that started now would get a GPU."""
-    return any(not _is_locked(folder / f"{gpu.uuid}.lock") for gpu in list_gpus())
+def claim_gpu(folder: Path, gpus: Sequence[Gpu]) -> Claim | None:
+    """The first free GPU; None when every one is taken."""
+    for gpu in gpus:
+        if lock := _try_lock(folder / f"{gpu.uuid}.lock"):
+            return Claim(f"{gpu.name} {gpu.uuid}", gpu, lock)
+    return None
+
+
+def hand_over(claimed: Claim) -> None:
+    """Leave the claim to the program that this process becomes next by `os.exec*`."""
+    os.set_inheritable(claimed.lock.fileno(), True)
+    os.environ[HANDED_OVER] = f"{claimed.lock.fileno()} {claimed.gpu.uuid if claimed.gpu else ''}"
+
+
+def _handed_over(gpus: Sequence[Gpu]) -> Claim | None:
+    """The claim of the program that this process was before."""
+    number, _, uuid = os.environ.pop(HANDED_OVER, "").partition(" ")
+    for gpu in gpus:
+        if gpu.uuid == uuid:
+            os.set_inheritable(int(number), False)
+            return Claim(f"{gpu.name} {gpu.uuid}", gpu, os.fdopen(int(number), "a+", encoding="utf-8"))
+    return None
 
 
 def show_to_tensorflow(claimed: Claim) -> None:

@@ -49,6 +49,8 @@ class Model:
         """Tokens of the largest batch."""
         self.brief_tokens = self.batch_tokens
         """Tokens of the largest batch that is soon over."""
+        self.seconds_per_token = float("inf")
+        """Of a full batch, once the model is warm."""
         self._encoder = encoder
         self._cost: Callable[[Shape], float] = packing.estimated_cost
 
@@ -100,6 +102,7 @@ class Model:
         seconds = {shape: self._seconds(shape) for shape in self.shapes}
         self._cost = seconds.__getitem__
         full_s = max(seconds[shape] for shape in self.shapes if shape.tokens == self.batch_tokens)
+        self.seconds_per_token = full_s / self.batch_tokens
         soon_over = [shape.tokens for shape in self.shapes if seconds[shape] <= max(full_s / BRIEF_SHARE, BRIEF_S)]
         self.brief_tokens = max(soon_over, default=min(shape.tokens for shape in self.shapes))
 

@@ -58,6 +58,11 @@ class Batch(Generic[P]):
         return self.offered[0].chunk.model
 
     @property
+    def is_full(self) -> bool:
+        """Whether it left texts waiting that could have gone with it."""
+        return len(self.plan.texts) < len(self.offered)
+
+    @property
     def texts(self) -> list[TextWork]:
         """Those of the offered texts that the plan took."""
         return [self.offered[index] for index in self.plan.texts]

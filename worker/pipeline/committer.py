@@ -27,7 +27,7 @@ class Committer:
     """Commits complete chunks and settles them. While Redis is away it holds them and tries again."""
 
     def __init__(self, chunks: ChunkStore, on_texts: Callable[[int, int], None]) -> None:
-        """`on_texts` gets the texts and bytes of each group that was committed."""
+        """`on_texts` gets the texts of each group that was committed, and their bytes as the backlog counts them."""
         self._chunks = chunks
         self._on_texts = on_texts
         self._complete: SimpleQueue[ChunkWork | None] = SimpleQueue()
@@ -88,8 +88,8 @@ class Committer:
                 LATE_CHUNKS.inc()
             work.steps.append(("commit", started, ended))
             work.settled.set()
-        texts = [text for work in group for text in work.lease.texts]
-        self._on_texts(len(texts), sum(len(text.encode()) for text in texts))
+        leases = [work.lease for work in group]
+        self._on_texts(sum(len(lease.texts) for lease in leases), sum(lease.stored_bytes for lease in leases))
 
 
 def _is_fatal(error: Exception) -> bool:

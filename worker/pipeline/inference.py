@@ -74,6 +74,8 @@ class Inference:
         self._batch_since: float | None = None
         self.busy_total_s = 0.0
         """Seconds that the device has been busy, ever."""
+        self.paid_s = 0.0
+        """The same, but that a batch which left nothing waiting counts as its share of a full one."""
         # A device that fails on everything will not get better; a batch is never run twice because of the first time.
         self.loop = worker_loop("inference", self._step, wake=self._notify, is_fatal=lambda _: True)
 
@@ -113,7 +115,10 @@ class Inference:
         if batch is not None and self._may_run(batch):
             self._batch_since = time.monotonic()
             self._run(batch)
-            self.busy_total_s += self.busy_s()
+            busy_s = self.busy_s()
+            self.busy_total_s += busy_s
+            share_s = batch.plan.tokens * batch.model.seconds_per_token
+            self.paid_s += busy_s if batch.is_full else min(busy_s, share_s)
             self._batch_since = None
 
     def _next(self) -> Batch[BatchPlan] | None:

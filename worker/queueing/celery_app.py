@@ -82,14 +82,14 @@ def create_app(
     }
 
     @app.task(name=TASK)  # type: ignore[untyped-decorator]
-    def predict(message: dict[str, Any]) -> None:
+    def predict(*arguments: Any, **named: Any) -> None:
         try:
-            tickets = unpack(message)
+            tickets = unpack(*arguments, **named)
         except NewerMessage as error:
             # Its tickets are sent again, as messages that this release's sweeps write.
             unreadable.skip("message", "newer", error)
-        except ValueError as error:
-            quarantine.note("message", "without tickets", error, repr(message))
+        except (ValueError, TypeError) as error:
+            quarantine.note("message", "without tickets", error, repr(arguments))
         else:
             process(tickets)
 

@@ -24,7 +24,7 @@ def submit(client: FlaskClient, texts: list[str], **more: object) -> str:
 
 def test_a_running_job_shows_its_progress(client: FlaskClient, store: redis.Redis, settings: SharedSettings) -> None:
     job = submit(client, ["a"] * 130)
-    chunks = ChunkStore(store, settings, "w1")
+    chunks = ChunkStore(store, settings, worker="w1")
     chunks.lease([Ticket(job, 0)])
     chunks.commit([Commit(Ticket(job, 0), "v1", '{"version":"v1","predictions":[]}', errors=3)])
     document = Job.model_validate_json(client.get(f"/jobs/{job}").data)
@@ -91,7 +91,7 @@ def test_a_job_whose_chunk_was_given_up_fails_and_says_why(
     client: FlaskClient, store: redis.Redis, settings: SharedSettings
 ) -> None:
     job = submit(client, ["a", "b"])
-    chunks = ChunkStore(store, settings, "w1")
+    chunks = ChunkStore(store, settings, worker="w1")
     for _ in range(settings.max_attempts):
         chunks.lease([Ticket(job, 0)])
         chunks.give_up([Ticket(job, 0)], "its worker died")
