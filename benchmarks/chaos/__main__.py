@@ -15,7 +15,8 @@ from benchmarks.chaos import durability, hostile_clients, parts, poison, report,
 from benchmarks.chaos.parts import Found
 
 BLEMISHES = ("jobs_lost", "jobs_wrong", "jobs_stuck", "swap_failed_requests", "soak_errors", "soak_keys_left",
-             "hostile_live_failed")  # fmt: skip
+             "hostile_live_failed", "hostile_processes_ended", "hostile_jobs_late",
+             "hostile_failed_requests")  # fmt: skip
 """A run in which one of these is not zero has failed."""
 Part = Callable[[int, float], Found]
 
@@ -59,6 +60,7 @@ PARTS: Mapping[str, Part] = {
     "workers": lambda seed, share: parts.worker_kills(seed, _times(200, share)),
     "redis": lambda seed, share: parts.redis_kills(seed, _times(50, share)),
     "others": parts.other_faults,
+    "hostile_redis": lambda seed, share: parts.hostile_redis_writes(seed, _times(5000, share)),
     "swaps": lambda seed, share: parts.swaps(seed, _times(50, share), _times(20, share)),
     "poison": _poison,
     "hostile": hostile_clients.measure,

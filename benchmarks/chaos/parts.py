@@ -5,17 +5,19 @@ from __future__ import annotations
 import random
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.chaos import faults
+from benchmarks.chaos import faults, hostile_redis
 from benchmarks.chaos.audit import blemishes, jobs_figures, percentile, recoveries
 from benchmarks.chaos.clients import Clients, Job
 from benchmarks.chaos.faults import Fault
 from benchmarks.chaos.stack import Stack
+from contract.quarantine import Quarantine
 from harness.artifact import point_current_to
 from harness.tiny_artifact import write_tiny_artifact
 
@@ -24,6 +26,8 @@ WORKERS = 3
 CLIENTS = 300
 SETTINGS = {"precision": "float32", "device": "cpu", "cpu_threads": 1, "backlog_s": 1e9, "result_ttl_s": 300}
 WARM_UP_S = 5.0
+HOSTILE_CLIENTS = 24
+LATE_S = 10.0
 
 
 @dataclass
@@ -53,6 +57,32 @@ def other_faults(seed: int, share: float) -> Found:
     acts = [(kind, act) for kind, (act, times) in faults.OTHERS.items() for _ in range(max(1, round(share * times)))]
     random.Random(seed).shuffle(acts)
     return _under_load(seed, acts, pause_s=(2, 5))
+
+
+def hostile_redis_writes(seed: int, mutations: int) -> Found:
+    """A stranger writes into Redis, some fifty times a second, while honest clients ask."""
+    rng, done = random.Random(seed), Counter[str]()
+    with _folder() as models:
+        write_tiny_artifact(models)
+        with Stack(models, MODEL, workers=WORKERS, **SETTINGS) as stack:
+            with Clients(stack.url, HOSTILE_CLIENTS, seed, pause_s=0.2) as clients:
+                time.sleep(WARM_UP_S)
+                for _ in range(mutations):
+                    done[hostile_redis.mutate(stack, rng)] += 1
+                    time.sleep(rng.expovariate(50))
+                time.sleep(2 * WARM_UP_S)
+            ended = stack.ended_processes()
+            noted = len(Quarantine(stack.client, stack.settings).entries())
+            last_lines = {name: stack.processes[name].last_lines() for name in ended if name in stack.processes}
+    late = [job for job in clients.jobs if job.answered - job.asked > LATE_S]
+    figures = {
+        "hostile_mutations": done.total(), "hostile_processes_ended": len(ended), "hostile_jobs_late": len(late),
+        "hostile_longest_s": max((_latency_s(job) for job in clients.jobs), default=0.0),
+        "hostile_failed_requests": len(clients.failures),
+    }  # fmt: skip
+    notes = {"kinds": dict(done), "ended": ended, "last_lines": last_lines, "noted": noted,
+             "failures": clients.failures[:50], "bad": blemishes(clients)[:50], "retries": clients.retries}  # fmt: skip
+    return Found(figures | jobs_figures([clients]), [], notes)
 
 
 def swaps(seed: int, reloads: int, rollbacks: int) -> Found:

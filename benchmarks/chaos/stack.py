@@ -101,6 +101,11 @@ class Stack(RunningService):
         pids = set(self.workers.values())
         return [each for each in self.fleet.live() if each.pid in pids and each.state is WorkerState.READY]
 
+    def ended_processes(self) -> list[str]:
+        """Names of those that were not told to end and have."""
+        ended = [name for name, process in self.processes.items() if process.has_ended()]
+        return ended + [f"worker-{number}" for number, pid in self.workers.items() if not psutil.pid_exists(pid)]
+
     def _fork_worker(self, number: int) -> None:
         if self._nursery is not None:
             self.workers[number] = self._nursery.fork(self.folder / f"worker-{number}.log")
