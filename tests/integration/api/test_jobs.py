@@ -50,7 +50,7 @@ def test_texts_ahead_and_seconds_left_shrink_with_every_chunk_that_is_answered(
 ) -> None:
     first = submit(client, ["a"] * 130)
     job = submit(client, ["b"] * 70)
-    chunks = ChunkStore(store, settings, "w1")
+    chunks = ChunkStore(store, settings, worker="w1")
     seen = []
     with AnsweringWorker(settings, texts_per_s=20, held=True):
         context(app).fleet.refresh()
