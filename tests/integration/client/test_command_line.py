@@ -260,7 +260,7 @@ def test_two_runs_do_not_write_the_same_answers(server: FaultyServer, worker: An
 def test_a_damaged_table_is_refused_before_anything_is_sent(server: FaultyServer, tmp_path: Path) -> None:
     (tmp_path / "q.csv").write_text("post,n\na,1\nb,2,3\n")
     _, told = retort(server, "predict", "q.csv", "-o", "a.csv", cwd=tmp_path, code=1)
-    assert told == "retort: q.csv, line 3: 3 columns, the header has 2\n"
+    assert told == "retort: q.csv, line 3: 3 cells, the header has 2\n"
     assert server.requests == []
     assert [path.name for path in tmp_path.iterdir()] == ["q.csv"]
 
