@@ -79,6 +79,10 @@ test: $(INSTALLED) ## unit, integration and end-to-end tests
 test_containers: $(INSTALLED) ## the images and docker-compose.yml in a real container engine; some ten minutes
 	$(BIN)/python -m pytest --durations=0 tests/containers
 
+mutants: $(INSTALLED) ## break the pure modules in every way, show what no test notices (MODULES=contract/message.py for one)
+	@$(BIN)/python local/install.py $(LOCKS) requirements/mutants.txt
+	$(BIN)/python -m local.mutants $(MODULES)
+
 test_arm64: ## all of it on an emulated arm64 machine; needs root, Debian and an hour
 	tests/arm64/run
 
@@ -117,6 +121,7 @@ lock: $(BIN)/uv ## resolve and hash requirements/*.txt anew (OPTIONS=--upgrade f
 	$(COMPILE) pyproject.toml --extra tracing --extra worker --extra gpu -o requirements/worker-gpu.txt
 	$(COMPILE) pyproject.toml --extra api --extra worker --extra cpu --extra tracing --extra local --extra dev $(CPU) -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra api --extra worker --extra gpu --extra tracing --extra local --extra dev -o requirements/dev-gpu.txt
+	$(COMPILE) pyproject.toml --extra mutants --constraint requirements/dev.txt -o requirements/mutants.txt
 
 # The environment. uv installs; pip, which comes with Python, installs only uv.
 $(BIN)/uv: requirements/bootstrap.txt

@@ -28,6 +28,7 @@ PURE_SOURCES = ("bert-for-tf2", "params-flow", "py-params")
 IMAGES = (("api",), ("worker-cpu", "minilm"), ("worker-gpu", "minilm"))
 CPU = ("bootstrap", "dev", "minilm")
 GPU = ("bootstrap", "dev-gpu", "minilm")
+MUTANTS = (*CPU, "mutants")
 
 
 class Target(NamedTuple):
@@ -42,7 +43,7 @@ def targets() -> Iterator[Target]:
     """Images are for Linux; the environment that make installs is for macOS too, without CUDA there."""
     for platform in LINUX:
         yield from (Target(locks, platform, IMAGE_PYTHON) for locks in IMAGES)
-        yield from (Target(locks, platform, python) for python in PYTHONS for locks in (CPU, GPU))
+        yield from (Target(locks, platform, python) for python in PYTHONS for locks in (CPU, GPU, MUTANTS))
     yield from (Target(CPU, MACOS, python) for python in MACOS_PYTHONS)
 
 

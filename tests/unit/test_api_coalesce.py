@@ -7,6 +7,7 @@ from threading import Event
 
 import pytest
 
+from api.jobs import coalesce
 from api.jobs.coalesce import Coalescer
 from contract.errors import StoreUnavailable
 from harness.until import until
@@ -85,15 +86,17 @@ def test_every_caller_of_a_call_that_redis_failed_gets_its_error_and_the_next_ca
     assert coalescer(5) == 10
 
 
-def test_an_item_that_fails_harms_no_neighbour(double: Doubler, pool: ThreadPoolExecutor) -> None:
+@pytest.mark.parametrize("neighbours", [1, 2])
+def test_an_item_that_fails_harms_no_neighbour(double: Doubler, pool: ThreadPoolExecutor, neighbours: int) -> None:
     coalescer = Coalescer("test", double, most=10)
     first = pool.submit(coalescer, 1)
     double.begun.wait(10)
-    healthy = [pool.submit(coalescer, number) for number in (2, 3)]
+    healthy = [pool.submit(coalescer, number) for number in range(neighbours)]
     failing = pool.submit(coalescer, 13)
-    waiting(coalescer, 3)
+    waiting(coalescer, neighbours + 1)
     double.go.set()
-    assert [future.result(10) for future in (first, *healthy)] == [2, 4, 6]
+    assert first.result(10) == 2
+    assert [future.result(10) for future in healthy] == [2 * number for number in range(neighbours)]
     with pytest.raises(ValueError, match="thirteen"):
         failing.result(10)
 
@@ -120,6 +123,21 @@ def test_closing_answers_what_has_come_in(double: Doubler, pool: ThreadPoolExecu
     double.go.set()
     closing.result(10)
     assert [future.result(10) for future in futures] == [2, 4]
+
+
+def test_closing_does_not_wait_for_another_call(double: Doubler, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coalesce, "WAIT_S", 60)
+    coalescer = Coalescer("test", double, most=10)
+    coalescer.close()
+    assert not coalescer.loop.is_alive()
+
+
+def test_one_that_nobody_calls_shows_that_it_lives(double: Doubler, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coalesce, "WAIT_S", 0.01)
+    coalescer = Coalescer("test", double, most=10)
+    until(lambda: coalescer.loop.steps > 1, 10)
+    coalescer.close()
+    assert coalescer.loop.name == "test"
 
 
 def test_a_wrong_number_of_answers_is_an_error_not_a_crossed_answer() -> None:

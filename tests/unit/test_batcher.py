@@ -122,6 +122,7 @@ def test_removing_chunks_leaves_every_other_text(story: list[Arrival], doomed: i
     batcher.add(texts)
     removed = batcher.remove_chunks(lambda work: work.lease.ticket.job_id == f"j{doomed}")
     assert [work.lease.ticket.job_id for work in removed] == ([f"j{doomed}"] if doomed < len(story) else [])
+    assert {text.chunk for text in texts if text.chunk.withdrawn} == removed
     left = []
     while batch := batcher.take(plan):
         left += batch.texts
@@ -229,6 +230,15 @@ def test_what_is_put_back_goes_first_and_in_its_order() -> None:
     assert batch is not None
     assert batch.texts == texts[1:]
     assert batcher.remove_chunks(lambda _: True) == set()
+
+
+def test_a_lone_text_can_be_put_back() -> None:
+    batcher = Batcher(MAX_AGE_S, Clock())
+    [text] = text_works(chunk_work(EchoModel(), 1), [[5]])
+    batcher.put_back([text])
+    batch = batcher.take(plan)
+    assert batch is not None
+    assert batch.texts == [text]
 
 
 def test_a_full_batch_is_offered_twice_over_however_short_the_texts_are() -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 
 import httpx
 import pytest
 
 from retort_client.errors import Busy, ProblemError, ServiceFailed, Unauthorized, Unreachable
-from retort_client.retry import LONGEST_PAUSE_S, SPREAD, Patience, replied, retry_after_s
-from retort_client.wire import Reply, TransportFailure, models
+from retort_client.retry import LONGEST_PAUSE_S, REPLY_S, SPREAD, Patience, replied, retry_after_s
+from retort_client.wire import Reply, Request, TransportFailure, models
 from tests.unit.client.scripted_service import ScriptedService, problem, reply
 
 GOOD = reply(200, {})
@@ -34,7 +35,7 @@ def test_a_lost_connection_is_tried_again_with_the_same_request() -> None:
     assert service.sent[0].request is service.sent[1].request
 
 
-@pytest.mark.parametrize("status", [301, 400, 401, 404, 410, 413, 422, 500])
+@pytest.mark.parametrize("status", [300, 301, 400, 401, 404, 410, 413, 422, 500])
 def test_what_trying_again_would_not_mend_is_raised_at_once(status: int) -> None:
     service = ScriptedService([problem(status, "x")])
     with pytest.raises(ProblemError):
@@ -110,3 +111,40 @@ def test_the_error_tells_what_the_service_told() -> None:
     service = ScriptedService([problem(401, "unauthorized")])
     with pytest.raises(Unauthorized, match=r"T \(401 unauthorized\): d \[request r1\]"):
         ask(service)
+
+
+@pytest.mark.parametrize(("timeout_s", "silence_s"), [(math.inf, 20 + REPLY_S), (40, 40), (0.1, 1)])
+def test_a_reply_may_take_what_it_was_asked_to_wait_and_some_but_no_longer_than_the_call(
+    timeout_s: float, silence_s: float
+) -> None:
+    service = ScriptedService([GOOD])
+    service.carry_out(replied(Request(method="GET", path="/jobs", wait_s=20), Patience(timeout_s, 6, service.now)))
+    assert service.sent[0].reply_s == silence_s
+
+
+def test_a_service_that_said_when_to_come_back_is_given_every_retry_anew() -> None:
+    busy = problem(429, "backlog-full", Retry_After="1")
+    service = ScriptedService([TransportFailure("reset"), busy, TransportFailure("reset"), GOOD])
+    assert ask(service, retries=1) is GOOD
+
+
+def test_each_new_try_is_announced_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "retort_client"):
+        ask(ScriptedService([TransportFailure("connection reset"), GOOD]))
+    [told] = caplog.messages
+    assert told.startswith("connection reset; trying again in 0.")
+    assert told.endswith(" s")
+
+
+def test_a_page_of_a_proxy_is_told_with_its_status_and_its_request_id() -> None:
+    page = Reply(502, httpx.Headers({"X-Request-Id": "r7"}), b"<h1>no worker</h1>")
+    with pytest.raises(ServiceFailed, match=r"Bad Gateway \(502 about:blank\): <h1>no worker</h1> \[request r7\]"):
+        ask(ScriptedService([page]), retries=0)
+
+
+def test_a_date_of_retry_after_is_read_in_its_own_zone() -> None:
+    later = datetime.now(UTC) + timedelta(seconds=90)
+    east = later.astimezone(timezone(timedelta(hours=2)))
+    assert retry_after_s({"Retry-After": format_datetime(east)}) == pytest.approx(90, abs=2)
+    unknown = later.replace(tzinfo=None)  # written as -0000
+    assert retry_after_s({"Retry-After": format_datetime(unknown)}) == pytest.approx(90, abs=2)
