@@ -199,6 +199,9 @@ _OF_STATUS = {
 }
 
 
+NOT_FOUND_HINT = "GET / says where to begin, and /openapi.json lists every address"
+
+
 def of_http(error: HTTPException, method_hint: str | None = None) -> Problem:
     """The problem of an error that Flask raised by itself, with its headers, such as Allow.
 
@@ -206,7 +209,8 @@ def of_http(error: HTTPException, method_hint: str | None = None) -> Problem:
     """
     kind = _OF_STATUS.get(error.code or 500, "bad-request")
     headers = {name: value for name, value in error.get_headers() if name not in ("Content-Type", "Content-Length")}
-    described = method_hint if kind == "method-not-allowed" and method_hint else error.description
+    hints = {"not-found": NOT_FOUND_HINT, "method-not-allowed": method_hint}
+    described = hints.get(kind) or error.description
     return Problem(kind, described or KINDS[kind].title, headers=headers)
 
 

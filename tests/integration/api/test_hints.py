@@ -32,6 +32,10 @@ def test_a_body_that_is_nearly_right_is_told_what_would_be(client: FlaskClient, 
     assert said in detail(client.post("/predict", json=body), 422)
 
 
+def test_an_address_that_is_not_there_leads_to_those_that_are(client: FlaskClient) -> None:
+    assert "/openapi.json lists every address" in detail(client.get("/health"), 404)
+
+
 def test_a_member_like_no_other_gets_no_guess(client: FlaskClient) -> None:
     assert "did you mean" not in detail(client.post("/predict", json={"texts": ["a"], "zzz": 1}), 422)
 
