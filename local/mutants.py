@@ -60,7 +60,7 @@ process_isolation = forkserver
 timeout_multiplier = 8
 """
 RESULT = re.compile(r"^ *(\S+__mutmut_\d+): (.+)$", re.MULTILINE)
-UNNOTICED = ("survived", "no tests")
+NOTICED = ("killed", "timeout", "segfault")
 
 
 def lay_out(tree: Path, module: str) -> None:
@@ -95,13 +95,13 @@ def results(printed: str) -> dict[str, str]:
 
 
 def unnoticed(found: Mapping[str, str]) -> list[str]:
-    """The changes that no test noticed. A test that then runs for ever has noticed."""
-    return [name for name, fate in found.items() if fate in UNNOTICED]
+    """The changes that no test is known to notice. A test that then runs for ever has noticed."""
+    return [name for name, fate in found.items() if fate not in NOTICED]
 
 
 def show(module: str, found: Mapping[str, str]) -> None:
     alive = unnoticed(found)
-    print(f"{module}: {len(found) - len(alive)} of {len(found)} noticed")
+    print(f"{module}: {len(found) - len(alive)} of {len(found)} noticed", flush=True)
     for name in alive:
         changed = [line for line in _ask("show", name).splitlines() if re.match(r"[-+] ", line)]
         print("", f"{name}: {found[name]}", *changed, sep="\n    ", flush=True)
