@@ -22,9 +22,9 @@ import numpy as np
 from training.bert_compat import bert, bert_layer, keras, params_flow
 from training.data.batches import Examples
 from training.data.table import read_table
+from training.evaluation.linear_head import LinearHead
 from training.fit.checkpoint import Epoch
 from training.fit.device import best_precision
-from training.fit.linear_head import LinearHead
 from training.fit.loop import Parts, Run
 from training.fit.progress import Step
 from training.fit.start import Start

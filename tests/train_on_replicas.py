@@ -14,7 +14,7 @@ import numpy as np
 from tests.base_models import random_head
 from training.bert_compat import tf
 from training.data.batches import Examples
-from training.fit.linear_head import LinearHead
+from training.evaluation.linear_head import LinearHead
 from training.fit.loop import Parts, Run
 from training.fit.start import Start
 from training.hyperparameters import HyperParameters

@@ -16,9 +16,9 @@ from training.data.recipe import Recipe
 from training.evaluation import baseline
 from training.evaluation.calibration import helpful_temperature
 from training.evaluation.evaluate import HeldOutPredictions, Labels, intervals, label_scores, lead, scores
+from training.evaluation.linear_head import Floats, out_of_fold
 from training.fit.checkpoint import TrainingState
 from training.fit.frozen import Frozen
-from training.fit.linear_head import Floats, out_of_fold
 from training.fit.model import Classifier, predictor
 from training.pretrained.base_model import BaseModel, Tensors
 

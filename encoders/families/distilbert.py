@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from encoders.families.family import Family, Head, LayerNames, numbered_layers
+from encoders.families.family import Family, HeadSpec, LayerNames, numbered_layers
 
 DISTILBERT = Family(
     name="distilbert",
@@ -20,7 +20,7 @@ DISTILBERT = Family(
         outer_norm="output_layer_norm",
     ),
     token_types=False,
-    head=Head(dense="pre_classifier", activation="relu", output="classifier"),
+    head=HeadSpec(dense="pre_classifier", activation="relu", output="classifier"),
     config_names={
         "hidden_size": "dim",
         "num_hidden_layers": "n_layers",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from encoders.families.family import BERT_LAYER, Family, Head, numbered_layers
+from encoders.families.family import BERT_LAYER, Family, HeadSpec, numbered_layers
 
 ELECTRA = Family(
     name="electra",
@@ -11,6 +11,6 @@ ELECTRA = Family(
     layers=numbered_layers("encoder.layer"),
     layer=BERT_LAYER,
     projection="embeddings_project",
-    head=Head(dense="classifier.dense", activation="gelu", output="classifier.out_proj"),
+    head=HeadSpec(dense="classifier.dense", activation="gelu", output="classifier.out_proj"),
     config_defaults={"type_vocab_size": 2, "hidden_act": "gelu", "embedding_size": 128},
 )

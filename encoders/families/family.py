@@ -29,7 +29,7 @@ class LayerNames:
 
 
 @dataclass(frozen=True)
-class Head:
+class HeadSpec:
     """What lies between the last layer and the probabilities: a dense layer with an activation, if any, and a linear
     one with an output per label."""
 
@@ -59,7 +59,7 @@ class Family:
     """Whether positions are counted from the one after the padding token's id."""
     pooler: str | None = None
     """The pretrained dense layer with tanh on the first token."""
-    head: Head | None = None
+    head: HeadSpec | None = None
     """The family's own head, if that is not the pooler and a linear layer."""
     config_names: Mapping[str, str] = field(default_factory=dict)
     """Names that a configuration file has for fields of `Architecture`, where they differ."""

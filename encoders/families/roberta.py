@@ -5,7 +5,7 @@ Positions are counted from the one after the padding token's id.
 
 from __future__ import annotations
 
-from encoders.families.family import BERT_LAYER, Family, Head, numbered_layers
+from encoders.families.family import BERT_LAYER, Family, HeadSpec, numbered_layers
 
 ROBERTA = Family(
     name="roberta",
@@ -14,6 +14,6 @@ ROBERTA = Family(
     layers=numbered_layers("encoder.layer"),
     layer=BERT_LAYER,
     positions_after_padding=True,
-    head=Head(dense="classifier.dense", activation="tanh", output="classifier.out_proj"),
+    head=HeadSpec(dense="classifier.dense", activation="tanh", output="classifier.out_proj"),
     config_defaults={"type_vocab_size": 2, "hidden_act": "gelu", "pad_token_id": 1},
 )

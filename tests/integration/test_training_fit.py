@@ -14,8 +14,8 @@ from contract.artifact import Pooling
 from tests.base_models import random_head, write_hugging_face
 from training.data.batches import Examples
 from training.errors import Diverged
+from training.evaluation.linear_head import LinearHead
 from training.fit.checkpoint import Epoch, TrainingState
-from training.fit.linear_head import LinearHead
 from training.fit.loop import Parts, Run, load_weights
 from training.fit.progress import Step
 from training.fit.start import Start, class_weights

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from training.fit.linear_head import ABSENT, Floats, Labels, fit_head, out_of_fold
+from training.evaluation.linear_head import ABSENT, Floats, Labels, fit_head, out_of_fold
 
 
 def clouds(classes: int, each: int, seed: int = 0, spread: float = 0.6) -> tuple[Floats, Labels]:

@@ -18,9 +18,9 @@ from training.data.data_report import report_on
 from training.data.encoded import EncodedCorpus
 from training.data.split import Split
 from training.data.table import Table
+from training.evaluation.linear_head import LinearHead
 from training.evaluation.suspects import mergeable_labels, near_duplicates, quality_of_labels, wrong_labels
 from training.fit.frozen import Frozen
-from training.fit.linear_head import LinearHead
 from training.fit.start import Start
 
 CLASSES, EACH = 8, 60

@@ -15,7 +15,7 @@ from cleanlab.rank import get_label_quality_scores
 from numpy.typing import NDArray
 
 from training.evaluation.calibration import fit_temperature, softmax
-from training.fit.linear_head import Floats, Labels, out_of_fold
+from training.evaluation.linear_head import Floats, Labels, out_of_fold
 
 FOLDS = 4
 NEAR = 0.97

@@ -8,8 +8,8 @@ import numpy as np
 
 from contract.artifact import Pooling
 from training.evaluation.calibration import calibrated_log_loss
+from training.evaluation.linear_head import Labels, LinearHead, fit_head, out_of_fold
 from training.fit.features import Features
-from training.fit.linear_head import Labels, LinearHead, fit_head, out_of_fold
 from training.hyperparameters import HyperParameters
 
 STRENGTHS = (10.0, 100.0)
