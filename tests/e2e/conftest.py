@@ -26,8 +26,9 @@ REPORT = """<!doctype html><title>report</title><style>h1 { color: rgb(0, 128, 0
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><rect width="40" height="20"/></svg>'
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Playwright's own event loop runs for as long as this: the next module may start one of its own."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         message = f"no browser: install one of {', '.join(NAMES)}"
