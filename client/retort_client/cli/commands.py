@@ -131,7 +131,7 @@ def models(
 ) -> None:
     """The models of the service, or the versions of one."""
     with _client(url) as client:
-        Console().print(_versions(client, name) if name else _models(client))
+        Console(markup=False, emoji=False).print(_versions(client, name) if name else _models(client))
 
 
 def _models(client: Client) -> Table:
