@@ -98,7 +98,8 @@ def show_answers(predictions: list[dict[str, Any]], console: Console) -> None:
         console.print(f"\n  [bold]{question}[/bold]", highlight=False)
         for scored in prediction["top"]:
             bar = "█" * round(scored["score"] * BAR_WIDTH)
-            console.print(f"    {scored['label']:<14} {scored['score']:6.1%}  {bar}", highlight=False)
+            line = f"    {scored['label']:<14} {scored['score']:6.1%}  {bar}"
+            console.print(line, markup=False, emoji=False, highlight=False)
 
 
 def show_next_steps(ports: Ports, console: Console) -> None:
