@@ -17,7 +17,7 @@ from contract.settings import SharedSettings
 KEY = "retort:dead"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeadLetter:
     """A chunk that is tried no more, as long as its job is kept."""
 
@@ -56,7 +56,9 @@ class DeadLetters:
             model, lane, why, texts = cast("list[str | None]", self._client.hmget(f"retort:job:{job_id}", names))
         if died_ms is None or model is None or lane is None or why is None or texts is None:
             return None
-        return DeadLetter(ticket, int(died_ms), model, Lane(lane), why, load_texts(texts))
+        return DeadLetter(
+            ticket=ticket, died_ms=int(died_ms), model=model, lane=Lane(lane), why=why, texts=load_texts(texts)
+        )
 
     def redrive(self, ticket: Ticket, deadline_s: int) -> list[Resend]:
         """Give a dead letter new attempts and its job a new deadline; nothing to send when it is no dead letter."""

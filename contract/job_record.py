@@ -30,7 +30,7 @@ class JobState(StrEnum):
         return self in (JobState.QUEUED, JobState.RUNNING)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NewJob:
     """A job as the API admits it."""
 
@@ -59,7 +59,7 @@ class JobRef(NamedTuple):
     caller: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobStatus:
     """A job without its texts and results. Times are Unix milliseconds on Redis's clock."""
 
@@ -89,7 +89,7 @@ class JobStatus:
         return JobRef(self.id, self.caller)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StoredChunk:
     """A chunk as the record holds it."""
 
@@ -108,7 +108,7 @@ class StoredChunk:
         state, _, _, texts, _ = stored.split("|")
         if result is not None:
             answers_json(result)
-        return cls(number, state, int(texts), result, fault)
+        return cls(number=number, state=state, texts=int(texts), result=result, fault=fault)
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Backlog:
     """Texts that ever left the backlog: a counter."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lease:
     """A chunk that this worker has taken."""
 
@@ -157,7 +157,7 @@ class Lease:
         return self.attempt > 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Commit:
     """The result of one chunk on its way into the job record."""
 

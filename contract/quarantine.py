@@ -22,7 +22,7 @@ SHOWN = 500
 """Characters of what was found that an entry quotes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SetAside:
     """One thing that was found damaged."""
 
@@ -83,6 +83,8 @@ def _entry(field: str, text: str) -> SetAside:
     kind, _, name = field.partition(" ")
     try:
         found = json.loads(text)
-        return SetAside(kind, name, str(found["why"]), float(found["at"]), str(found["content"]))
+        return SetAside(
+            kind=kind, name=name, why=str(found["why"]), at_s=float(found["at"]), content=str(found["content"])
+        )
     except (ValueError, KeyError, TypeError):
-        return SetAside(kind, name, "this entry itself is damaged", 0.0, text[:SHOWN])
+        return SetAside(kind=kind, name=name, why="this entry itself is damaged", at_s=0.0, content=text[:SHOWN])

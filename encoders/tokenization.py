@@ -25,7 +25,7 @@ CHUNK = 10_000
 """Texts that are in memory in the tokenizer's own, large form at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EncodedText:
     """One text as the model reads it."""
 
@@ -79,9 +79,11 @@ class TextTokenizer:
         unknown = 0.0 if empty else body.count(self._unknown) / len(body)
         if len(body) > self._body:
             if truncate == "error":
-                return EncodedText(np.empty(0, np.int32), length, empty, unknown)
+                return EncodedText(ids=np.empty(0, np.int32), length=length, empty=empty, unknown_share=unknown)
             body = body[-self._body :] if truncate == "left" else body[: self._body]
-        return EncodedText(np.array(self._first + body + self._last, np.int32), length, empty, unknown)
+        return EncodedText(
+            ids=np.array(self._first + body + self._last, np.int32), length=length, empty=empty, unknown_share=unknown
+        )
 
 
 def read_tokenizer(folder: Path, options: TokenizerOptions, max_length: int) -> TextTokenizer:

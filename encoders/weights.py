@@ -32,7 +32,7 @@ class NormWeights:
     shift: Floats
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EmbeddingWeights:
     words: Floats
     """float32[vocabulary, width]"""
@@ -43,7 +43,7 @@ class EmbeddingWeights:
     """From `width` to the hidden size, where they differ."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LayerWeights:
     query: LinearWeights
     key: LinearWeights
@@ -63,7 +63,7 @@ class HeadWeights:
     classifier: LinearWeights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ClassifierWeights:
     """Everything that a classifier computes with. Layers that share their weights are one object, several times."""
 

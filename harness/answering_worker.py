@@ -136,4 +136,4 @@ class AnsweringWorker:
             answers = [answer(text, lease.options, self.rule) for text in lease.texts]
             result = ChunkResult(version=VERSION, predictions=answers).model_dump_json(exclude_none=True)
             errors = sum(isinstance(one, Failed) for one in answers)
-            self._chunks.commit([Commit(lease.ticket, VERSION, result, errors)])
+            self._chunks.commit([Commit(ticket=lease.ticket, version=VERSION, result=result, errors=errors)])

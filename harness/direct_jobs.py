@@ -42,7 +42,14 @@ class DirectJobs:
 
     def new_job(self, texts: Sequence[str], lane: Lane = Lane.INTERACTIVE, deadline_s: float = 600) -> NewJob:
         job_id = self.jobs.new_id(self.jobs.now_ms())
-        return NewJob(job_id, self.settings.model, lane, texts, int(deadline_s * 1000), Options(scores=True))
+        return NewJob(
+            id=job_id,
+            model=self.settings.model,
+            lane=lane,
+            texts=texts,
+            deadline_in_ms=int(deadline_s * 1000),
+            options=Options(scores=True),
+        )
 
     def submit(self, texts: Sequence[str], lane: Lane = Lane.INTERACTIVE, *, send: bool = True, **more: Any) -> str:
         """The id of a new job whose tickets are on their way, unless `send` is false."""

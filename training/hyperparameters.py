@@ -22,7 +22,7 @@ RATE, RATE_HIDDEN = 1e-4, 384
 """The learning rate of an encoder of this width; it falls with the width, as BERT's authors chose theirs."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DataFacts:
     """What the defaults follow."""
 

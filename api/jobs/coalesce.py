@@ -21,7 +21,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Call(Generic[Item, Result]):
     item: Item
     done: Event = field(default_factory=Event)
@@ -41,7 +41,7 @@ class Coalescer(Generic[Item, Result]):
 
     def __call__(self, item: Item) -> Result:
         """`function`'s answer for this item. Raises what `function` raised for it."""
-        call: _Call[Item, Result] = _Call(item)
+        call: _Call[Item, Result] = _Call(item=item)
         self._calls.put(call)
         call.done.wait()
         if call.error is not None:

@@ -43,7 +43,7 @@ Retort says which label a text has. In a browser, this address shows a page to t
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PageFile:
     """One file of the page."""
 
@@ -56,7 +56,7 @@ class PageFile:
     def read(cls, path: Path) -> PageFile:
         content = path.read_bytes()
         tag = hashlib.sha256(content).hexdigest()[:16]
-        return cls(content, gzip.compress(content, mtime=0), tag, TYPES[path.suffix])
+        return cls(content=content, compressed=gzip.compress(content, mtime=0), tag=tag, mimetype=TYPES[path.suffix])
 
 
 def page_files() -> dict[str, PageFile]:

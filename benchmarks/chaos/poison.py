@@ -85,4 +85,14 @@ def _rate(model: Model, texts: Sequence[Ids], poison: Sequence[Ids]) -> float:
 
 
 def _lease(number: int) -> Lease:
-    return Lease(Ticket("job", number), 1, "m", Lane.BULK, Options(), 10**9, 0, 0, ("",) * CHUNK)
+    return Lease(
+        ticket=Ticket("job", number),
+        attempt=1,
+        model="m",
+        lane=Lane.BULK,
+        options=Options(),
+        deadline_at_ms=10**9,
+        created_ms=0,
+        leased_ms=0,
+        texts=("",) * CHUNK,
+    )

@@ -19,7 +19,7 @@ class Fault:
     detail: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """What the service says of a request that it did not carry out."""
 
@@ -51,7 +51,13 @@ def parse(status: int, headers: Mapping[str, str], body: bytes) -> Problem:
         return _of_document(document)
     except (ValueError, KeyError, TypeError, AttributeError):
         shown = headers.get("Location") or body[:SHOWN_CHARS].decode(errors="replace").strip() or "no explanation"
-        return Problem("about:blank", responses.get(status, "Unknown"), status, shown, headers.get("X-Request-Id"))
+        return Problem(
+            type="about:blank",
+            title=responses.get(status, "Unknown"),
+            status=status,
+            detail=shown,
+            request_id=headers.get("X-Request-Id"),
+        )
 
 
 def _of_document(document: Mapping[str, Any]) -> Problem:

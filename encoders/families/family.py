@@ -13,7 +13,7 @@ from typing import Any, Literal
 from contract.artifact import Architecture, FamilyName
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LayerNames:
     """Where the tensors of one encoder layer lie in it."""
 
@@ -38,7 +38,7 @@ class HeadSpec:
     output: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Family:
     """One family, as its Hugging Face classes and configuration files have it."""
 

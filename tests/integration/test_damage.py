@@ -39,7 +39,9 @@ class Rig:
         self.damaged, self.healthy = self.submit(), self.submit()
 
     def submit(self, deadline_in_ms: int = 60_000) -> Ticket:
-        job = NewJob(self.jobs.new_id(1), "m", Lane.INTERACTIVE, ["a text"], deadline_in_ms)
+        job = NewJob(
+            id=self.jobs.new_id(1), model="m", lane=Lane.INTERACTIVE, texts=["a text"], deadline_in_ms=deadline_in_ms
+        )
         [admitted] = self.jobs.submit([(job, ROOMY)])
         assert isinstance(admitted, Admitted)
         return admitted.tickets[0]
@@ -49,7 +51,7 @@ class Rig:
 
     def finish(self, ticket: Ticket) -> JobState:
         self.chunks.lease([ticket])
-        self.chunks.commit([Commit(ticket, "v1", "{}", 0)])
+        self.chunks.commit([Commit(ticket=ticket, version="v1", result="{}", errors=0)])
         return self.jobs.status(ticket.job_id).state
 
 
@@ -119,7 +121,7 @@ def test_each_step_survives_a_record_that_was_damaged_under_it(rig: Rig, how: st
     elif meets == "expire":
         rig.jobs.expire(rig.damaged.job_id)
     elif meets == "commit":
-        assert rig.chunks.commit([Commit(ticket, "v1", "{}", 0) for ticket in both])[1]
+        assert rig.chunks.commit([Commit(ticket=ticket, version="v1", result="{}", errors=0) for ticket in both])[1]
         assert rig.jobs.status(rig.healthy.job_id).state is JobState.SUCCEEDED
     else:
         assert [one.ticket for one in rig.chunks.reclaim(both, "me", "died")][-1] == rig.healthy

@@ -57,12 +57,12 @@ def stored(number: int) -> str:
 
 
 def result(ticket: Ticket) -> Commit:
-    return Commit(ticket, "v1", stored(ticket.chunk), errors=0)
+    return Commit(ticket=ticket, version="v1", result=stored(ticket.chunk), errors=0)
 
 
 def test_a_workers_bytes_are_those_of_the_backlog(jobs: JobStore, chunks: ChunkStore) -> None:
     texts = ["naïve 日本語", 'a "quoted"\n\ttext', "\x01", "🜁"]
-    job = NewJob(jobs.new_id(1), "m", Lane.INTERACTIVE, texts, 60_000)
+    job = NewJob(id=jobs.new_id(1), model="m", lane=Lane.INTERACTIVE, texts=texts, deadline_in_ms=60_000)
     [admitted] = jobs.submit([(job, ROOMY)])
     assert isinstance(admitted, Admitted)
     leased = lease(chunks, admitted.tickets[0])
@@ -243,7 +243,9 @@ def test_a_job_past_its_deadline_expires_when_a_worker_asks(jobs: JobStore, chun
 def test_a_full_lane_refuses_and_stores_nothing(jobs: JobStore, store: redis.Redis) -> None:
     submit(jobs, ["a"] * 8)
     before = sorted(store.keys())
-    job = NewJob(jobs.new_id(jobs.now_ms()), "m", Lane.INTERACTIVE, ["a"] * 3, 60_000)
+    job = NewJob(
+        id=jobs.new_id(jobs.now_ms()), model="m", lane=Lane.INTERACTIVE, texts=["a"] * 3, deadline_in_ms=60_000
+    )
     [admission] = jobs.submit([(job, Bounds(texts=10, bytes=10_000))])
     assert isinstance(admission, Refused)
     assert admission.backlog.texts == 8
@@ -259,12 +261,29 @@ def test_an_idempotency_key_gives_the_same_job_and_refuses_another_body(jobs: Jo
     again = submit(jobs, ["a"], idempotency_key="k", digest="d1", caller="me")
     assert (again.id, again.tickets) == (first.id, ())
     assert submit(jobs, ["a"], idempotency_key="k", digest="d1", caller="you").id != first.id
-    other = NewJob(jobs.new_id(0), "m", Lane.INTERACTIVE, ["b"], 60_000, caller="me", idempotency_key="k", digest="d2")
+    other = NewJob(
+        id=jobs.new_id(0),
+        model="m",
+        lane=Lane.INTERACTIVE,
+        texts=["b"],
+        deadline_in_ms=60_000,
+        caller="me",
+        idempotency_key="k",
+        digest="d2",
+    )
     assert jobs.submit([(other, ROOMY)]) == [Conflict(first.id)]
 
 
 def test_a_submission_that_is_sent_again_is_admitted_once(jobs: JobStore) -> None:
-    job = NewJob(jobs.new_id(0), "m", Lane.INTERACTIVE, ["a", "b"], 60_000, idempotency_key="k", digest="d")
+    job = NewJob(
+        id=jobs.new_id(0),
+        model="m",
+        lane=Lane.INTERACTIVE,
+        texts=["a", "b"],
+        deadline_in_ms=60_000,
+        idempotency_key="k",
+        digest="d",
+    )
     assert jobs.submit([(job, ROOMY)]) == jobs.submit([(job, ROOMY)])
     assert jobs.backlog("m", Lane.INTERACTIVE).texts == 2
 
@@ -276,8 +295,8 @@ def test_jobs_are_read_together_with_the_chunks_asked_for(jobs: JobStore, chunks
     first, second, absent = jobs.read([(JobRef(done.id), [0, 1, 2]), (JobRef(waiting.id), []), (JobRef("a" * 29), [0])])
     assert isinstance(first, Snapshot)
     assert first.chunks == (
-        StoredChunk(0, "queued", 64, None, None),
-        StoredChunk(1, "committed", 1, stored(1), None),
+        StoredChunk(number=0, state="queued", texts=64, result=None, fault=None),
+        StoredChunk(number=1, state="committed", texts=1, result=stored(1), fault=None),
     )
     assert isinstance(second, Snapshot)
     assert second == Snapshot(jobs.status(waiting.id), ())

@@ -129,7 +129,13 @@ class JobRecord(RuleBasedStateMachine):
     )
     def submit(self, texts: list[str], lane: Lane, due: bool, twice: bool) -> MultipleResults[Ticket]:
         self.number += 1
-        job = NewJob(self.jobs.new_id(self.number), MODEL, lane, texts, 0 if due else 3_600_000)
+        job = NewJob(
+            id=self.jobs.new_id(self.number),
+            model=MODEL,
+            lane=lane,
+            texts=texts,
+            deadline_in_ms=0 if due else 3_600_000,
+        )
         chunks = [ModelChunk(tuple(texts[start : start + CHUNK_TEXTS])) for start in range(0, len(texts), CHUNK_TEXTS)]
         self.model[job.id] = ModelJob(lane, due, chunks)
         tickets = tuple(Ticket(job.id, number) for number in range(len(chunks)))
@@ -168,7 +174,7 @@ class JobRecord(RuleBasedStateMachine):
     @rule(ticket=tickets, worker=st.sampled_from(WORKERS))
     def commit(self, ticket: Ticket, worker: str) -> None:
         self.number += 1
-        [first] = self.chunks[worker].commit([Commit(ticket, "v1", str(self.number), errors=0)])
+        [first] = self.chunks[worker].commit([Commit(ticket=ticket, version="v1", result=str(self.number), errors=0)])
         job, chunk = self.chunk(ticket)
         assert first == bool(job and chunk and job.is_open and chunk.state in OPEN)
         if first and job and chunk:

@@ -58,7 +58,7 @@ class Rig:
             celery_app.send(self.app, resends)
 
     def submit(self, texts: int = 1, lane: Lane = Lane.INTERACTIVE, deadline_in_ms: int = 60_000) -> tuple[Ticket, ...]:
-        job = NewJob(self.jobs.new_id(1), "m", lane, ["a"] * texts, deadline_in_ms)
+        job = NewJob(id=self.jobs.new_id(1), model="m", lane=lane, texts=["a"] * texts, deadline_in_ms=deadline_in_ms)
         [admitted] = self.jobs.submit([(job, ROOMY)])
         assert isinstance(admitted, Admitted)
         return admitted.tickets

@@ -182,15 +182,17 @@ def test_when_memory_is_full_every_transition_of_an_admitted_job_is_possible(
     jobs: JobStore, store: redis.Redis, settings: SharedSettings, full: Callable[[], None]
 ) -> None:
     chunks, fleet = ChunkStore(store, settings, worker="w"), Fleet(store, settings)
-    made = [NewJob(jobs.new_id(n), "m", Lane.BULK, ["a"] * 130, 60_000) for n in range(2)]
-    made += [NewJob(jobs.new_id(2), "m", Lane.BULK, ["a"], 0)]
+    made = [
+        NewJob(id=jobs.new_id(n), model="m", lane=Lane.BULK, texts=["a"] * 130, deadline_in_ms=60_000) for n in range(2)
+    ]
+    made += [NewJob(id=jobs.new_id(2), model="m", lane=Lane.BULK, texts=["a"], deadline_in_ms=0)]
     admitted = jobs.submit([(job, ROOMY) for job in made])
     first, second, third = ([*admission.tickets] for admission in admitted if isinstance(admission, Admitted))
     full()
     fleet.beat(WorkerStatus(id="w", host="h", pid=1, state=WorkerState.READY, device="cpu", model="m"))
     assert [status.id for status in fleet.live()] == ["w"]
     assert all(isinstance(answer, Lease) for answer in chunks.lease(first))
-    commits = [Commit(ticket, "v1", "{}", 0) for ticket in first]
+    commits = [Commit(ticket=ticket, version="v1", result="{}", errors=0) for ticket in first]
     assert chunks.commit(commits) == [True] * 3
     assert chunks.commit(commits) == [False] * 3
     assert jobs.status(first[0].job_id).state is JobState.SUCCEEDED
@@ -206,7 +208,15 @@ def test_when_memory_is_full_every_transition_of_an_admitted_job_is_possible(
 def test_when_memory_is_full_a_new_job_leaves_no_trace(
     jobs: JobStore, store: redis.Redis, full: Callable[[], None]
 ) -> None:
-    job = NewJob(jobs.new_id(0), "m", Lane.BULK, ["a"] * 130, 60_000, idempotency_key="k", digest="d")
+    job = NewJob(
+        id=jobs.new_id(0),
+        model="m",
+        lane=Lane.BULK,
+        texts=["a"] * 130,
+        deadline_in_ms=60_000,
+        idempotency_key="k",
+        digest="d",
+    )
     before = sorted(store.keys())
     full()
     [refused] = jobs.submit([(job, ROOMY)])
@@ -216,7 +226,7 @@ def test_when_memory_is_full_a_new_job_leaves_no_trace(
 
 def test_a_last_part_of_the_memory_is_kept_from_new_jobs(jobs: JobStore, store: redis.Redis) -> None:
     used = int(store.info("memory")["used_memory"])
-    job = NewJob(jobs.new_id(0), "m", Lane.BULK, ["a"], 60_000)
+    job = NewJob(id=jobs.new_id(0), model="m", lane=Lane.BULK, texts=["a"], deadline_in_ms=60_000)
     try:
         store.config_set("maxmemory", int(used / 0.95))
         assert isinstance(jobs.submit([(job, ROOMY)])[0], StoreUnavailable)

@@ -43,7 +43,7 @@ class Letters:
     """A tokenizer: each text is its letters."""
 
     def encode(self, texts: list[str], _: str) -> list[EncodedText]:
-        return [EncodedText(ids_of(*map(ord, text)), len(text) + 2) for text in texts]
+        return [EncodedText(ids=ids_of(*map(ord, text)), length=len(text) + 2) for text in texts]
 
 
 class TracedWorker:

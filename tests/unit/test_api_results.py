@@ -24,7 +24,7 @@ def status(state: JobState = JobState.SUCCEEDED) -> JobStatus:
 
 
 def chunk(number: int, state: str, result: str | None = None, fault: str | None = None) -> StoredChunk:
-    return StoredChunk(number, state, 2, result, fault)
+    return StoredChunk(number=number, state=state, texts=2, result=result, fault=fault)
 
 
 def committed(number: int, *answers: Prediction | Failed) -> StoredChunk:

@@ -38,7 +38,7 @@ class Numbers:
             ids = ids_of(*(int(word) for word in text.split() if word != "\u200b"))
             fits = len(ids) <= MAX_TOKENS
             read = ids if fits else ids[: 0 if truncate == "error" else MAX_TOKENS]
-            made.append(EncodedText(read, len(ids), empty=len(ids) == 2))
+            made.append(EncodedText(ids=read, length=len(ids), empty=len(ids) == 2))
         return made
 
 
@@ -63,7 +63,17 @@ class Store:
             return Skipped(ticket, "gone")
         self.leased.append(ticket)
         texts = tuple(self.chunks[ticket])
-        return Lease(ticket, 1, "m", Lane.INTERACTIVE, self.options, 60_000, 0, 0, texts)
+        return Lease(
+            ticket=ticket,
+            attempt=1,
+            model="m",
+            lane=Lane.INTERACTIVE,
+            options=self.options,
+            deadline_at_ms=60_000,
+            created_ms=0,
+            leased_ms=0,
+            texts=texts,
+        )
 
     def commit(self, commits: Sequence[Commit]) -> list[bool]:
         self.results.update({commit.ticket: commit.result for commit in commits})

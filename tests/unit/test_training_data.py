@@ -32,17 +32,17 @@ def _write(frame: pd.DataFrame, path: Path) -> Path:
 def test_every_format_gives_the_same_table_and_fingerprint(tmp_path: Path, suffix: str) -> None:
     table = read_table(_write(pd.DataFrame(ROWS), tmp_path / f"data{suffix}"))
 
-    expected = Table(ROWS["post"], ROWS["tags"], {})
+    expected = Table(texts=ROWS["post"], labels=ROWS["tags"], dropped={})
     assert table == expected
     assert table.sha256 == expected.sha256
 
 
 def test_the_fingerprint_depends_on_texts_labels_and_order() -> None:
     tables = [
-        Table(["a", "b"], ["x", "y"], {}),
-        Table(["b", "a"], ["y", "x"], {}),
-        Table(["a", "b"], ["x", "z"], {}),
-        Table(["a", "c"], ["x", "y"], {}),
+        Table(texts=["a", "b"], labels=["x", "y"], dropped={}),
+        Table(texts=["b", "a"], labels=["y", "x"], dropped={}),
+        Table(texts=["a", "b"], labels=["x", "z"], dropped={}),
+        Table(texts=["a", "c"], labels=["x", "y"], dropped={}),
     ]
 
     assert len({table.sha256 for table in tables}) == 4
@@ -129,7 +129,9 @@ def test_bad_rows_are_dropped_counted_by_what_is_wrong_and_named(tmp_path: Path)
 
     table = read_table(tmp_path / "data.csv")
 
-    assert table == Table(["good", "fine"], ["x", "y"], {"odd row": 1, "empty text": 2, "empty label": 1})
+    assert table == Table(
+        texts=["good", "fine"], labels=["x", "y"], dropped={"odd row": 1, "empty text": 2, "empty label": 1}
+    )
     assert table.notes[1:] == [
         "left out line 5: 3 cells, the header has 2",
         "empty text: line 3, 6",

@@ -23,10 +23,10 @@ def corpus(rows: list[tuple[str, str]] = ROWS, **own: Table) -> Corpus:
 
 
 def table(rows: list[tuple[str, str]]) -> Table:
-    return Table([text for text, _ in rows], [label for _, label in rows], {})
+    return Table(texts=[text for text, _ in rows], labels=[label for _, label in rows], dropped={})
 
 
-MADE = Recipe("tiny", "bases/bert", corpus(), PARAMETERS)
+MADE = Recipe(name="tiny", base="bases/bert", corpus=corpus(), parameters=PARAMETERS)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def manifest(tmp_path: Path) -> Manifest:
 
 def test_the_same_again_is_nothing_new(manifest: Manifest) -> None:
     assert MADE.matches(manifest, WEIGHTS)
-    assert Recipe("tiny", "elsewhere/bert", corpus(), PARAMETERS).matches(manifest, WEIGHTS)
+    assert Recipe(name="tiny", base="elsewhere/bert", corpus=corpus(), parameters=PARAMETERS).matches(manifest, WEIGHTS)
 
 
 def test_other_weights_of_a_base_model_of_the_same_name_are_a_change(manifest: Manifest) -> None:
@@ -57,24 +57,42 @@ def test_a_version_that_does_not_name_its_base_weights_is_told_by_the_base_model
     silent = manifest.model_copy(update={"provenance": manifest.provenance.model_copy(update={"base_sha256": None})})
 
     assert MADE.matches(silent, WEIGHTS)
-    assert not Recipe("tiny", "bases/other", corpus(), PARAMETERS).matches(silent, WEIGHTS)
+    assert not Recipe(name="tiny", base="bases/other", corpus=corpus(), parameters=PARAMETERS).matches(silent, WEIGHTS)
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        pytest.param(Recipe("tiny", "bases/other", corpus(), PARAMETERS), id="base model"),
-        pytest.param(Recipe("tiny", "bases/bert", corpus([*ROWS, ("one more", "odd")]), PARAMETERS), id="one more row"),
-        pytest.param(Recipe("tiny", "bases/bert", corpus(ROWS[::-1]), PARAMETERS), id="order of the rows"),
+        pytest.param(Recipe(name="tiny", base="bases/other", corpus=corpus(), parameters=PARAMETERS), id="base model"),
         pytest.param(
-            Recipe("tiny", "bases/bert", corpus([(ROWS[0][0], "odd"), *ROWS[1:]]), PARAMETERS), id="one row's label"
+            Recipe(name="tiny", base="bases/bert", corpus=corpus([*ROWS, ("one more", "odd")]), parameters=PARAMETERS),
+            id="one more row",
         ),
         pytest.param(
-            Recipe("tiny", "bases/bert", corpus(validation=table(ROWS[:4])), PARAMETERS), id="own validation data"
+            Recipe(name="tiny", base="bases/bert", corpus=corpus(ROWS[::-1]), parameters=PARAMETERS),
+            id="order of the rows",
         ),
-        pytest.param(Recipe("tiny", "bases/bert", corpus(test=table(ROWS[:4])), PARAMETERS), id="own test data"),
+        pytest.param(
+            Recipe(
+                name="tiny", base="bases/bert", corpus=corpus([(ROWS[0][0], "odd"), *ROWS[1:]]), parameters=PARAMETERS
+            ),
+            id="one row's label",
+        ),
+        pytest.param(
+            Recipe(name="tiny", base="bases/bert", corpus=corpus(validation=table(ROWS[:4])), parameters=PARAMETERS),
+            id="own validation data",
+        ),
+        pytest.param(
+            Recipe(name="tiny", base="bases/bert", corpus=corpus(test=table(ROWS[:4])), parameters=PARAMETERS),
+            id="own test data",
+        ),
         *(
-            pytest.param(Recipe("tiny", "bases/bert", corpus(), PARAMETERS.model_copy(update=change)), id=str(change))
+            pytest.param(
+                Recipe(
+                    name="tiny", base="bases/bert", corpus=corpus(), parameters=PARAMETERS.model_copy(update=change)
+                ),
+                id=str(change),
+            )
             for change in ({"epochs": 2}, {"seed": 2}, {"max_length": 9}, {"learning_rate": 1e-3}, {"test": 0.2})
         ),
     ],

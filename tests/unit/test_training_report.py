@@ -226,16 +226,18 @@ def test_two_versions_are_compared_by_scores_and_by_texts_that_change_their_labe
     found = compare(*folders)
 
     assert found.common == 3
-    assert found.changes == [Change("changes", "sql", "sql", "python")]
+    assert found.changes == [Change(text="changes", label="sql", first="sql", second="python")]
     assert [(score.name, score.first, score.second) for score in found.scores] == [("accuracy", 0.5, 0.5)]
 
 
 def test_the_data_report_counts_what_is_odd() -> None:
-    table = Table(["How to sort", "how  to SORT", "other", "third"], ["a", "b", "a", "a"], {"empty text": 1})
+    table = Table(
+        texts=["How to sort", "how  to SORT", "other", "third"], labels=["a", "b", "a", "a"], dropped={"empty text": 1}
+    )
 
     lengths, shares = (5, 5, 9, 40), (0.0, 0.1, 0.5, 0.0)
     encoded = [
-        EncodedText(np.zeros(2, np.int32), length, empty=length == 40, unknown_share=share)
+        EncodedText(ids=np.zeros(2, np.int32), length=length, empty=length == 40, unknown_share=share)
         for length, share in zip(lengths, shares, strict=True)
     ]
 

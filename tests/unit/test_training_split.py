@@ -59,7 +59,11 @@ def test_the_seed_decides() -> None:
 
 
 def _table(prefix: str, count: int = 40, labels: str = "ab") -> Table:
-    return Table([f"{prefix} {n}" for n in range(count)], [labels[n % len(labels)] for n in range(count)], {})
+    return Table(
+        texts=[f"{prefix} {n}" for n in range(count)],
+        labels=[labels[n % len(labels)] for n in range(count)],
+        dropped={},
+    )
 
 
 def test_files_of_ones_own_are_the_parts_and_the_rest_is_divided() -> None:

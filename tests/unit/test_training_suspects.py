@@ -71,10 +71,16 @@ def _corpus() -> tuple[EncodedCorpus, Frozen]:
     wrong[0] = 2
     texts = [f'text "{number}", [/b]' for number in range(60)]
     names = ("$", "[/b]", "c")
-    encoded = [EncodedText(np.ones(2, np.int32), 2)] * len(texts)
-    report = report_on(Table(texts, [names[label] for label in wrong], {}), encoded, max_length=8)
+    encoded = [EncodedText(ids=np.ones(2, np.int32), length=2)] * len(texts)
+    report = report_on(Table(texts=texts, labels=[names[label] for label in wrong], dropped={}), encoded, max_length=8)
     nobody = np.empty(0, np.int64)
-    data = EncodedCorpus(texts, names, Examples([], wrong), Split(np.arange(60), nobody, nobody), report)
+    data = EncodedCorpus(
+        texts=texts,
+        classes=names,
+        examples=Examples([], wrong),
+        parts=Split(np.arange(60), nobody, nobody),
+        report=report,
+    )
     start = Start("mean", 10.0, LinearHead(np.zeros((3, 16), np.float32), np.zeros(3, np.float32)))
     return data, Frozen(features, start)
 

@@ -16,7 +16,7 @@ class Score:
     second: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Change:
     """A text that the two versions give different labels."""
 
@@ -49,7 +49,7 @@ def compare(first: Path, second: Path) -> Comparison:
         ],
         common=len(common),
         changes=[
-            Change(text, label, before[text, label], after[text, label])
+            Change(text=text, label=label, first=before[text, label], second=after[text, label])
             for text, label in sorted(common)
             if before[text, label] != after[text, label]
         ],

@@ -41,7 +41,7 @@ PACKAGES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trained:
     """A model that is ready to be written down."""
 

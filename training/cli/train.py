@@ -111,7 +111,13 @@ def _recipe(
         parameters, reasons = HyperParameters.chosen(given, facts, best_precision())
     except ValidationError as error:
         raise bad_option(error) from error
-    return Recipe(model_name, base, build_corpus(table, parameters, validation, test), parameters, tuple(reasons))
+    return Recipe(
+        name=model_name,
+        base=base,
+        corpus=build_corpus(table, parameters, validation, test),
+        parameters=parameters,
+        reasons=tuple(reasons),
+    )
 
 
 def _show(manifest: Manifest, folder: Path) -> None:

@@ -61,7 +61,9 @@ def _joined(tables: list[Table]) -> Table:
         dropped |= {problem: dropped.get(problem, 0) + count for problem, count in table.dropped.items()}
     texts = [text for table in tables for text in table.texts]
     notes = [note for table in tables for note in table.notes]
-    return Table(texts, [label for table in tables for label in table.labels], dropped, notes)
+    return Table(
+        texts=texts, labels=[label for table in tables for label in table.labels], dropped=dropped, notes=notes
+    )
 
 
 def _fingerprint(tables: dict[str, Table]) -> str:

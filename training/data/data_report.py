@@ -19,7 +19,7 @@ SEVERAL = 0.05
 PERCENTILES = (5, 25, 50, 75, 90, 95, 99, 100)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DataReport:
     rows: int
     """Usable rows."""

@@ -17,7 +17,7 @@ from training.pretrained.base_model import BaseModel
 LONG_PERCENTILE = 95
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EncodedCorpus:
     """Every text of a recipe's corpus with its class, and which part it belongs to."""
 
@@ -39,7 +39,7 @@ def data_facts(table: Table, base: BaseModel) -> DataFacts:
     positions = base.architecture.longest_text
     encoded = base.text_tokenizer(positions).encode(table.texts)
     long_text = int(np.percentile([text.length for text in encoded], LONG_PERCENTILE, method="nearest"))
-    return DataFacts(len(table), long_text, base.architecture.hidden_size, positions)
+    return DataFacts(texts=len(table), long_text=long_text, hidden=base.architecture.hidden_size, positions=positions)
 
 
 def encode(recipe: Recipe, base: BaseModel) -> EncodedCorpus:
@@ -51,4 +51,6 @@ def encode(recipe: Recipe, base: BaseModel) -> EncodedCorpus:
     labels = np.array([number[label] for label in table.labels], np.int32)
     examples = Examples([text.ids for text in encoded], labels)
     report = report_on(table, encoded, max_length)
-    return EncodedCorpus(table.texts, tuple(table.classes), examples, recipe.corpus.parts, report)
+    return EncodedCorpus(
+        texts=table.texts, classes=tuple(table.classes), examples=examples, parts=recipe.corpus.parts, report=report
+    )

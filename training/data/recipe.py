@@ -12,7 +12,7 @@ from training.data.corpus import Corpus
 from training.hyperparameters import HyperParameters
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Base model, data and hyper-parameters of the model `name`."""
 

@@ -29,7 +29,7 @@ FORMATS = {
 SHOWN_LINES = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Table:
     """Texts with one label each; every row is usable."""
 
@@ -119,10 +119,10 @@ def _usable(rows: TableRows | ParquetRows, options: TableOptions, path: Path) ->
     dropped = {"odd row": len(rows.odd.found)} | {problem: len(lines) for problem, lines in empty.items()}
     read_as = [f"columns {text_column!r} and {label_column!r}", *rows.notes]
     return Table(
-        texts,
-        labels,
-        {problem: count for problem, count in dropped.items() if count},
-        [
+        texts=texts,
+        labels=labels,
+        dropped={problem: count for problem, count in dropped.items() if count},
+        notes=[
             f"{path.name}: {', '.join(read_as)}",
             *(f"left out {odd}" for odd in rows.odd.found),
             *(f"{problem}: {_lines(lines)}" for problem, lines in empty.items() if lines),

@@ -35,4 +35,4 @@ class TableOptions(Strict):
     def reading(self) -> Reading:
         """How the rows are to be read."""
         allowed = 0 if self.bad_rows == "refuse" else self.odd_rows
-        return Reading(self.delimiter, self.encoding, Quotes(self.quotes), allowed)
+        return Reading(delimiter=self.delimiter, encoding=self.encoding, quotes=Quotes(self.quotes), odd_rows=allowed)

@@ -66,7 +66,7 @@ class OddRow(NamedTuple):
         return f"line {self.line}: {self.problem}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Reading:
     """How to read; what is None is told from the file."""
 

@@ -25,7 +25,7 @@ LEFT_OUT = re.compile(
 """Heads of tasks that a checkpoint was trained on, and buffers of consecutive numbers: not part of the encoder."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BaseModel:
     """What fine-tuning starts from."""
 

@@ -39,7 +39,7 @@ LEFT_OUT = re.compile(
 and buffers of consecutive numbers."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PretrainedClassifier:
     """A classifier that was fine-tuned elsewhere."""
 

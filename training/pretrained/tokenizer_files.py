@@ -24,7 +24,7 @@ UNBOUNDED = 10**6
 """What transformers writes as the maximum length of a tokenizer that has none is larger than this."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StoredTokenizer:
     """A folder's tokenizer."""
 
@@ -49,7 +49,8 @@ def read_tokenizer_files(folder: Path, family: str, file: str | None = None) -> 
     if side not in ("right", "left"):
         raise BadBaseModel(f"{folder / CONFIG}: truncation_side is {side!r}")
     bounded = isinstance(length, int | float) and 3 <= length < UNBOUNDED
-    return StoredTokenizer(pipeline, source, side, int(length) if bounded else None)  # type: ignore[arg-type]
+    longest = int(length) if bounded else None  # type: ignore[arg-type]
+    return StoredTokenizer(pipeline=pipeline, source=source, truncation=side, max_length=longest)
 
 
 def _read(folder: Path, config: Mapping[str, Any], family: str, file: str | None) -> tuple[Path, str]:

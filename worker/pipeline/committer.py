@@ -99,4 +99,6 @@ def _is_fatal(error: Exception) -> bool:
 
 def _commit_of(work: ChunkWork) -> Commit:
     version = work.model.version
-    return Commit(work.lease.ticket, version, chunk_result(version, work.answers), work.errors)
+    return Commit(
+        ticket=work.lease.ticket, version=version, result=chunk_result(version, work.answers), errors=work.errors
+    )

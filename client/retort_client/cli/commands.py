@@ -158,7 +158,7 @@ def _table(*headers: str) -> Table:
 
 def _reading(delimiter: str | None, encoding: str | None, quotes: Quotes, odd_rows: int) -> Reading:
     try:
-        return Reading(delimiter, encoding, quotes, odd_rows)
+        return Reading(delimiter=delimiter, encoding=encoding, quotes=quotes, odd_rows=odd_rows)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

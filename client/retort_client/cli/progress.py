@@ -13,7 +13,7 @@ from retort_client.cli.errors import BadOutput
 from retort_client.cli.windows import Window
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Progress:
     """What is done: `windows` windows with `rows` rows, whose answers are the first `size` bytes of the answers."""
 
@@ -30,7 +30,7 @@ class Progress:
 
     @classmethod
     def start(cls, settings: dict[str, Any]) -> Self:
-        return cls(settings, uuid.uuid4().hex)
+        return cls(settings=settings, run=uuid.uuid4().hex)
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -73,7 +73,7 @@ def run(client: Client, plan: RunPlan, console: Console, check: Callable[[], obj
                 console.print(f"going on after {resumed:,} rows")
             cut = windows(table.rows, column, plan.window, str(plan.source))
             with ProgressBar(console, rows=total, done=resumed, quiet=plan.quiet) as bar:
-                runner = WindowRunner(client, plan.options, output.progress.run, check)
+                runner = WindowRunner(client, options=plan.options, run=output.progress.run, check=check)
                 _answer(runner, cut, columns, writer, output, bar)
             output.finish()
         if not plan.quiet:

@@ -43,7 +43,9 @@ class WindowRunner:
     A key decides which job a window gets, so that a run that goes on after an interruption finds the jobs it left.
     """
 
-    def __init__(self, client: Client, options: Options, run: str, check: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, client: Client, *, options: Options, run: str, check: Callable[[], object] = lambda: None
+    ) -> None:
         """`check` is called between requests, and may raise what is to end the run."""
         self._check = check
         self._client = client

@@ -26,7 +26,7 @@ def test_a_running_job_shows_its_progress(client: FlaskClient, store: redis.Redi
     job = submit(client, ["a"] * 130)
     chunks = ChunkStore(store, settings, worker="w1")
     chunks.lease([Ticket(job, 0)])
-    chunks.commit([Commit(Ticket(job, 0), "v1", '{"version":"v1","predictions":[]}', errors=3)])
+    chunks.commit([Commit(ticket=Ticket(job, 0), version="v1", result='{"version":"v1","predictions":[]}', errors=3)])
     document = Job.model_validate_json(client.get(f"/jobs/{job}").data)
     assert document.status == "running"
     assert document.progress.model_dump() == {"texts": 130, "done": 64, "errors": 3}
@@ -58,7 +58,7 @@ def test_texts_ahead_and_seconds_left_shrink_with_every_chunk_that_is_answered(
             queue = client.get(f"/jobs/{job}").get_json()["queue"]
             seen.append((queue["texts_ahead"], queue["seconds_left"]))
             chunks.lease([ticket])
-            chunks.commit([Commit(ticket, "v1", '{"version":"v1","predictions":[]}', errors=0)])
+            chunks.commit([Commit(ticket=ticket, version="v1", result='{"version":"v1","predictions":[]}', errors=0)])
     assert seen == [(130, 10.0), (66, 6.8), (2, 3.6), (0, 3.5), (0, 0.3)]
 
 

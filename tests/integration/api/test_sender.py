@@ -43,7 +43,9 @@ def tickets(message: dict[str, Any]) -> Sequence[Ticket]:
 
 
 def new_job(jobs: JobStore, texts: int, lane: Lane = Lane.INTERACTIVE) -> NewJob:
-    return NewJob(jobs.new_id(0), "m", lane, ("a",) * texts, 60_000, Options())
+    return NewJob(
+        id=jobs.new_id(0), model="m", lane=lane, texts=("a",) * texts, deadline_in_ms=60_000, options=Options()
+    )
 
 
 def comparable(message: dict[str, Any]) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def test_an_error_that_is_no_problem_document_is_shown_as_it_is(body: bytes) -> 
      (413, "too-large", BadRequest), (500, "internal-error", ServiceFailed), (503, "store-unavailable", ServiceFailed)],
 )  # fmt: skip
 def test_each_family_of_problems_has_its_exception(status: int, code: str, family: type[Exception]) -> None:
-    found = problem.Problem(f"https://x/problems#{code}", "T", status, "d")
+    found = problem.Problem(type=f"https://x/problems#{code}", title="T", status=status, detail="d")
     assert type(of_problem(found, status)) is family
 
 
