@@ -18,9 +18,16 @@ class ServiceProcess:
     """A process with its children, as a process manager would see it. Its log is appended to the file `log`."""
 
     def __init__(
-        self, arguments: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
+        self,
+        arguments: Sequence[str | Path],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        folder: Path = ROOT,
     ) -> None:
+        """`folder` is the one that it is started in, which is where Python finds the code."""
         self.log = log
+        self._folder = folder
         self.environment = environment or {}
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
@@ -36,7 +43,7 @@ class ServiceProcess:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._arguments,
-                cwd=ROOT,
+                cwd=self._folder,
                 env=os.environ | self.environment,
                 stdout=log,
                 stderr=log,

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from contract.fleet import WorkerState, WorkerStatus
 from contract.settings import SharedSettings
 from harness.direct_jobs import DirectJobs
-from harness.process import ServiceProcess
+from harness.process import ROOT, ServiceProcess
 from harness.redis_server import DURABLE, RedisServer
 from harness.until import until
 from local.ports import free_port
@@ -35,10 +35,12 @@ class RunningService(DirectJobs):
         api: bool = True,
         redis: RedisServer | None = None,
         folder: Path | None = None,
+        code: Path = ROOT,
         **settings: Any,
     ) -> None:
         """`redis` is one that runs already, and goes on; `folder` takes the logs, and is a temporary one unless given.
 
+        `code` is the folder of the code that API and workers run: this one, or that of another release.
         `settings` are `RETORT_*` variables without the prefix. Every process gets them.
         """
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="retort-")
@@ -46,6 +48,7 @@ class RunningService(DirectJobs):
         self._owns_redis = redis is None
         self.redis = redis or RedisServer(self.folder, *DURABLE)
         self.models = models
+        self._code = code
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         given = {"redis_url": self.redis.url, "models_dir": models, "model": model, **settings}
@@ -89,7 +92,7 @@ class RunningService(DirectJobs):
 
     def start_process(self, name: str, arguments: Sequence[str], **settings: Any) -> ServiceProcess:
         """Start any process with the settings of the service, and with more of its own."""
-        process = ServiceProcess(arguments, self.folder / f"{name}.log", self.variables(**settings))
+        process = ServiceProcess(arguments, self.folder / f"{name}.log", self.variables(**settings), folder=self._code)
         self.processes[name] = process
         process.start()
         return process
