@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from contract.message import Lane, Ticket
-from contract.prediction import Options
+from contract.prediction import Options, known_options
 from contract.stored_result import answers_json
 
 SCHEMA = 1
+STATUS_FIELDS = ("state", "model", "version", "lane", "options", "caller", "texts", "done", "errors", "chunks", "dead",
+                 "created", "started", "finished", "deadline", "ahead", "drained")  # fmt: skip
+"""The fields of a job's hash in Redis that JobStatus.parse reads."""
 
 
 class JobState(StrEnum):
@@ -87,6 +90,28 @@ class JobStatus:
     @property
     def ref(self) -> JobRef:
         return JobRef(self.id, self.caller)
+
+    @classmethod
+    def parse(cls, job_id: str, record: Mapping[str, Any]) -> JobStatus:
+        """The status out of STATUS_FIELDS as text. Raises ValueError or TypeError for what this release can't read."""
+
+        def number(name: str) -> int | None:
+            return None if record[name] is None else int(record[name])
+
+        return cls(
+            id=job_id,
+            state=JobState(record["state"]),
+            model=record["model"],
+            version=record["version"],
+            lane=Lane(record["lane"]),
+            options=known_options(record["options"]),
+            caller=record["caller"],
+            started_ms=number("started"),
+            finished_ms=number("finished"),
+            created_ms=int(record["created"]),
+            deadline_at_ms=int(record["deadline"]),
+            **{name: int(record[name]) for name in ("texts", "done", "errors", "chunks", "dead", "ahead", "drained")},
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,10 +12,18 @@ import redis
 
 from contract.errors import GoneJob, StoreUnavailable, UnknownJob
 from contract.id_key import IdKey
-from contract.job_record import Backlog, JobRef, JobState, JobStatus, NewJob, Snapshot, StoredChunk, dump_texts
+from contract.job_record import (
+    STATUS_FIELDS,
+    Backlog,
+    JobRef,
+    JobStatus,
+    NewJob,
+    Snapshot,
+    StoredChunk,
+    dump_texts,
+)
 from contract.lenient import counter, is_of_wrong_type, unless_of_wrong_type
 from contract.message import Lane, Ticket
-from contract.prediction import known_options
 from contract.quarantine import Quarantine
 from contract.redis_client import Script, store_errors
 from contract.settings import SharedSettings
@@ -24,8 +32,6 @@ from contract.unreadable import Unreadable
 
 WAKE_CHANNEL = "retort:wake"
 WRITE_CHECK = "retort:write-check"
-_STATUS = ("state", "model", "version", "lane", "options", "caller", "texts", "done", "errors", "chunks", "dead",
-           "created", "started", "finished", "deadline", "ahead", "drained")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -146,7 +152,8 @@ class JobStore:
         with store_errors():
             pipeline = self._client.pipeline(transaction=False)
             for (job_id, _), chunks in asked:
-                pipeline.hmget(f"retort:job:{job_id}", [*_STATUS, *(f"{kind}:{n}" for n in chunks for kind in "cre")])
+                of_chunks = (f"{kind}:{number}" for number in chunks for kind in "cre")
+                pipeline.hmget(f"retort:job:{job_id}", [*STATUS_FIELDS, *of_chunks])
             records = pipeline.execute(raise_on_error=False)
             for found in records:
                 if isinstance(found, Exception) and not is_of_wrong_type(found):
@@ -172,12 +179,13 @@ class JobStore:
     ) -> Snapshot | UnknownJob | GoneJob:
         """Raises ValueError or TypeError for what this release can't read."""
         (job_id, caller), chunks = asked
-        record = dict(zip(_STATUS, values, strict=False))
+        record = dict(zip(STATUS_FIELDS, values, strict=False))
         if record["state"] is None:
             return self._absent(job_id, caller)
-        fields = iter(values[len(_STATUS) :])
+        fields = iter(values[len(STATUS_FIELDS) :])
         stored = zip(chunks, fields, fields, fields, strict=True)
-        return Snapshot(_status(job_id, record), tuple(StoredChunk.parse(n, c, r, e) for n, c, r, e in stored if c))
+        found = tuple(StoredChunk.parse(n, c, r, e) for n, c, r, e in stored if c)
+        return Snapshot(JobStatus.parse(job_id, record), found)
 
     def recent(self, caller: str, skip: int, most: int) -> list[JobStatus]:
         """The caller's jobs that are still there, newest first: at most `most`, after the `skip` newest.
@@ -285,23 +293,3 @@ def _idempotency_records(job: NewJob) -> list[str]:
         return []
     scope = hashlib.sha256(f"{job.caller}\0{job.idempotency_key}".encode()).hexdigest()
     return [f"retort:idempotency:{scope}"]
-
-
-def _status(job_id: str, record: dict[str, Any]) -> JobStatus:
-    def number(name: str) -> int | None:
-        return None if record[name] is None else int(record[name])
-
-    return JobStatus(
-        id=job_id,
-        state=JobState(record["state"]),
-        model=record["model"],
-        version=record["version"],
-        lane=Lane(record["lane"]),
-        options=known_options(record["options"]),
-        caller=record["caller"],
-        started_ms=number("started"),
-        finished_ms=number("finished"),
-        created_ms=int(record["created"]),
-        deadline_at_ms=int(record["deadline"]),
-        **{name: int(record[name]) for name in ("texts", "done", "errors", "chunks", "dead", "ahead", "drained")},
-    )

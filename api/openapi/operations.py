@@ -34,6 +34,8 @@ _RESULTS: Mapping[str, type[BaseModel] | Mapping[str, Any]] = {
         "labels as JSON in place of label and score where the model gives a text any number of labels",
     },
 }
+_ABSENT = ["unknown-job", "gone-job", "store-unavailable"]
+_WHOLE = {"type": "integer", "minimum": 0}
 _EXAMPLES = {
     "texts": {"value": {"texts": ["Why does my code keep throwing me null pointer exception?"]}},
     "options": {"value": {"texts": ["I wrote a loop that i cannot exit", "How do I merge two dicts?"], "top_k": 3}},
@@ -92,80 +94,89 @@ def _predict(settings: ApiSettings) -> Operation:
 
 
 def _jobs(settings: ApiSettings) -> list[Operation]:
-    absent = ["unknown-job", "gone-job", "store-unavailable"]
-    whole = {"type": "integer", "minimum": 0}
-    limit = {"type": "integer", "minimum": 1, "maximum": settings.page_texts}
+    return [_recent_jobs(), _job(settings), _removal(), _results(settings)]
+
+
+def _recent_jobs() -> Operation:
     listed = {"type": "integer", "minimum": 1, "maximum": 100}
-    return [
-        Operation(
-            method="get",
-            path="/jobs",
-            name="jobs",
-            tag="jobs",
-            summary="The caller's recent jobs",
-            description="Newest first, without their predictions: the last 1,000 that this API key made, as long as "
-            "they are kept. Where no keys are set, those of everybody.",
-            parameters=[
-                Parameter(name="from", where="query", description="how many of the newest to leave out", schema=whole),
-                Parameter(name="limit", where="query", description="jobs of a page at most", schema=listed),
-            ],
-            answers=[ResponseSpec(status=200, description="The jobs", content={JSON: schemas.JobList})],
-            problems=["store-unavailable", "invalid-request"],
-        ),
-        Operation(
-            method="get",
-            path="/jobs/{job_id}",
-            name="job",
-            tag="jobs",
-            summary="A job as it stands",
-            description="With `wait`, answers when the job ends, or as it stands after so many seconds.",
-            parameters=[_JOB, _wait(settings, "0"), _PREFER],
-            answers=[
-                ResponseSpec(status=200, description="The job", content={JSON: schemas.Job}, headers=_RETRY | _APPLIED)
-            ],
-            problems=[*absent, "invalid-request"],
-        ),
-        Operation(
-            method="delete",
-            path="/jobs/{job_id}",
-            name="remove_job",
-            tag="jobs",
-            summary="Cancel or delete a job",
-            description="A job that has not ended is cancelled: what has not run never will, and its texts and results "
-            "are deleted; it can still be seen as cancelled. A job that has ended is deleted.",
-            parameters=[_JOB],
-            answers=[ResponseSpec(status=204, description="Done")],
-            problems=absent,
-        ),
-        Operation(
-            method="get",
-            path="/jobs/{job_id}/results",
-            name="results",
-            tag="jobs",
-            summary="Results, while the job runs",
-            description="As JSON a page; `next` leads to the following one, and `wait` waits for the page's first "
-            "answer. As NDJSON or CSV, by `Accept`, all that is left from `from` on, each line as soon as it is there, "
-            "until the last text, or until `wait` seconds have passed.",
-            parameters=[
-                _JOB,
-                Parameter(
-                    name="from", where="query", description="number of the first text, counted from 0", schema=whole
-                ),
-                Parameter(name="limit", where="query", description="texts of a page at most", schema=limit),
-                _wait(settings, "0 for a page, the job's whole life for a stream"),
-                _PREFER,
-            ],
-            answers=[
-                ResponseSpec(
-                    status=200,
-                    description="Results in the order of the texts",
-                    content=_RESULTS,
-                    headers=_RETRY | _APPLIED,
-                )
-            ],
-            problems=[*absent, "not-acceptable", "invalid-request"],
-        ),
-    ]
+    return Operation(
+        method="get",
+        path="/jobs",
+        name="jobs",
+        tag="jobs",
+        summary="The caller's recent jobs",
+        description="Newest first, without their predictions: the last 1,000 that this API key made, as long as "
+        "they are kept. Where no keys are set, those of everybody.",
+        parameters=[
+            Parameter(name="from", where="query", description="how many of the newest to leave out", schema=_WHOLE),
+            Parameter(name="limit", where="query", description="jobs of a page at most", schema=listed),
+        ],
+        answers=[ResponseSpec(status=200, description="The jobs", content={JSON: schemas.JobList})],
+        problems=["store-unavailable", "invalid-request"],
+    )
+
+
+def _job(settings: ApiSettings) -> Operation:
+    return Operation(
+        method="get",
+        path="/jobs/{job_id}",
+        name="job",
+        tag="jobs",
+        summary="A job as it stands",
+        description="With `wait`, answers when the job ends, or as it stands after so many seconds.",
+        parameters=[_JOB, _wait(settings, "0"), _PREFER],
+        answers=[
+            ResponseSpec(status=200, description="The job", content={JSON: schemas.Job}, headers=_RETRY | _APPLIED)
+        ],
+        problems=[*_ABSENT, "invalid-request"],
+    )
+
+
+def _removal() -> Operation:
+    return Operation(
+        method="delete",
+        path="/jobs/{job_id}",
+        name="remove_job",
+        tag="jobs",
+        summary="Cancel or delete a job",
+        description="A job that has not ended is cancelled: what has not run never will, and its texts and results "
+        "are deleted; it can still be seen as cancelled. A job that has ended is deleted.",
+        parameters=[_JOB],
+        answers=[ResponseSpec(status=204, description="Done")],
+        problems=_ABSENT,
+    )
+
+
+def _results(settings: ApiSettings) -> Operation:
+    limit = {"type": "integer", "minimum": 1, "maximum": settings.page_texts}
+    return Operation(
+        method="get",
+        path="/jobs/{job_id}/results",
+        name="results",
+        tag="jobs",
+        summary="Results, while the job runs",
+        description="As JSON a page; `next` leads to the following one, and `wait` waits for the page's first "
+        "answer. As NDJSON or CSV, by `Accept`, all that is left from `from` on, each line as soon as it is there, "
+        "until the last text, or until `wait` seconds have passed.",
+        parameters=[
+            _JOB,
+            Parameter(
+                name="from", where="query", description="number of the first text, counted from 0", schema=_WHOLE
+            ),
+            Parameter(name="limit", where="query", description="texts of a page at most", schema=limit),
+            _wait(settings, "0 for a page, the job's whole life for a stream"),
+            _PREFER,
+        ],
+        answers=[
+            ResponseSpec(
+                status=200,
+                description="Results in the order of the texts",
+                content=_RESULTS,
+                headers=_RETRY | _APPLIED,
+            )
+        ],
+        problems=[*_ABSENT, "not-acceptable", "invalid-request"],
+    )
 
 
 def _models() -> list[Operation]:

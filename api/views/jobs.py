@@ -31,14 +31,6 @@ USUAL_LISTED, MOST_LISTED = 20, 100
 def job_views(context: AppContext) -> Blueprint:
     views = Blueprint("jobs", __name__)
 
-    def own(job_id: str) -> Snapshot:
-        """The job, if this caller made it; another's looks as if it had never been."""
-        g.log = {"job": job_id}
-        snapshot = context.reader.read(JobRef(job_id, g.caller))
-        if snapshot.status.caller != g.caller:
-            raise UnknownJob(f"no job {job_id!r} was ever accepted here")
-        return snapshot
-
     @views.get("/jobs")
     def recent() -> Response:
         start = whole_number("from", 0, least=0)
@@ -51,7 +43,7 @@ def job_views(context: AppContext) -> Blueprint:
     @views.get("/jobs/<job_id>")
     def job(job_id: str) -> Response:
         willing = patience(request, context.settings, otherwise_s=0)
-        snapshot = own(job_id)
+        snapshot = _own(context, job_id)
         if willing.wait_s > 0 and not has_ended(snapshot):
             with context.waiting_room.enter(g.caller, willing.wait_s):
                 snapshot = context.reader.wait(snapshot.status.ref, presence.of(request), willing.wait_s)
@@ -61,13 +53,13 @@ def job_views(context: AppContext) -> Blueprint:
 
     @views.delete("/jobs/<job_id>")
     def remove(job_id: str) -> Response:
-        own(job_id)
+        _own(context, job_id)
         context.jobs.remove(job_id, g.caller)
         return Response(status=204)
 
     @views.get("/jobs/<job_id>/results")
     def results(job_id: str) -> Response:
-        snapshot = own(job_id)
+        snapshot = _own(context, job_id)
         kind = _accepted()
         refuse_cancelled(snapshot.status)
         start = min(whole_number("from", 0, least=0), snapshot.status.texts)
@@ -81,6 +73,15 @@ def job_views(context: AppContext) -> Blueprint:
         return answer
 
     return views
+
+
+def _own(context: AppContext, job_id: str) -> Snapshot:
+    """The job of this caller. Raises UnknownJob for another caller's, as for one that never was."""
+    g.log = {"job": job_id}
+    snapshot = context.reader.read(JobRef(job_id, g.caller))
+    if snapshot.status.caller != g.caller:
+        raise UnknownJob(f"no job {job_id!r} was ever accepted here")
+    return snapshot
 
 
 def _accepted() -> str:

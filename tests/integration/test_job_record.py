@@ -38,10 +38,13 @@ def beat(store: redis.Redis, settings: SharedSettings, worker: str) -> None:
     Fleet(store, settings).beat(status)
 
 
-def submit(jobs: JobStore, texts: list[str], bounds: Bounds = ROOMY, **more: object) -> Admitted:
+def new_job(jobs: JobStore, texts: list[str], **more: object) -> NewJob:
     fields: dict[str, Any] = {"model": "m", "lane": Lane.INTERACTIVE, "deadline_in_ms": 60_000, **more}
-    job = NewJob(id=jobs.new_id(jobs.now_ms()), texts=texts, **fields)
-    [admission] = jobs.submit([(job, bounds)])
+    return NewJob(id=jobs.new_id(jobs.now_ms()), texts=texts, **fields)
+
+
+def submit(jobs: JobStore, texts: list[str], bounds: Bounds = ROOMY, **more: object) -> Admitted:
+    [admission] = jobs.submit([(new_job(jobs, texts, **more), bounds)])
     assert isinstance(admission, Admitted)
     return admission
 
@@ -62,10 +65,7 @@ def result(ticket: Ticket) -> Commit:
 
 def test_a_workers_bytes_are_those_of_the_backlog(jobs: JobStore, chunks: ChunkStore) -> None:
     texts = ["naïve 日本語", 'a "quoted"\n\ttext', "\x01", "🜁"]
-    job = NewJob(id=jobs.new_id(1), model="m", lane=Lane.INTERACTIVE, texts=texts, deadline_in_ms=60_000)
-    [admitted] = jobs.submit([(job, ROOMY)])
-    assert isinstance(admitted, Admitted)
-    leased = lease(chunks, admitted.tickets[0])
+    leased = lease(chunks, submit(jobs, texts).tickets[0])
     assert leased.stored_bytes == jobs.backlog("m", Lane.INTERACTIVE).bytes
 
 
@@ -243,10 +243,7 @@ def test_a_job_past_its_deadline_expires_when_a_worker_asks(jobs: JobStore, chun
 def test_a_full_lane_refuses_and_stores_nothing(jobs: JobStore, store: redis.Redis) -> None:
     submit(jobs, ["a"] * 8)
     before = sorted(store.keys())
-    job = NewJob(
-        id=jobs.new_id(jobs.now_ms()), model="m", lane=Lane.INTERACTIVE, texts=["a"] * 3, deadline_in_ms=60_000
-    )
-    [admission] = jobs.submit([(job, Bounds(texts=10, bytes=10_000))])
+    [admission] = jobs.submit([(new_job(jobs, ["a"] * 3), Bounds(texts=10, bytes=10_000))])
     assert isinstance(admission, Refused)
     assert admission.backlog.texts == 8
     assert sorted(store.keys()) == before
@@ -261,29 +258,12 @@ def test_an_idempotency_key_gives_the_same_job_and_refuses_another_body(jobs: Jo
     again = submit(jobs, ["a"], idempotency_key="k", digest="d1", caller="me")
     assert (again.id, again.tickets) == (first.id, ())
     assert submit(jobs, ["a"], idempotency_key="k", digest="d1", caller="you").id != first.id
-    other = NewJob(
-        id=jobs.new_id(0),
-        model="m",
-        lane=Lane.INTERACTIVE,
-        texts=["b"],
-        deadline_in_ms=60_000,
-        caller="me",
-        idempotency_key="k",
-        digest="d2",
-    )
+    other = new_job(jobs, ["b"], caller="me", idempotency_key="k", digest="d2")
     assert jobs.submit([(other, ROOMY)]) == [Conflict(first.id)]
 
 
 def test_a_submission_that_is_sent_again_is_admitted_once(jobs: JobStore) -> None:
-    job = NewJob(
-        id=jobs.new_id(0),
-        model="m",
-        lane=Lane.INTERACTIVE,
-        texts=["a", "b"],
-        deadline_in_ms=60_000,
-        idempotency_key="k",
-        digest="d",
-    )
+    job = new_job(jobs, ["a", "b"], idempotency_key="k", digest="d")
     assert jobs.submit([(job, ROOMY)]) == jobs.submit([(job, ROOMY)])
     assert jobs.backlog("m", Lane.INTERACTIVE).texts == 2
 

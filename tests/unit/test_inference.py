@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from queue import SimpleQueue
 from threading import Event
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,52 +15,14 @@ from numpy.typing import NDArray
 
 from contract.message import Lane
 from harness.until import until
-from tests.stand_ins import POISON, EchoModel, chunk_work, echo, ids_of, text_works
+from tests.inference_rig import PATIENCE_S, OutOfMemory, Rig, expected, running, scores
+from tests.stand_ins import POISON, EchoModel, chunk_work, ids_of
 from worker import loops
 from worker.engine.packing import BatchPlan
-from worker.pipeline.answer_cache import AnswerCache
-from worker.pipeline.batcher import Batcher
-from worker.pipeline.inference import CAREFUL_SHARE, CAREFUL_TEXTS, LEAST_TOKENS, Inference
+from worker.pipeline.inference import CAREFUL_SHARE, CAREFUL_TEXTS, LEAST_TOKENS
 from worker.pipeline.work import ChunkWork
 
-PATIENCE_S = 10.0
 bodies = st.lists(st.integers(3, 600), max_size=40)
-
-
-class OutOfMemory(Exception):
-    pass
-
-
-class Rig:
-    """An inference thread and the chunks that it has completed."""
-
-    def __init__(self, start_suspect: Callable[[ChunkWork], bool] = lambda _: True) -> None:
-        self.completed: SimpleQueue[ChunkWork] = SimpleQueue()
-        self.cache = AnswerCache(2**20)
-        self.taken: list[int] = []
-        """Tokens that left the queue, or came back, fewer than none."""
-        self.inference = Inference(
-            batcher=Batcher(2.0),
-            start_suspect=start_suspect,
-            on_complete=self.completed.put,
-            is_out_of_memory=lambda error: isinstance(error, OutOfMemory),
-            on_taken=lambda _, tokens: self.taken.append(tokens),
-            cache=self.cache,
-        )
-
-    def add(self, work: ChunkWork, texts: Sequence[Sequence[int]]) -> ChunkWork:
-        self.inference.add(text_works(work, texts))
-        return work
-
-    def next(self) -> ChunkWork:
-        return self.completed.get(timeout=PATIENCE_S)
-
-
-@contextmanager
-def running(rig: Rig) -> Iterator[Rig]:
-    rig.inference.start()
-    yield rig
-    rig.inference.stop()
 
 
 @pytest.fixture
@@ -72,16 +31,6 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[str]:
     why: SimpleQueue[str] = SimpleQueue()
     monkeypatch.setattr(loops, "end_process", why.put)
     return why
-
-
-def scores(work: ChunkWork) -> list[float | str]:
-    """Each text's score of the second label, or the code of its error."""
-    answers = [json.loads(answer) for answer in work.answers]
-    return [answer["error"]["code"] if "error" in answer else answer["scores"]["high"] for answer in answers]
-
-
-def expected(texts: Sequence[Sequence[int]]) -> list[Any]:
-    return ["text-failed" if POISON in body else pytest.approx(echo(ids_of(*body))[1], abs=1e-6) for body in texts]
 
 
 @settings(max_examples=30)

@@ -82,10 +82,6 @@ def predict(
     Interrupted in any way, the same command goes on where it was.
     """
     options: Options = {"top_k": top_k, "scores": scores, "truncate": truncate.value}
-    if model:
-        options["model"] = model
-    if threshold is not None:
-        options["threshold"] = threshold
     plan = RunPlan(
         source=questions,
         target=output,
@@ -94,19 +90,34 @@ def predict(
         source_format=from_format or format_of(questions),
         reading=_reading(delimiter, encoding, quotes, odd_rows),
         target_format=to_format or format_of(output),
-        options=options,
+        options=options | _chosen(model, threshold),
         label_separator=label_separator,
         label_columns=label_columns,
         restart=restart,
         quiet=quiet,
     )
+    _carry_out(plan, url)
+
+
+def _chosen(model: str | None, threshold: float | None) -> Options:
+    """The options that the service decides by itself when they are absent."""
+    options: Options = {}
+    if model:
+        options["model"] = model
+    if threshold is not None:
+        options["threshold"] = threshold
+    return options
+
+
+def _carry_out(plan: RunPlan, url: str) -> None:
+    """Do the run. Exits with INTERRUPTED when the user stops it."""
     console = Console(stderr=True)
     _show_retries(console)
     try:
         with Interruption() as interruption, _client(url, timeout_s=math.inf, retries=RUN_RETRIES) as client:
             run(client, plan, console, interruption.check)
     except KeyboardInterrupt:
-        hint = "" if output == STANDARD else "; the same command goes on where it was"
+        hint = "" if plan.target == STANDARD else "; the same command goes on where it was"
         console.print(f"interrupted{hint}")
         raise typer.Exit(INTERRUPTED) from None
 

@@ -1,0 +1,65 @@
+"""The inference thread by itself, with a model whose answers tell the texts apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+
+from tests.stand_ins import POISON, echo, ids_of, text_works
+from worker.pipeline.answer_cache import AnswerCache
+from worker.pipeline.batcher import Batcher
+from worker.pipeline.inference import Inference
+from worker.pipeline.work import ChunkWork
+
+PATIENCE_S = 10.0
+
+
+class OutOfMemory(Exception):
+    pass
+
+
+class Rig:
+    """An inference thread and the chunks that it has completed."""
+
+    def __init__(self, start_suspect: Callable[[ChunkWork], bool] = lambda _: True) -> None:
+        self.completed: SimpleQueue[ChunkWork] = SimpleQueue()
+        self.cache = AnswerCache(2**20)
+        self.taken: list[int] = []
+        """Tokens that left the queue, or came back, fewer than none."""
+        self.inference = Inference(
+            batcher=Batcher(2.0),
+            start_suspect=start_suspect,
+            on_complete=self.completed.put,
+            is_out_of_memory=lambda error: isinstance(error, OutOfMemory),
+            on_taken=lambda _, tokens: self.taken.append(tokens),
+            cache=self.cache,
+        )
+
+    def add(self, work: ChunkWork, texts: Sequence[Sequence[int]]) -> ChunkWork:
+        self.inference.add(text_works(work, texts))
+        return work
+
+    def next(self) -> ChunkWork:
+        return self.completed.get(timeout=PATIENCE_S)
+
+
+@contextmanager
+def running(rig: Rig) -> Iterator[Rig]:
+    rig.inference.start()
+    yield rig
+    rig.inference.stop()
+
+
+def scores(work: ChunkWork) -> list[float | str]:
+    """Each text's score of the second label, or the code of its error."""
+    answers = [json.loads(answer) for answer in work.answers]
+    return [answer["error"]["code"] if "error" in answer else answer["scores"]["high"] for answer in answers]
+
+
+def expected(texts: Sequence[Sequence[int]]) -> list[Any]:
+    return ["text-failed" if POISON in body else pytest.approx(echo(ids_of(*body))[1], abs=1e-6) for body in texts]
