@@ -14,6 +14,9 @@ from contract.artifact import Manifest, Strict
 TextErrorCode = Literal["text-too-long", "text-failed", "empty-text", "not-predicted"]
 DIGITS = 6
 """Decimals of a score: float32 has no more to say."""
+SHARE_DIGITS = 2
+NOTABLE_UNKNOWN = 0.2
+"""Share of a text's tokens that the vocabulary does not know, from which on the answer says it."""
 OF_THE_FIRST_RELEASE = frozenset({"top_k", "scores", "truncate"})
 
 
@@ -73,6 +76,10 @@ class Scored(Strict):
 
 Tokens = Annotated[int, Field(ge=2, description="tokens that the model read, [CLS] and [SEP] included")]
 Truncated = Annotated[bool, Field(description="whether a part of the text was cut off")]
+Unknown = Annotated[
+    float | None,
+    Field(ge=0, le=1, description=f"share of the text that the vocabulary does not know, from {NOTABLE_UNKNOWN} on"),
+]
 Top = Annotated[list[Scored] | None, Field(description="the `top_k` best labels, when more than one was asked")]
 Scores = Annotated[dict[str, float] | None, Field(description="every label's score, when asked for")]
 
@@ -84,6 +91,7 @@ class Prediction(Strict):
     score: float = Field(ge=0, le=1, description="calibrated probability of the label")
     tokens: Tokens
     truncated: Truncated
+    unknown: Unknown = None
     top: Top = None
     scores: Scores = None
 
@@ -94,6 +102,7 @@ class MultiLabelPrediction(Strict):
     labels: list[Scored] = Field(description="the labels whose score reaches their threshold, best first; may be none")
     tokens: Tokens
     truncated: Truncated
+    unknown: Unknown = None
     top: Top = None
     scores: Scores = None
 
@@ -122,6 +131,34 @@ class ChunkResult(BaseModel):
 
 
 @dataclass(frozen=True)
+class TextRead:
+    """What the model read of a text."""
+
+    tokens: int
+    """Special ones included."""
+    truncated: bool
+    unknown: float = 0.0
+    """Share of the whole text's tokens that the vocabulary does not know."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the vocabulary knows enough of it."""
+        return self.unknown < NOTABLE_UNKNOWN
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether there is nothing to say of it beyond its tokens and whether it was cut."""
+        return self.is_known
+
+    def members(self) -> dict[str, Any]:
+        """Of the answer."""
+        found: dict[str, Any] = {"tokens": self.tokens, "truncated": self.truncated}
+        if not self.is_known:
+            found["unknown"] = round(self.unknown, SHARE_DIGITS)
+        return found
+
+
+@dataclass(frozen=True)
 class AnswerRule:
     """How a model's scores become the answer for a text."""
 
@@ -133,19 +170,13 @@ class AnswerRule:
     def of(cls, manifest: Manifest) -> AnswerRule:
         return cls(manifest.labels, manifest.label_thresholds)
 
-    def answer(
-        self, probabilities: Sequence[float], options: Options, *, tokens: int, truncated: bool
-    ) -> dict[str, Any]:
+    def answer(self, probabilities: Sequence[float], options: Options, read: TextRead) -> dict[str, Any]:
         """The answer, as a `Prediction` or a `MultiLabelPrediction` without the members that are None.
 
         probabilities: one per label, calibrated. On a tie the label that comes first in `labels` goes first.
         """
         scores = [round(probability, DIGITS) for probability in probabilities]
-        found = {
-            **self._chosen(probabilities, scores, options),
-            "tokens": tokens,
-            "truncated": truncated,
-        }
+        found = {**self._chosen(probabilities, scores, options), **read.members()}
         if options.top_k > 1:
             order = sorted(range(len(scores)), key=probabilities.__getitem__, reverse=True)[: options.top_k]
             found["top"] = [self._scored(index, scores) for index in order]

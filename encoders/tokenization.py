@@ -14,12 +14,15 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 from contract.artifact import TOKENIZER, TokenizerOptions, WordPieceOptions
 from contract.errors import BadModel
+from encoders.spelling import unread_tokens
 
 Truncate = Literal["right", "left", "error"]
 Ids = NDArray[np.int32]
 
 UNKNOWN, FIRST, LAST = "[UNK]", "[CLS]", "[SEP]"
 PADDING = ("[PAD]", "<pad>")
+BYTES = '"ByteLevel"'
+"""What a pipeline names where letters are bytes."""
 
 CHUNK = 10_000
 """Texts that are in memory in the tokenizer's own, large form at once."""
@@ -36,7 +39,8 @@ class EncodedText:
     empty: bool = False
     """Whether the tokenizer leaves nothing of the text, as of one made of invisible characters."""
     unknown_share: float = 0.0
-    """How much of the whole text the vocabulary can't spell, from 0 to 1: its unknown tokens over all its tokens."""
+    """Of all tokens of the whole text, the share that stands for nothing the model has learnt, from 0 to 1: unknown
+    ones, and letters of a script that the vocabulary can only spell."""
 
     @property
     def truncated(self) -> bool:
@@ -61,7 +65,7 @@ class TextTokenizer:
         self._tokenizer.encode_special_tokens = options.special_tokens == "text"
         self.vocabulary_size = 1 + max(self._tokenizer.get_vocab(with_added_tokens=True).values())
         self.padding = _padding(self._tokenizer)
-        self._unknown = _unknown_token(self._tokenizer, json.loads(pipeline)["model"])
+        self._unread = _unread(self._tokenizer, json.loads(pipeline))
         self._first, self._last = _ends(self._tokenizer)
         self._special = len(self._first) + len(self._last)
         self._body = max_length - self._special
@@ -76,7 +80,7 @@ class TextTokenizer:
 
     def _encoded(self, body: list[int], truncate: Truncate) -> EncodedText:
         length, empty = len(body) + self._special, not body
-        unknown = 0.0 if empty else body.count(self._unknown) / len(body)
+        unknown = 0.0 if self._unread.isdisjoint(body) else sum(map(self._unread.__contains__, body)) / len(body)
         if len(body) > self._body:
             if truncate == "error":
                 return EncodedText(ids=np.empty(0, np.int32), length=length, empty=empty, unknown_share=unknown)
@@ -136,11 +140,13 @@ def _ends(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     return encoded.ids[: body[0]], encoded.ids[body[-1] + 1 :]
 
 
-def _unknown_token(tokenizer: Tokenizer, model: Mapping[str, Any]) -> int:
-    """The id of what stands for anything that the vocabulary can't spell; -1 where it can spell everything."""
-    token = model.get("unk_token")
-    found = model.get("unk_id") if token is None else tokenizer.token_to_id(token)
-    return -1 if found is None else int(found)
+def _unread(tokenizer: Tokenizer, pipeline: Mapping[str, Any]) -> frozenset[int]:
+    """See `unread_tokens`; none where every text can be spelt, by its bytes or otherwise."""
+    token = pipeline["model"].get("unk_token")
+    unknown = pipeline["model"].get("unk_id") if token is None else tokenizer.token_to_id(token)
+    if unknown is None or BYTES in json.dumps([pipeline.get("pre_tokenizer"), pipeline.get("decoder")]):
+        return frozenset()
+    return unread_tokens(tokenizer.get_vocab(with_added_tokens=True), int(unknown))
 
 
 def _padding(tokenizer: Tokenizer) -> int | None:

@@ -27,6 +27,7 @@ from contract.prediction import (
     Options,
     Prediction,
     TextError,
+    TextRead,
 )
 from contract.redis_client import connect
 from contract.settings import SharedSettings
@@ -51,7 +52,7 @@ def answer(text: str, options: Options | None = None, rule: AnswerRule = ONE_LAB
     options = options or Options()
     if not text.strip():
         return Failed(error=TextError(code="empty-text", detail="the text is empty"))
-    document = rule.answer(list(scores(text).values()), options, tokens=2 + len(text.split()), truncated=False)
+    document = rule.answer(list(scores(text).values()), options, TextRead(2 + len(text.split()), truncated=False))
     return (Prediction if rule.thresholds is None else MultiLabelPrediction).model_validate(document)
 
 

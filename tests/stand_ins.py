@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from contract.job_record import Lease
 from contract.message import Lane, Ticket
-from contract.prediction import Options
+from contract.prediction import Options, TextRead
 from worker.engine import packing
 from worker.engine.packing import BatchPlan
 from worker.pipeline.work import ChunkWork, TextWork
@@ -106,7 +106,10 @@ def chunk_work(
 
 def text_works(work: ChunkWork, bodies: Sequence[Sequence[int]], arrived: float | None = None) -> list[TextWork]:
     """The texts of the chunk, with these tokens between the first and the last."""
-    made = [TextWork(work, index, ids_of(*body), False) for index, body in enumerate(bodies)]
+    made = [
+        TextWork(work, index, ids_of(*body), TextRead(2 + len(body), truncated=False))
+        for index, body in enumerate(bodies)
+    ]
     if arrived is not None:
         for text in made:
             text.arrived = arrived

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 
 from api.http.presence import ClientGone, Presence
 from api.jobs.events import JobEvents
@@ -18,6 +19,7 @@ from contract.errors import StoreUnavailable
 from contract.job_record import Snapshot
 from contract.prediction import Options
 
+OCCASIONAL = ("unknown",)
 Page = tuple[int, list[Row]]
 """The number of the first text, and the answers from it on."""
 
@@ -97,9 +99,14 @@ def columns(options: Options, *, multi_label: bool) -> list[str]:
 
 
 def as_csv(found: Iterator[Page], names: Sequence[str]) -> Iterator[str]:
-    """RFC 4180 with a header line; lists and objects (`labels`, `top`, `scores`) are JSON."""
+    """RFC 4180 with a header line; lists and objects (`labels`, `top`, `scores`) are JSON.
+
+    A member that few answers have gets a column behind the others when one of the first page has it.
+    """
+    first = next(found, (0, []))
+    names = [*names, *(name for name in OCCASIONAL if any(name in row for row in first[1]))]
     yield _line(names)
-    for start, answers in found:
+    for start, answers in chain([first], found):
         yield "".join(_line(_cells(start + n, row, names)) for n, row in enumerate(answers))
 
 

@@ -1,8 +1,7 @@
 // The answers of a table, a dozen bytes a row.
 
 const TRUNCATED = 1;
-const REVIEW = 2;
-const UNFAMILIAR = 4;
+const MARKS = { review: 2, unfamiliar: 4, unknown: 8 };
 
 export class Answers {
   // `labels` has what rows were answered: a label, or a list of them where a text may have several. A row holds the
@@ -33,7 +32,7 @@ export class Answers {
     this.label[row] = this.number(held);
     this.score[row] = answer.score ?? answer.labels[0]?.score ?? 0;
     this.tokens[row] = Math.min(answer.tokens, 65535);
-    this.flags[row] = TRUNCATED * answer.truncated + REVIEW * (answer.review === true) + UNFAMILIAR * (answer.unfamiliar === true);
+    this.flags[row] = marked(answer);
     this.count(held);
   }
 
@@ -44,6 +43,12 @@ export class Answers {
 
   count(held) {
     for (const name of [held].flat()) this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+  }
+
+  // The marks that any row has.
+  get marks() {
+    const all = this.flags.reduce((some, flags) => some | flags, 0);
+    return Object.keys(MARKS).filter((name) => all & MARKS[name]);
   }
 
   // Whether a row may have several labels.
@@ -62,8 +67,7 @@ export class Answers {
       score: Number(this.score[row].toFixed(6)),
       tokens: this.tokens[row],
       truncated: (flags & TRUNCATED) > 0,
-      review: (flags & REVIEW) > 0,
-      unfamiliar: (flags & UNFAMILIAR) > 0,
+      ...Object.fromEntries(Object.entries(MARKS).map(([name, flag]) => [name, (flags & flag) > 0])),
     };
   }
 
@@ -97,5 +101,9 @@ export class Answers {
     return Uint32Array.from(found);
   }
 }
+
+// `unknown` is a share, and there when it is notable.
+const marked = (answer) =>
+  Object.entries(MARKS).reduce((flags, [name, flag]) => flags + flag * Boolean(answer[name]), TRUNCATED * answer.truncated);
 
 const key = (held) => JSON.stringify(held); // a label that looks like a list is none

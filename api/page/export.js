@@ -11,9 +11,12 @@ const BYTE_ORDER_MARK = "\ufeff";
 // A name beside those of the table: `label`, or `predicted_label` where that is taken.
 const free = (name, taken) => (taken.includes(name) ? free(`predicted_${name}`, taken) : name);
 
+// Those of all answers, and the marks that any has.
+const members = (answers) => [...ANSWER, ...answers.marks];
+
 // `labels` where a row may have several.
-export const answerColumns = (columns, several) =>
-  ANSWER.map((name) => free(name === "label" && several ? "labels" : name, columns));
+export const answerColumns = (columns, answers) =>
+  members(answers).map((name) => free(name === "label" && answers.several ? "labels" : name, columns));
 
 // Between the labels of a row: the first sign that is part of none.
 const separator = (names) => SEPARATORS.find((sign) => !names.flat().some((name) => name.includes(sign))) ?? "\n";
@@ -33,7 +36,8 @@ function written(cells, { delimiter, spreadsheet }) {
 // The rows of a finished or unfinished run, those of `only` if given, as a blob that the browser may keep on disk.
 export async function asCsv({ record, file, answers }, { only = null, spreadsheet = true }) {
   const style = { delimiter: record.dialect.delimiter === ";" ? ";" : ",", spreadsheet };
-  const parts = [(spreadsheet ? BYTE_ORDER_MARK : "") + written([...record.columns, ...answerColumns(record.columns, answers.several)], style)];
+  const parts = [(spreadsheet ? BYTE_ORDER_MARK : "") + written([...record.columns, ...answerColumns(record.columns, answers)], style)];
+  const names = members(answers);
   const between = separator(answers.names);
   const cell = (value) => (Array.isArray(value) ? value.join(between) : value);
   const wanted = only && new Set(only);
@@ -44,7 +48,7 @@ export async function asCsv({ record, file, answers }, { only = null, spreadshee
       const row = window.first + at;
       if (wanted && !wanted.has(row)) return "";
       const answer = answers.at(row) ?? {};
-      return written([...record.columns.map((name) => cells[name]), ...ANSWER.map((name) => cell(answer[name]))], style);
+      return written([...record.columns.map((name) => cells[name]), ...names.map((name) => cell(answer[name]))], style);
     });
     parts.push(new Blob(text));
   }

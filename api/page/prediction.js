@@ -16,7 +16,7 @@ export function prediction(text, answer) {
   const rest = scores.filter((one) => !shown.includes(one));
   return h("li", { class: "card" },
     whole(text),
-    h("p", { class: "marks" }, Object.entries(MARKS).filter(([name]) => answer[name] === true).map(([, mark]) => h("span", { class: "mark" }, mark))),
+    h("p", { class: "marks" }, marks(answer).map((mark) => h("span", { class: "mark" }, mark))),
     shown.length > 0 ? scoreList(shown) : h("p", { class: "quiet" }, "no label holds"),
     rest.length > 0 && h("details", null,
       h("summary", null, `All ${scores.length} labels`), scoreList(rest)),
@@ -34,4 +34,9 @@ const scoreList = (scores) =>
 function read(answer) {
   const tokens = counted(answer.tokens, "token");
   return answer.truncated ? `${tokens} read, the rest was cut off: the text is longer than the model reads` : `${tokens} read`;
+}
+
+function marks(answer) {
+  const found = Object.entries(MARKS).filter(([name]) => answer[name] === true).map(([, mark]) => mark);
+  return answer.unknown === undefined ? found : [...found, `${percent(answer.unknown)} unknown to the model`];
 }

@@ -113,7 +113,7 @@ export class RowTable {
     if (found === null) return h("td", { colspan: "3", class: "quiet" }, this.run.state === "running" ? "waiting" : "");
     if (found.error) return h("td", { colspan: "3" }, h("span", { class: "mark bad" }, found.error), " ", found.detail);
     return [
-      h("td", null, [found.label].flat().join(", "), found.review && h("span", { class: "mark" }, "for review"), found.unfamiliar && h("span", { class: "mark" }, "unfamiliar")),
+      h("td", null, [found.label].flat().join(", "), found.review && h("span", { class: "mark" }, "for review"), found.unfamiliar && h("span", { class: "mark" }, "unfamiliar"), found.unknown && h("span", { class: "mark" }, "unknown words")),
       h("td", null, h("span", { class: "score" }, bar(found.score), percent(found.score))),
       h("td", { class: "number" }, `${count(found.tokens)}${found.truncated ? ", cut" : ""}`),
     ];

@@ -16,7 +16,7 @@ from benchmarks import artifacts
 from benchmarks.texts import mixed
 from contract.job_record import Lease
 from contract.message import Lane, Ticket
-from contract.prediction import Options
+from contract.prediction import Options, TextRead
 from worker.engine.model import Model, Probabilities, load
 from worker.engine.packing import BatchPlan
 from worker.pipeline.answer_cache import AnswerCache
@@ -72,7 +72,8 @@ def _rate(model: Model, texts: Sequence[Ids], poison: Sequence[Ids]) -> float:
     chunks = range(0, len(texts), CHUNK)
     for start in chunks:
         work = ChunkWork(_lease(start), allergic)
-        inference.add([TextWork(work, n, ids, False) for n, ids in enumerate(texts[start : start + CHUNK])])
+        chunk = enumerate(texts[start : start + CHUNK])
+        inference.add([TextWork(work, n, ids, TextRead(len(ids), truncated=False)) for n, ids in chunk])
     started = time.perf_counter()
     inference.start()
     works = [done.get() for _ in chunks]

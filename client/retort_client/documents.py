@@ -30,6 +30,8 @@ class Prediction:
     """Tokens that the model read."""
     truncated: bool
     """Whether a part of the text was cut off."""
+    unknown: float | None = None
+    """Share of the text that the model's vocabulary does not know, where it is notable."""
     top: tuple[Scored, ...] = ()
     """The best labels, when `top_k` asked for more than one."""
     scores: Mapping[str, float] | None = None
@@ -44,6 +46,7 @@ class MultiLabelPrediction:
     """Those whose score reaches their threshold, best first; may be none."""
     tokens: int
     truncated: bool
+    unknown: float | None = None
     top: tuple[Scored, ...] = ()
     scores: Mapping[str, float] | None = None
 
@@ -138,6 +141,7 @@ def answer(document: Document) -> Answer:
     shared: dict[str, Any] = {
         "tokens": document["tokens"],
         "truncated": document["truncated"],
+        "unknown": document.get("unknown"),
         "top": _scored(document.get("top", ())),
         "scores": document.get("scores"),
     }

@@ -9,6 +9,8 @@ from retort_client.documents import Answer, Prediction, TextError
 
 WINDOW = 5000
 """Rows that are asked about at once."""
+MARKS = ("unknown",)
+"""What few answers have: a column each, where any has it."""
 NO_TEXT = TextError("no-text", "there is no text in this row")
 
 
@@ -52,6 +54,8 @@ def joined(frame: F, answers: Sequence[Answer]) -> F:
         for name in ("label", "score", "tokens", "truncated")
     }
     columns["error"] = [answer.code if isinstance(answer, TextError) else None for answer in answers]
+    marks = {name: [getattr(answer, name, None) for answer in answers] for name in MARKS}
+    columns |= {name: cells for name, cells in marks.items() if any(cells)}
     return frame.assign(**{_free(name, frame): cells for name, cells in columns.items()})
 
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from contract.artifact import Manifest
-from contract.prediction import Answer, AnswerRule, MultiLabelPrediction, Options, Prediction
+from contract.prediction import Answer, AnswerRule, MultiLabelPrediction, Options, Prediction, TextRead
 from tests.unit.test_golden_documents import golden
 from worker.pipeline.answers import predictions
 
@@ -21,8 +21,13 @@ ONE = AnswerRule(LABELS)
 ANY = AnswerRule(LABELS, thresholds=(0.5, 0.95, 0.2, 0.5))
 
 
-def written(rule: AnswerRule, options: Options | None = None, scores: np.ndarray[Any, Any] = SCORES) -> str:
-    asked = SimpleNamespace(options=options or Options(), length=7, truncated=False)
+READ = TextRead(7, truncated=False)
+
+
+def written(
+    rule: AnswerRule, options: Options | None = None, scores: np.ndarray[Any, Any] = SCORES, read: TextRead = READ
+) -> str:
+    asked = SimpleNamespace(options=options or Options(), read=read)
     [answer] = predictions(scores[None], rule, [asked])
     return answer
 
@@ -38,6 +43,15 @@ def test_the_bytes_of_a_one_label_answer_are_those_of_the_first_release() -> Non
         '"top":[{"label":"go","score":0.9},{"label":"c","score":0.5}],'
         '"scores":{"c":0.5,"go":0.9,"java":0.3,"sql":0.5}}'
     )
+
+
+@pytest.mark.parametrize("rule", [ONE, ANY])
+@pytest.mark.parametrize(
+    ("unknown", "member"), [(0.0, ""), (0.1999, ""), (0.2, ',"unknown":0.2'), (2 / 3, ',"unknown":0.67')]
+)
+def test_a_notable_share_of_unknown_words_is_said(rule: AnswerRule, unknown: float, member: str) -> None:
+    said = written(rule, read=TextRead(7, truncated=False, unknown=unknown))
+    assert said == written(rule)[:-1] + member + "}"
 
 
 def test_a_threshold_changes_nothing_where_each_text_has_one_label() -> None:

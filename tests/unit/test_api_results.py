@@ -91,6 +91,21 @@ def test_csv_quotes_what_needs_it() -> None:
     ]
 
 
+def test_csv_has_a_column_for_what_few_answers_have_where_the_first_page_has_it() -> None:
+    known = {"label": "sql", "score": 0.5, "tokens": 3, "truncated": False}
+    marked, names = known | {"unknown": 0.9}, columns(Options(), multi_label=False)
+
+    assert "".join(as_csv(iter([(0, [known, marked]), (2, [marked])]), names)).split("\r\n") == [
+        "index,label,score,tokens,truncated,error,detail,unknown",
+        "0,sql,0.5,3,false,,,",
+        "1,sql,0.5,3,false,,,0.9",
+        "2,sql,0.5,3,false,,,0.9",
+        "",
+    ]
+    assert "unknown" not in "".join(as_csv(iter([(0, [known]), (1, [marked])]), names))
+    assert "".join(as_csv(iter(()), names)) == f"{','.join(names)}\r\n"
+
+
 def test_csv_of_several_labels_holds_them_as_json() -> None:
     several = [
         {"labels": [{"label": "a,b", "score": 0.5}], "tokens": 3, "truncated": True},

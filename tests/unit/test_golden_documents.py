@@ -19,7 +19,7 @@ from contract import message
 from contract.artifact import Manifest
 from contract.fleet import WorkerStatus
 from contract.message import Ticket
-from contract.prediction import AnswerRule, ChunkResult, Options
+from contract.prediction import AnswerRule, ChunkResult, Options, TextRead
 from contract.stored_result import answers, chunk_result, text_error
 from worker.pipeline.answers import predictions
 
@@ -42,8 +42,7 @@ def test_a_document_is_read_and_written_without_loss(name: str, model: type[Base
 @dataclass(frozen=True)
 class Text:
     options: Options
-    truncated: bool
-    length: int = 11
+    read: TextRead
 
 
 def test_a_message_carries_tickets() -> None:
@@ -59,7 +58,7 @@ def test_a_message_of_another_schema_is_refused() -> None:
 
 def test_the_worker_writes_the_chunk_result() -> None:
     rows = np.array([[0.25, 0.75]] * 2, np.float32)
-    texts = [Text(Options(), truncated=False), Text(Options(top_k=2, scores=True), truncated=True)]
+    texts = [Text(Options(), TextRead(11, False)), Text(Options(top_k=2, scores=True), TextRead(11, True))]
     parts = [*predictions(rows, AnswerRule(("sql", "java")), texts), text_error("empty-text", "the text is empty")]
     written = chunk_result("20261122t101500-3f2a9c", parts)
     assert written == json.dumps(json.loads(golden("chunk_result")), separators=(",", ":"))  # members in their order
@@ -68,16 +67,16 @@ def test_the_worker_writes_the_chunk_result() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 4), st.booleans(), st.booleans()), min_size=1, max_size=5),
+    st.lists(st.tuples(st.integers(1, 4), st.booleans(), st.booleans(), st.floats(0, 1)), min_size=1, max_size=5),
     st.integers(0, 2**32 - 1),
 )
 def test_answers_of_a_batch_are_the_bytes_that_json_writes_of_each_alone(
-    asked: list[tuple[int, bool, bool]], seed: int
+    asked: list[tuple[int, bool, bool, float]], seed: int
 ) -> None:
     labels = ('say "hi"', "naïve", "back\\slash", "")
     rows = np.random.default_rng(seed).dirichlet([0.3] * len(labels), len(asked)).astype(np.float32)
-    texts = [Text(Options(top_k=top, scores=scores), truncated=cut) for top, scores, cut in asked]
+    texts = [Text(Options(top_k=top, scores=scores), TextRead(11, cut, unknown)) for top, scores, cut, unknown in asked]
     for rule in (AnswerRule(labels), AnswerRule(labels, thresholds=(0.0, 0.1, 0.5, 0.9))):
         for row, text, written in zip(rows, texts, predictions(rows, rule, texts), strict=True):
-            expected = rule.answer(row.tolist(), text.options, tokens=text.length, truncated=text.truncated)
+            expected = rule.answer(row.tolist(), text.options, text.read)
             assert written == json.dumps(expected, ensure_ascii=False, separators=(",", ":"))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from threading import Thread
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from contract.chunk_store import Skipped
@@ -17,6 +18,7 @@ from contract.prediction import Options
 from encoders.tokenization import EncodedText
 from harness.until import until
 from tests.stand_ins import EchoModel, as_any, echo, ids_of
+from worker.metrics import UNKNOWN_TEXTS
 from worker.pipeline import handler as handler_module
 from worker.pipeline.answer_cache import AnswerCache
 from worker.pipeline.batcher import Batcher
@@ -27,6 +29,8 @@ from worker.queueing.flow_control import FlowControl, PauseReason
 
 PATIENCE_S = 10.0
 MAX_TOKENS = 20
+UNKNOWN = 99
+"""What the stand-in's tokenizer does not know."""
 
 
 class Numbers:
@@ -38,7 +42,8 @@ class Numbers:
             ids = ids_of(*(int(word) for word in text.split() if word != "\u200b"))
             fits = len(ids) <= MAX_TOKENS
             read = ids if fits else ids[: 0 if truncate == "error" else MAX_TOKENS]
-            made.append(EncodedText(ids=read, length=len(ids), empty=len(ids) == 2))
+            unknown = float(np.mean(ids[1:-1] == UNKNOWN)) if len(ids) > 2 else 0.0
+            made.append(EncodedText(ids=read, length=len(ids), empty=len(ids) == 2, unknown_share=unknown))
         return made
 
 
@@ -172,6 +177,18 @@ def test_a_cut_text_says_so(rig: Rig) -> None:
     rig.handler.handle(list(rig.store.chunks))
     [answer] = json.loads(rig.store.results[Ticket("a", 0)])["predictions"]
     assert (answer["truncated"], answer["tokens"]) == (True, MAX_TOKENS)
+
+
+def test_a_text_of_unknown_words_says_so_and_is_counted_whether_its_answer_is_remembered_or_not(rig: Rig) -> None:
+    before = UNKNOWN_TEXTS._value.get()
+    rig.store.chunks = {Ticket("a", 0): ["99 99 5", "5"], Ticket("b", 0): ["99 99 5"]}
+    for ticket in list(rig.store.chunks):
+        rig.handler.handle([ticket])
+
+    first, second = (json.loads(rig.store.results[ticket])["predictions"] for ticket in rig.store.chunks)
+    assert [answer.get("unknown") for answer in first] == [0.67, None]
+    assert second == first[:1]
+    assert UNKNOWN_TEXTS._value.get() == before + 2
 
 
 def test_leasing_waits_for_redis(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from api.openapi.document import openapi
 from api.openapi.schemas import TEXTS_FIELDS, PredictRequest
 from api.settings import ApiSettings
 from api.views.predict import request_digest
-from contract.prediction import AnswerRule, Options
+from contract.prediction import AnswerRule, Options, TextRead
 from harness.answering_worker import ANY_LABELS, LABELS, ONE_LABEL, answer_document, scores
 from retort_client import wire
 from retort_client.cli.commands import predict
@@ -70,6 +70,6 @@ def test_the_digest_of_a_request_is_that_of_the_first_release() -> None:
 def test_the_stand_in_answers_by_the_workers_rule(options: Options, rule: AnswerRule) -> None:
     found = scores("some text")
     row = np.array([found[label] for label in LABELS])
-    asked = SimpleNamespace(options=options, length=4, truncated=False)
+    asked = SimpleNamespace(options=options, read=TextRead(4, truncated=False))
     [written] = answers.predictions(row[None], rule, [asked])
     assert json.loads(written) == answer_document("some text", options, rule)

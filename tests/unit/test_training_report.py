@@ -270,7 +270,7 @@ def test_the_data_report_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
         "2 rows dropped: empty text",
         "'same text [/b]'",
         "4 texts (10.0%)",
-        "5 texts (12.5%): at least 20% of the words are unknown",
+        "5 texts (12.5%): at least 20% of what is read is unknown",
         "1 texts (2.5%): nothing is left to read",
         "4.0 times",
         "37.5%",

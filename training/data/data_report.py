@@ -10,10 +10,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table as Grid
 
+from contract.prediction import NOTABLE_UNKNOWN
 from encoders.tokenization import EncodedText
 from training.data.table import Table, normalized
 
-NOTABLE_SHARE = 0.2
 SEVERAL = 0.05
 """Share of the texts from which on the base model is the wrong one."""
 PERCENTILES = (5, 25, 50, 75, 90, 95, 99, 100)
@@ -65,7 +65,7 @@ def report_on(table: Table, encoded: Sequence[EncodedText], max_length: int) -> 
         lengths={percent: int(np.percentile(lengths, percent, method="nearest")) for percent in PERCENTILES},
         max_length=max_length,
         truncated=int((lengths > max_length).sum()),
-        unknown=sum(text.unknown_share >= NOTABLE_SHARE for text in encoded),
+        unknown=sum(text.unknown_share >= NOTABLE_UNKNOWN for text in encoded),
         unreadable=sum(text.empty for text in encoded),
     )
 
@@ -85,7 +85,7 @@ def show(report: DataReport, console: Console) -> None:
     share = report.truncated / report.rows
     console.print(f"cut off at {report.max_length} tokens: {report.truncated} texts ({share:.1%})")
     for many, what in (
-        (report.unknown, f"at least {NOTABLE_SHARE:.0%} of the words are unknown to the base model's vocabulary"),
+        (report.unknown, f"at least {NOTABLE_UNKNOWN:.0%} of what is read is unknown to the base model's vocabulary"),
         (report.unreadable, "nothing is left to read"),
     ):
         if many:

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.prediction import DIGITS, AnswerRule, Options
+from contract.prediction import DIGITS, AnswerRule, Options, TextRead
 from contract.stored_result import dumped, one_label
 
 
@@ -17,11 +17,7 @@ class Asked(Protocol):
     """A text whose answer is to be written."""
 
     @property
-    def length(self) -> int:
-        """Tokens that the model read."""
-
-    @property
-    def truncated(self) -> bool: ...
+    def read(self) -> TextRead: ...
 
     @property
     def options(self) -> Options: ...
@@ -33,15 +29,15 @@ def predictions(rows: NDArray[np.float32], rule: AnswerRule, texts: Sequence[Ask
         return [_answered(row, rule, text) for row, text in zip(rows, texts, strict=True)]
     names, best, scores = _as_json(rule.labels), rows.argmax(axis=1).tolist(), rows.max(axis=1).tolist()
     return [
-        one_label(names[label], round(score, DIGITS), text.length, text.truncated)
-        if text.options.top_k == 1 and not text.options.scores
+        one_label(names[label], round(score, DIGITS), text.read.tokens, text.read.truncated)
+        if text.options.top_k == 1 and not text.options.scores and text.read.is_usual
         else _answered(row, rule, text)
         for label, score, row, text in zip(best, scores, rows, texts, strict=True)
     ]
 
 
 def _answered(row: NDArray[np.float32], rule: AnswerRule, text: Asked) -> str:
-    return dumped(rule.answer(row.tolist(), text.options, tokens=text.length, truncated=text.truncated))
+    return dumped(rule.answer(row.tolist(), text.options, text.read))
 
 
 @cache

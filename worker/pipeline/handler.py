@@ -14,9 +14,9 @@ from contract.chunk_store import ChunkStore, Skipped
 from contract.errors import StoreUnavailable
 from contract.job_record import Lease
 from contract.message import Ticket
-from contract.prediction import AnswerRule
+from contract.prediction import AnswerRule, TextRead
 from contract.stored_result import text_error
-from worker.metrics import CACHED_ANSWERS, QUEUE_SECONDS, SKIPPED_TICKETS, TOKENIZE_SECONDS
+from worker.metrics import CACHED_ANSWERS, QUEUE_SECONDS, SKIPPED_TICKETS, TOKENIZE_SECONDS, UNKNOWN_TEXTS
 from worker.pipeline.answer_cache import AnswerCache
 from worker.pipeline.answers import predictions
 from worker.pipeline.committer import Committer
@@ -157,4 +157,6 @@ class MessageHandler:
                 detail = f"the text has {each.length} tokens, the model reads {limit}"
                 work.answer(index, text_error("text-too-long", detail), failed=True)
             else:
-                yield TextWork(work, index, each.ids, each.truncated)
+                read = TextRead(len(each.ids), each.truncated, each.unknown_share)
+                UNKNOWN_TEXTS.inc(not read.is_known)
+                yield TextWork(work, index, each.ids, read)

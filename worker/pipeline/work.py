@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from contract.job_record import Lease
 from contract.message import Lane
-from contract.prediction import Options
+from contract.prediction import Options, TextRead
 
 if TYPE_CHECKING:
     from encoders.tokenization import Ids
@@ -70,14 +70,14 @@ class ChunkWork:
 class TextWork:
     """One text that waits for a batch."""
 
-    __slots__ = ("arrived", "chunk", "ids", "index", "key", "length", "truncated")
+    __slots__ = ("arrived", "chunk", "ids", "index", "key", "length", "read")
 
-    def __init__(self, chunk: ChunkWork, index: int, ids: Ids, truncated: bool) -> None:
+    def __init__(self, chunk: ChunkWork, index: int, ids: Ids, read: TextRead) -> None:
         """`ids` is int32[tokens], `index` the text's place in the chunk."""
         self.chunk = chunk
         self.index = index
         self.ids = ids
-        self.truncated = truncated
+        self.read = read
         self.length = len(ids)
         self.key = ids.tobytes()
         """Equal for texts that the model can't tell apart."""

@@ -47,6 +47,8 @@ class RunPlan:
     """Between the labels of a text, where a text may have several; JSON lines have lists."""
     label_columns: bool
     """A column a label instead."""
+    marks: bool
+    """Columns for what few answers have; JSON lines have such members anyway."""
     restart: bool
     quiet: bool
 
@@ -65,7 +67,8 @@ def run(client: Client, plan: RunPlan, console: Console, check: Callable[[], obj
     with _source(plan) as table:
         column = _text_column(table.columns, plan)
         labels = label_cells(client, plan.options.get("model"), plan.separator, columns=plan.label_columns)
-        columns = AnswerColumns(plan.options, table.columns, labels)
+        marks = plan.marks or plan.target_format is Format.JSONL
+        columns = AnswerColumns(plan.options, table.columns, labels, marks=marks)
         writer = Writer([*table.columns, *columns.names], plan.target_format)
         with _output(plan, column, columns.settings) as output:
             resumed = output.progress.rows
@@ -157,6 +160,7 @@ def _output(plan: RunPlan, column: str, labels: dict[str, Any]) -> Output:
         "window": plan.window,
         "options": dict(plan.options),
         **labels,
+        **({"marks": True} if plan.marks else {}),
     }
     if plan.target == STANDARD:
         return StreamOutput(sys.stdout.buffer, settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -133,6 +134,16 @@ def test_an_answer_stands_behind_its_row() -> None:
         columns.joined({"post": "why"}, Prediction(label="java", score=0.5, tokens=3, truncated=False))["label"]
         == "java"
     )
+
+
+def test_what_few_answers_have_gets_columns_where_it_is_asked_for() -> None:
+    plain = Prediction(label="java", score=0.5, tokens=3, truncated=False)
+    marked = dataclasses.replace(plain, unknown=0.9)
+    columns = AnswerColumns({}, ["unknown"], OneLabel(), marks=True)
+    assert columns.names[-1] == "predicted_unknown"
+    assert columns.joined({"unknown": "own"}, marked)["predicted_unknown"] == 0.9
+    assert "predicted_unknown" not in columns.joined({"unknown": "own"}, plain)
+    assert 0.9 not in AnswerColumns({}, [], OneLabel()).joined({}, marked).values()
 
 
 def test_a_column_of_the_table_keeps_its_name() -> None:
