@@ -22,7 +22,7 @@ PACKAGES = $(patsubst %/,%,$(dir $(wildcard */__init__.py)))
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo status logs down train import download_base_bert download_data build_dev build_api start_api test test_containers test_arm64 check_locks lint typecheck bench chaos format lock
+.PHONY: help docs install demo status logs down train import download_base_bert download_data build_dev build_api start_api test test_containers test_arm64 check_locks lint typecheck bench chaos format lock
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -76,6 +76,11 @@ start_api: ## API, worker and Redis on API_PORT=8000, in the background
 test: $(INSTALLED) ## unit, integration and end-to-end tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/integration tests/e2e
 
+docs: $(INSTALLED) ## the documentation as a site that works offline, run/site/index.html
+	@$(BIN)/python local/install.py $(LOCKS) requirements/docs.txt
+	$(BIN)/sphinx-build -q -W --keep-going -b html -d run/site.cache docs run/site
+	@echo "open run/site/index.html"
+
 test_containers: $(INSTALLED) ## the images and docker-compose.yml in a real container engine; some ten minutes
 	$(BIN)/python -m pytest --durations=0 tests/containers
 
@@ -122,6 +127,7 @@ lock: $(BIN)/uv ## resolve and hash requirements/*.txt anew (OPTIONS=--upgrade f
 	$(COMPILE) pyproject.toml --extra api --extra worker --extra cpu --extra tracing --extra local --extra dev $(CPU) -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra api --extra worker --extra gpu --extra tracing --extra local --extra dev -o requirements/dev-gpu.txt
 	$(COMPILE) pyproject.toml --extra mutants --constraint requirements/dev.txt -o requirements/mutants.txt
+	$(COMPILE) pyproject.toml --extra docs --constraint requirements/dev.txt -o requirements/docs.txt
 
 # The environment. uv installs; pip, which comes with Python, installs only uv.
 $(BIN)/uv: requirements/bootstrap.txt

@@ -29,6 +29,7 @@ IMAGES = (("api",), ("worker-cpu", "minilm"), ("worker-gpu", "minilm"))
 CPU = ("bootstrap", "dev", "minilm")
 GPU = ("bootstrap", "dev-gpu", "minilm")
 MUTANTS = (*CPU, "mutants")
+DOCS = (*CPU, "docs")
 
 
 class Target(NamedTuple):
@@ -43,7 +44,7 @@ def targets() -> Iterator[Target]:
     """Images are for Linux; the environment that make installs is for macOS too, without CUDA there."""
     for platform in LINUX:
         yield from (Target(locks, platform, IMAGE_PYTHON) for locks in IMAGES)
-        yield from (Target(locks, platform, python) for python in PYTHONS for locks in (CPU, GPU, MUTANTS))
+        yield from (Target(locks, platform, python) for python in PYTHONS for locks in (CPU, GPU, MUTANTS, DOCS))
     yield from (Target(CPU, MACOS, python) for python in MACOS_PYTHONS)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
-    [ROOT / "README.md", ROOT / "client" / "README.md", ROOT / "examples" / "README.md", *ROOT.glob("docs/*.md")]
+    [ROOT / "README.md", ROOT / "client" / "README.md", ROOT / "examples" / "README.md", *ROOT.glob("docs/**/*.md")]
 )
 BLOCK = re.compile(
     r"^(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
