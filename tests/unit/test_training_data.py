@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.table_cases import CASES, REFUSED, TableCase
-from training.data.table import Table, normalized, read_table
+from training.data.table import normalized, one_label_table, read_table
 from training.data.table_options import TableOptions
 from training.errors import BadData
 
@@ -32,17 +32,17 @@ def _write(frame: pd.DataFrame, path: Path) -> Path:
 def test_every_format_gives_the_same_table_and_fingerprint(tmp_path: Path, suffix: str) -> None:
     table = read_table(_write(pd.DataFrame(ROWS), tmp_path / f"data{suffix}"))
 
-    expected = Table(texts=ROWS["post"], labels=ROWS["tags"], dropped={})
+    expected = one_label_table(ROWS["post"], ROWS["tags"])
     assert table == expected
     assert table.sha256 == expected.sha256
 
 
 def test_the_fingerprint_depends_on_texts_labels_and_order() -> None:
     tables = [
-        Table(texts=["a", "b"], labels=["x", "y"], dropped={}),
-        Table(texts=["b", "a"], labels=["y", "x"], dropped={}),
-        Table(texts=["a", "b"], labels=["x", "z"], dropped={}),
-        Table(texts=["a", "c"], labels=["x", "y"], dropped={}),
+        one_label_table(["a", "b"], ["x", "y"]),
+        one_label_table(["b", "a"], ["y", "x"]),
+        one_label_table(["a", "b"], ["x", "z"]),
+        one_label_table(["a", "c"], ["x", "y"]),
     ]
 
     assert len({table.sha256 for table in tables}) == 4
@@ -129,9 +129,7 @@ def test_bad_rows_are_dropped_counted_by_what_is_wrong_and_named(tmp_path: Path)
 
     table = read_table(tmp_path / "data.csv")
 
-    assert table == Table(
-        texts=["good", "fine"], labels=["x", "y"], dropped={"odd row": 1, "empty text": 2, "empty label": 1}
-    )
+    assert table == one_label_table(["good", "fine"], ["x", "y"], {"odd row": 1, "empty text": 2, "empty label": 1})
     assert table.notes[1:] == [
         "left out line 5: 3 cells, the header has 2",
         "empty text: line 3, 6",

@@ -10,7 +10,7 @@ from contract.artifact import Manifest, read_manifest
 from harness.tiny_artifact import write_tiny_artifact
 from training.data.corpus import Corpus, build_corpus
 from training.data.recipe import Recipe
-from training.data.table import Table
+from training.data.table import Table, one_label_table
 from training.hyperparameters import HyperParameters
 
 WEIGHTS, OTHER_WEIGHTS = "a" * 64, "b" * 64
@@ -23,7 +23,7 @@ def corpus(rows: list[tuple[str, str]] = ROWS, **own: Table) -> Corpus:
 
 
 def table(rows: list[tuple[str, str]]) -> Table:
-    return Table(texts=[text for text, _ in rows], labels=[label for _, label in rows], dropped={})
+    return one_label_table([text for text, _ in rows], [label for _, label in rows])
 
 
 MADE = Recipe(name="tiny", base="bases/bert", corpus=corpus(), parameters=PARAMETERS)

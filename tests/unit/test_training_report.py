@@ -23,7 +23,7 @@ from training.artifact.held_out import HeldOutAnswer
 from training.artifact.report import page, write_report
 from training.cli.app import console
 from training.data.data_report import DataReport, report_on, show, show_classes
-from training.data.table import Table
+from training.data.table import one_label_table
 from training.evaluation.evaluate import HeldOutPredictions, intervals, label_scores, scores
 from training.fit.checkpoint import Epoch, TrainingState
 
@@ -231,9 +231,7 @@ def test_two_versions_are_compared_by_scores_and_by_texts_that_change_their_labe
 
 
 def test_the_data_report_counts_what_is_odd() -> None:
-    table = Table(
-        texts=["How to sort", "how  to SORT", "other", "third"], labels=["a", "b", "a", "a"], dropped={"empty text": 1}
-    )
+    table = one_label_table(["How to sort", "how  to SORT", "other", "third"], ["a", "b", "a", "a"], {"empty text": 1})
 
     lengths, shares = (5, 5, 9, 40), (0.0, 0.1, 0.5, 0.0)
     encoded = [

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.data.corpus import build_corpus
-from training.data.split import Split, split
-from training.data.table import Table, normalized
+from training.data.split import Split, split_labels
+from training.data.table import Table, normalized, one_label_table
 from training.errors import BadData
 from training.hyperparameters import HyperParameters
 
@@ -22,7 +22,7 @@ def test_every_row_is_in_one_part_and_equal_texts_in_the_same(
 ) -> None:
     labels = data.draw(st.lists(st.sampled_from("abc"), min_size=len(texts), max_size=len(texts)))
 
-    parts = split(texts, labels, validation, test, seed)
+    parts = split_labels(texts, labels, validation, test, seed)
 
     rows = [parts.train, parts.validation, parts.test]
     assert sorted(np.concatenate(rows).tolist()) == list(range(len(texts)))
@@ -32,7 +32,7 @@ def test_every_row_is_in_one_part_and_equal_texts_in_the_same(
 
 def test_every_label_has_its_share_in_every_part() -> None:
     labels = ["often"] * 800 + ["seldom"] * 100 + ["rare"] * 20
-    parts = split([f"text {n}" for n in range(920)], labels, 0.1, 0.2, seed=1)
+    parts = split_labels([f"text {n}" for n in range(920)], labels, 0.1, 0.2, seed=1)
 
     counts = [Counter(labels[row] for row in part) for part in (parts.train, parts.validation, parts.test)]
 
@@ -42,7 +42,7 @@ def test_every_label_has_its_share_in_every_part() -> None:
 
 
 def test_a_label_with_one_text_is_learnt_from() -> None:
-    parts = split(["a", "b", "c"], ["x", "x", "alone"], 0.4, 0.4, seed=1)
+    parts = split_labels(["a", "b", "c"], ["x", "x", "alone"], 0.4, 0.4, seed=1)
 
     assert 2 in parts.train
 
@@ -51,7 +51,7 @@ def test_the_seed_decides() -> None:
     rows, labels = [f"text {n}" for n in range(100)], ["x"] * 100
 
     def test_part(seed: int) -> list[int]:
-        part: list[int] = split(rows, labels, 0.1, 0.1, seed).test.tolist()
+        part: list[int] = split_labels(rows, labels, 0.1, 0.1, seed).test.tolist()
         return part
 
     assert test_part(1) == test_part(1)
@@ -59,11 +59,7 @@ def test_the_seed_decides() -> None:
 
 
 def _table(prefix: str, count: int = 40, labels: str = "ab") -> Table:
-    return Table(
-        texts=[f"{prefix} {n}" for n in range(count)],
-        labels=[labels[n % len(labels)] for n in range(count)],
-        dropped={},
-    )
+    return one_label_table([f"{prefix} {n}" for n in range(count)], [labels[n % len(labels)] for n in range(count)])
 
 
 def test_files_of_ones_own_are_the_parts_and_the_rest_is_divided() -> None:
@@ -110,7 +106,7 @@ def test_labels_with_five_texts_each_still_give_a_tenth() -> None:
     labels = [f"label {number}" for number in range(40) for _ in range(5)]
     texts = [f"text {number}" for number in range(len(labels))]
 
-    parts = split(texts, labels, 0.1, 0.1, seed=1)
+    parts = split_labels(texts, labels, 0.1, 0.1, seed=1)
 
     assert (len(parts.validation), len(parts.test)) == (20, 20)
     assert {labels[row] for row in parts.train} == set(labels)

@@ -17,7 +17,7 @@ from training.data.batches import Examples
 from training.data.data_report import report_on
 from training.data.encoded import EncodedCorpus
 from training.data.split import Split
-from training.data.table import Table
+from training.data.table import one_label_table
 from training.evaluation.linear_head import LinearHead
 from training.evaluation.suspects import mergeable_labels, near_duplicates, quality_of_labels, wrong_labels
 from training.fit.frozen import Frozen
@@ -72,7 +72,7 @@ def _corpus() -> tuple[EncodedCorpus, Frozen]:
     texts = [f'text "{number}", [/b]' for number in range(60)]
     names = ("$", "[/b]", "c")
     encoded = [EncodedText(ids=np.ones(2, np.int32), length=2)] * len(texts)
-    report = report_on(Table(texts=texts, labels=[names[label] for label in wrong], dropped={}), encoded, max_length=8)
+    report = report_on(one_label_table(texts, [names[label] for label in wrong]), encoded, max_length=8)
     nobody = np.empty(0, np.int64)
     data = EncodedCorpus(
         texts=texts,

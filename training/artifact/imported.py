@@ -119,6 +119,8 @@ def evaluate(model: PretrainedClassifier, table: Table) -> Evaluation:
     """Fit the temperature on one half of the texts, drawn at random, and keep the other for the scores."""
     if model.activation == "sigmoid":
         raise BadData("a model of several labels a text can't be evaluated on a table with one label a text")
+    if table.several:
+        raise BadData("a model of one label a text can't be evaluated on a table with several")
     number = {label: index for index, label in enumerate(model.labels)}
     if unknown := sorted(set(table.labels) - number.keys()):
         raise BadData(f"the model has no label {', '.join(map(repr, unknown))}; it has {', '.join(model.labels)}")

@@ -20,10 +20,11 @@ MULTIPLE = 8
 
 @dataclass(frozen=True)
 class Examples:
-    """Encoded texts and their classes."""
+    """Encoded texts and their labels."""
 
     ids: list[Ids]
     labels: NDArray[np.int32]
+    """int32[texts], each one's class; or int32[texts, classes], 1 for each label that a text has."""
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -43,7 +44,8 @@ class Planned:
 
 @dataclass(frozen=True)
 class PaddedBatch:
-    """`ids` int32[size, length], `labels` int32[size], `weights` float32[size]: 0 for rows that only fill the batch."""
+    """`ids` int32[size, length]; `labels` int32[size] or int32[size, classes], as `Examples` has them; `weights`
+    float32[size]: 0 for rows that only fill the batch."""
 
     ids: NDArray[np.int32]
     labels: NDArray[np.int32]
@@ -103,7 +105,8 @@ def _plan(
 def fill(examples: Examples, planned: Planned, batch_size: int) -> PaddedBatch:
     """The arrays of a planned batch, always `batch_size` rows."""
     ids = np.zeros((batch_size, planned.length), np.int32)
-    labels, weights = np.zeros(batch_size, np.int32), np.zeros(batch_size, np.float32)
+    labels = np.zeros((batch_size, *examples.labels.shape[1:]), np.int32)
+    weights = np.zeros(batch_size, np.float32)
     for row, text in enumerate(planned.texts):
         ids[row, : len(examples.ids[text])] = examples.ids[text]
     labels[: len(planned.texts)] = examples.labels[planned.texts]

@@ -38,8 +38,7 @@ def build_corpus(
     Raises BadData when there are fewer than two labels, a part is empty, or a label occurs only outside training.
     """
     parts = split(
-        train.texts,
-        train.labels,
+        train,
         0.0 if validation else parameters.validation,
         0.0 if test else parameters.test,
         parameters.seed,
@@ -61,9 +60,9 @@ def _joined(tables: list[Table]) -> Table:
         dropped |= {problem: dropped.get(problem, 0) + count for problem, count in table.dropped.items()}
     texts = [text for table in tables for text in table.texts]
     notes = [note for table in tables for note in table.notes]
-    return Table(
-        texts=texts, labels=[label for table in tables for label in table.labels], dropped=dropped, notes=notes
-    )
+    label_sets = [labels for table in tables for labels in table.label_sets]
+    several = tables[0].several
+    return Table(texts=texts, label_sets=label_sets, dropped=dropped, notes=notes, several=several)
 
 
 def _fingerprint(tables: dict[str, Table]) -> str:
@@ -74,12 +73,16 @@ def _fingerprint(tables: dict[str, Table]) -> str:
 
 
 def _refuse_unusable(corpus: Corpus) -> None:
-    labels, parts = corpus.table.labels, corpus.parts
-    if len(corpus.table.classes) < 2:
-        raise BadData(f"only one label, {labels[0]!r}: there is nothing to tell apart")
+    table, parts = corpus.table, corpus.parts
+    if table.several:
+        raise BadData("several labels a text can be read, but not yet learnt")
+    if not table.several and len(table.classes) < 2:
+        raise BadData(f"only one label, {table.labels[0]!r}: there is nothing to tell apart")
+    if not table.classes:
+        raise BadData("no text has a label")
     for name, rows in (("validation", parts.validation), ("test", parts.test)):
         if not len(rows):
-            raise BadData(f"{len(labels)} texts are too few: none is left for {name}")
-    learnt = {labels[row] for row in parts.train}
-    if unknown := sorted({labels[row] for row in [*parts.validation, *parts.test]} - learnt):
+            raise BadData(f"{len(table)} texts are too few: none is left for {name}")
+    learnt = {label for row in parts.train for label in table.label_sets[row]}
+    if unknown := sorted(set(table.classes) - learnt):
         raise BadData(f"no training text has the label {', '.join(map(repr, unknown))}")

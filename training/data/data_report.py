@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.table import Table as Grid
 
 from contract.prediction import NOTABLE_UNKNOWN
 from encoders.tokenization import EncodedText
+from training.data.label_form import LabelSet
 from training.data.table import Table, normalized
 
 SEVERAL = 0.05
@@ -52,14 +54,14 @@ class DataReport:
 def report_on(table: Table, encoded: Sequence[EncodedText], max_length: int) -> DataReport:
     """`encoded` are the texts as the base model reads them."""
     lengths = np.array([text.length for text in encoded], np.int64)
-    labels_of: dict[str, set[str]] = defaultdict(set)
-    for text, label in zip(table.texts, table.labels, strict=True):
-        labels_of[normalized(text)].add(label)
+    labels_of: dict[str, set[LabelSet]] = defaultdict(set)
+    for text, labels in zip(table.texts, table.label_sets, strict=True):
+        labels_of[normalized(text)].add(labels)
     return DataReport(
         rows=len(table),
         dropped=table.dropped,
         notes=table.notes,
-        classes=dict(Counter(table.labels).most_common()),
+        classes=dict(Counter(chain.from_iterable(table.label_sets)).most_common()),
         duplicates=len(table) - len(labels_of),
         conflicts=sorted(text for text, labels in labels_of.items() if len(labels) > 1),
         lengths={percent: int(np.percentile(lengths, percent, method="nearest")) for percent in PERCENTILES},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.data.batches import Examples
 from training.data.data_report import DataReport, report_on
@@ -45,12 +47,21 @@ def data_facts(table: Table, base: BaseModel) -> DataFacts:
 def encode(recipe: Recipe, base: BaseModel) -> EncodedCorpus:
     """Tokenize the recipe's texts once, with the base model's vocabulary."""
     table = recipe.corpus.table
-    number = {label: index for index, label in enumerate(table.classes)}
     max_length = recipe.parameters.max_length
     encoded = base.text_tokenizer(max_length).encode(table.texts)
-    labels = np.array([number[label] for label in table.labels], np.int32)
-    examples = Examples([text.ids for text in encoded], labels)
+    examples = Examples([text.ids for text in encoded], label_numbers(table, table.classes))
     report = report_on(table, encoded, max_length)
     return EncodedCorpus(
         texts=table.texts, classes=tuple(table.classes), examples=examples, parts=recipe.corpus.parts, report=report
     )
+
+
+def label_numbers(table: Table, classes: Sequence[str]) -> NDArray[np.int32]:
+    """int32[texts], the place of each text's label in `classes`; of several labels int32[texts, classes] of 0 and 1."""
+    number = {label: index for index, label in enumerate(classes)}
+    if not table.several:
+        return np.array([number[label] for label in table.labels], np.int32)
+    marks = np.zeros((len(table), len(number)), np.int32)
+    for row, labels in enumerate(table.label_sets):
+        marks[row, [number[label] for label in labels]] = 1
+    return marks

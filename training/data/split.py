@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.table import normalized
+from training.data.label_form import LabelSet
+from training.data.stratification import Unit, stratify
+from training.data.table import Table, normalized
 
 Rows = NDArray[np.int64]
 
@@ -27,8 +29,30 @@ class Split:
         return replace(self, **{part: rows})
 
 
-def split(texts: Sequence[str], labels: Sequence[str], validation: float, test: float, seed: int) -> Split:
-    """Stratified by label and seeded. Texts that differ only in case and white space stay on one side.
+def split(table: Table, validation: float, test: float, seed: int) -> Split:
+    """Divide the rows into parts with such shares for validation and test, stratified by label and seeded."""
+    if table.several:
+        return split_sets(table.texts, table.label_sets, validation, test, seed)
+    return split_labels(table.texts, table.labels, validation, test, seed)
+
+
+def split_sets(
+    texts: Sequence[str], label_sets: Sequence[LabelSet], validation: float, test: float, seed: int
+) -> Split:
+    """Of texts with any number of labels: each label has its share in every part, as far as its texts suffice.
+
+    Texts that differ only in case and white space stay on one side. The training part has a text of every label.
+    """
+    units = [
+        Unit(rows, tuple(sorted({label for row in rows for label in label_sets[row]})))
+        for rows in _equal_texts(texts).values()
+    ]
+    parts = stratify(units, (1 - validation - test, validation, test), seed)
+    return Split(*(np.array(sorted(part), np.int64) for part in parts))
+
+
+def split_labels(texts: Sequence[str], labels: Sequence[str], validation: float, test: float, seed: int) -> Split:
+    """Of texts with one label each. Texts that differ only in case and white space stay on one side.
 
     A label with a single text is in the training part only; one with more texts has at least one there. What a label
     has too few texts for, a later one makes up, so that five texts a label still give a tenth for validation.
@@ -49,13 +73,17 @@ def split(texts: Sequence[str], labels: Sequence[str], validation: float, test: 
     return Split(*(np.array(sorted(part), np.int64) for part in parts))
 
 
-def _groups_by_label(texts: Sequence[str], labels: Sequence[str]) -> dict[str, list[list[int]]]:
-    """Rows of equal text together, under the label that most of them have."""
+def _equal_texts(texts: Sequence[str]) -> dict[str, list[int]]:
     rows_of: dict[str, list[int]] = defaultdict(list)
     for row, text in enumerate(texts):
         rows_of[normalized(text)].append(row)
+    return rows_of
+
+
+def _groups_by_label(texts: Sequence[str], labels: Sequence[str]) -> dict[str, list[list[int]]]:
+    """Rows of equal text together, under the label that most of them have."""
     groups: dict[str, list[list[int]]] = defaultdict(list)
-    for rows in rows_of.values():
+    for rows in _equal_texts(texts).values():
         groups[Counter(labels[row] for row in rows).most_common(1)[0][0]].append(rows)
     return groups
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+from training.data.cells import cell_text
+from training.data.label_columns import LabelColumns, label_columns, required_column
+from training.data.label_form import Cell, LabelSet, label_form
 from training.data.parquet_rows import ParquetRows
 from training.data.table_lines import BadTable
 from training.data.table_options import TableOptions
-from training.data.table_rows import TEXT_COLUMNS, Format, Reading, TableRows, column_named
+from training.data.table_rows import TEXT_COLUMNS, Format, Reading, TableRows
 from training.errors import BadData
 
-LABEL_COLUMNS = ("label", "labels", "tags", "tag", "category", "class", "intent", "target", "topic", "sentiment")
 PARQUET = ".parquet"
 FORMATS = {
     ".csv": Format.CSV,
@@ -31,29 +33,41 @@ SHOWN_LINES = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Texts with one label each; every row is usable."""
+    """Texts with their labels; every row is usable."""
 
     texts: list[str]
-    labels: list[str]
+    label_sets: list[LabelSet]
+    """The labels of each text, sorted: exactly one unless a text may have `several`, then any number of them."""
     dropped: dict[str, int]
     """Rows that could not be used and are not here, by what was wrong with them."""
     notes: list[str] = field(default_factory=list, compare=False)
     """How the file was read, and which of its lines were left out and why."""
+    several: bool = False
 
     def __len__(self) -> int:
         return len(self.texts)
 
     @property
+    def labels(self) -> list[str]:
+        """The label of each text, in a table where each has one."""
+        return [label for (label,) in self.label_sets]
+
+    @property
     def classes(self) -> list[str]:
-        return sorted(set(self.labels))
+        return sorted(set(chain.from_iterable(self.label_sets)))
 
     @property
     def sha256(self) -> str:
         """Fingerprint of the usable rows and their order, whatever the format of the file."""
         digest = hashlib.sha256()
-        for row in zip(self.texts, self.labels, strict=True):
+        for row in zip(self.texts, self.label_sets if self.several else self.labels, strict=True):
             digest.update(json.dumps(row, ensure_ascii=False).encode() + b"\n")
         return digest.hexdigest()
+
+
+def one_label_table(texts: list[str], labels: Iterable[str], dropped: dict[str, int] | None = None) -> Table:
+    """The table of texts with one label each."""
+    return Table(texts=texts, label_sets=[(label,) for label in labels], dropped=dropped or {})
 
 
 def read_table(path: Path, options: TableOptions = TableOptions()) -> Table:  # noqa: B008 (frozen)
@@ -98,66 +112,59 @@ def _opened(path: Path, reading: Reading) -> Iterator[TableRows | ParquetRows]:
 
 
 def _usable(rows: TableRows | ParquetRows, options: TableOptions, path: Path) -> Table:
-    text_column = _column(rows.columns, options.text_column, TEXT_COLUMNS, "text", path)
-    label_column = _column(rows.columns, options.label_column, LABEL_COLUMNS, "label", path)
+    text_column = required_column(rows.columns, options.text_column, TEXT_COLUMNS, "text")
+    columns = label_columns(rows.columns, options, text_column)
     if isinstance(rows, ParquetRows):
-        rows.select([text_column, label_column])
-    texts, labels = list[str](), list[str]()
+        rows.select([text_column, *columns.names])
+    read = list(_readable(rows, text_column, columns))
+    cells = columns.ended([row.labels for row in read])
+    form = label_form(cells, options.label_separator)
+    texts, label_sets = list[str](), list[LabelSet]()
     empty: dict[str, list[int]] = {"empty text": [], "empty label": []}
-    for row in rows:
+    for row, cell in zip(read, cells, strict=True):
         try:
-            text, label = _string(row.cells.get(text_column)), _string(row.cells.get(label_column))
+            labels = form.labels(cell)
         except ValueError as error:
             rows.odd.add(row.line, str(error))
             continue
-        if text and label:
-            texts.append(text)
-            labels.append(label)
+        if row.text and (labels or form.several):
+            texts.append(row.text)
+            label_sets.append(labels)
         else:
-            empty["empty text" if not text else "empty label"].append(row.line)
+            empty["empty text" if not row.text else "empty label"].append(row.line)
     rows.odd.check(len(texts) + sum(map(len, empty.values())))
     dropped = {"odd row": len(rows.odd.found)} | {problem: len(lines) for problem, lines in empty.items()}
-    read_as = [f"columns {text_column!r} and {label_column!r}", *rows.notes]
+    read_as = [f"columns {text_column!r} and {', '.join(map(repr, columns.names))}", *rows.notes]
+    notes = [
+        f"{path.name}: {', '.join(read_as)}",
+        *(f"left out {odd}" for odd in rows.odd.found),
+        *(f"{problem}: {_lines(lines)}" for problem, lines in empty.items() if lines),
+        *form.notes(label_sets, columns.otherwise),
+    ]
     return Table(
         texts=texts,
-        labels=labels,
+        label_sets=label_sets,
         dropped={problem: count for problem, count in dropped.items() if count},
-        notes=[
-            f"{path.name}: {', '.join(read_as)}",
-            *(f"left out {odd}" for odd in rows.odd.found),
-            *(f"{problem}: {_lines(lines)}" for problem, lines in empty.items() if lines),
-        ],
+        notes=notes,
+        several=form.several,
     )
 
 
-def _column(found: Any, wanted: str | None, usual: tuple[str, ...], kind: str, path: Path) -> str:
-    column = column_named(found, [wanted] if wanted else usual)
-    if column is None:
-        missing = f"no column {wanted}" if wanted else f"which column has the {kind}s?"
-        raise BadData(f"{path}: {missing} It has {', '.join(found)}: say --{kind}-column NAME")
-    return column
+class _ReadRow(NamedTuple):
+    line: int
+    text: str
+    labels: Cell
 
 
-def _string(value: Any) -> str:
-    """A cell as text, numbers as JSON writes whole ones. Raises ValueError for what is no text."""
-    match value:
-        case str():
-            found = value.strip()
-        case None:
-            found = ""
-        case bool():
-            found = str(value).lower()
-        case float():
-            found = "" if math.isnan(value) else str(int(value)) if value.is_integer() else str(value)
-        case dict() | list() | bytes():
-            raise ValueError(f"a {type(value).__name__} where a text is meant")
-        case _:
-            found = str(value)
-    try:
-        found.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError("no valid Unicode") from error
-    return found
+def _readable(rows: TableRows | ParquetRows, text_column: str, columns: LabelColumns) -> Iterator[_ReadRow]:
+    """The rows whose text and label cells can be read; the others are odd."""
+    for row in rows:
+        try:
+            read = _ReadRow(row.line, cell_text(row.cells.get(text_column)), columns.cell(row.cells))
+        except ValueError as error:
+            rows.odd.add(row.line, str(error))
+            continue
+        yield read
 
 
 def _lines(numbers: list[int]) -> str:

@@ -15,6 +15,15 @@ class TableOptions(Strict):
 
     text_column: str | None = Field(default=None, description="the column with the texts; a usual name is found")
     label_column: str | None = Field(default=None, description="the column with the labels; a usual name is found")
+    label_columns: str | None = Field(
+        default=None,
+        description="columns of 0 and 1, a label each, by their names: a,b,c; found if no other has labels",
+    )
+    label_separator: str | None = Field(
+        default=None,
+        min_length=1,
+        description="what divides the labels of a text; none: each has one; told by the cells",
+    )
     bad_rows: Literal["drop", "refuse"] = Field(
         default="drop", description="what to do with rows that can't be read or lack a text or a label: drop, refuse"
     )
@@ -27,8 +36,10 @@ class TableOptions(Strict):
 
     @model_validator(mode="after")
     def readable(self) -> TableOptions:
-        """Delimiter and encoding are such that something can be read with them."""
+        """Delimiter and encoding are such that something can be read with them, and labels are in one place."""
         _ = self.reading
+        if self.label_columns and (self.label_column or self.label_separator):
+            raise ValueError("--label-columns goes without --label-column and --label-separator")
         return self
 
     @property
