@@ -29,7 +29,7 @@ from contract.unreadable import Unreadable
 
 @dataclass(frozen=True, kw_only=True)
 class AppContext:
-    """One set per process, with its threads."""
+    """Everything that a process of the API serves with, its threads included."""
 
     settings: ApiSettings
     store: redis.Redis
@@ -70,7 +70,7 @@ class AppContext:
 
     @property
     def loops(self) -> list[Loop]:
-        """Everything that lives as long as the process."""
+        """The loops of all threads that live as long as the process."""
         return [*self.submitter.loops, self.reader.loop, self.events.loop, self.fleet.loop, self.store_watch.loop]
 
     def why_not_served(self, model: str) -> str | None:
@@ -87,7 +87,7 @@ class AppContext:
         return None
 
     def is_multi_label(self, job: JobStatus) -> bool:
-        """Whether the job's model gives a text any number of labels, as far as its manifest can be read."""
+        """True when the job's model gives a text any number of labels, as far as its manifest can be read."""
         try:
             version = job.version or self.models.current(job.model)
             return self.models.manifest(job.model, version).label_thresholds is not None

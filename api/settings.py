@@ -58,7 +58,7 @@ class ApiSettings(SharedSettings):
 
     @model_validator(mode="after")
     def consistent(self) -> Self:
-        """No setting promises what another one refuses."""
+        """Refuse settings of which one promises what another refuses."""
         for smaller, larger in (
             ("default_deadline_s", "max_deadline_s"),
             ("default_wait_s", "max_wait_s"),

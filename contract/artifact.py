@@ -76,7 +76,7 @@ class Architecture(Strict):
 
     @property
     def longest_text(self) -> int:
-        """Tokens that there are positions for."""
+        """The most tokens that the model has positions for."""
         return self.max_position_embeddings - self.position_offset
 
 

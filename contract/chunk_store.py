@@ -34,7 +34,7 @@ class Skipped:
 
 
 class Blame(StrEnum):
-    """Whether it counts against a chunk that its worker did not finish it."""
+    """How surely a chunk is to blame when its worker did not finish it."""
 
     NEVER = "never"
     PERHAPS = "perhaps"
@@ -121,13 +121,13 @@ class ChunkStore:
         return bool(answer)
 
     def commit(self, commits: Sequence[Commit]) -> list[bool]:
-        """Store the results; for each, whether it was the first of its chunk. The last chunk of a job ends the job."""
+        """Store the results; True for each that was the first of its chunk. The last chunk of a job ends the job."""
         calls = [((), (*one.ticket, one.result, one.errors, one.version, *self._ttls_ms)) for one in commits]
         answers = self._each(self._commit, [one.ticket for one in commits], calls)
         return [answer in ("committed", "finished") for answer in answers]
 
     def give_back(self, tickets: Iterable[Ticket]) -> list[Resend]:
-        """Undo this worker's leases; the chunks that are to be sent again."""
+        """Undo this worker's leases; return the chunks that are to be sent again."""
         return self._send_back(tickets, self.worker, Blame.NEVER, "given back")
 
     def reclaim(self, tickets: Iterable[Ticket], worker: str, why: str) -> list[Resend]:
@@ -139,7 +139,7 @@ class ChunkStore:
         return self._send_back(tickets, self.worker, Blame.SURELY, why)
 
     def resend_lost(self, tickets: Iterable[Ticket], model: str) -> list[Resend]:
-        """Those of the tickets whose chunks still wait for a worker of `model`: their message was lost."""
+        """Find the tickets whose chunks still wait for a worker of `model`: their message was lost."""
         return self._send_back(tickets, "", Blame.NEVER, "its message was lost", model)
 
     def _send_back(

@@ -37,7 +37,7 @@ class IdKey:
         return ids.issue(self._key, now_ms, caller)
 
     def was_issued(self, job_id: str, caller: str = "") -> bool:
-        """Whether a process of this service issued the id for this caller."""
+        """True when a process of this service issued the id for this caller."""
         if self._key is not None and ids.was_issued(self._key, job_id, caller):
             return True
         self._key = self._look()

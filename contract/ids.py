@@ -30,7 +30,7 @@ def issue(key: bytes, now_ms: int, caller: str = "") -> str:
 
 
 def was_issued(key: bytes, job_id: str, caller: str = "") -> bool:
-    """Whether `job_id` came from `issue` with this key, for this caller."""
+    """True when `job_id` came from `issue` with this key, for this caller."""
     try:
         raw = base64.b32decode(job_id.upper() + "===")
     except (binascii.Error, ValueError):

@@ -129,7 +129,7 @@ class StoredChunk:
 
     @classmethod
     def parse(cls, number: int, stored: str, result: str | None, fault: str | None) -> StoredChunk:
-        """Raises ValueError, which is DamagedResult if only the result can't be read."""
+        """Read a chunk's fields. Raises ValueError, which is DamagedResult if only the result can't be read."""
         state, _, _, texts, _ = stored.split("|")
         if result is not None:
             answers_json(result)
@@ -173,12 +173,12 @@ class Lease:
 
     @property
     def stored_bytes(self) -> int:
-        """What its texts take in the record and count in the backlog, in bytes of UTF-8."""
+        """Bytes of UTF-8 that its texts take in the record, and count for in the backlog."""
         return len(dump_texts(self.texts).encode())
 
     @property
     def is_suspect(self) -> bool:
-        """Whether an attempt at it has failed, so that it had better run alone."""
+        """True when an attempt at it has failed, so that it had better run alone."""
         return self.attempt > 1
 
 

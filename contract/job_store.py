@@ -105,7 +105,7 @@ class JobStore:
         return [self._admission(job, answer) for (job, _), answer in zip(jobs, answers, strict=True)]
 
     def submit_and_send(self, job: NewJob, bounds: Bounds, messages: Sequence[tuple[str, str]]) -> SubmitOutcome:
-        """The same for one job; if it is admitted, its messages are pushed to their queues in the same step."""
+        """Admit one job or refuse it; in the same step push the messages of an admitted one to their queues."""
         [answer] = self._submit.call_many([self._submission(job, bounds, messages)])
         return self._admission(job, answer)
 
@@ -220,7 +220,7 @@ class JobStore:
         return str(outcome)
 
     def expire(self, job_id: str) -> bool:
-        """End the job as expired if its deadline has passed and it is open; whether this call did."""
+        """End the job as expired if its deadline has passed and it is open; True when this call did."""
         [outcome] = self._expire.call_each([((), (job_id, self._result_ttl_ms))])
         if isinstance(outcome, Exception):
             self._set_aside(job_id, outcome)

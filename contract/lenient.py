@@ -12,12 +12,12 @@ COUNTER = re.compile(r"-?[0-9]{1,18}")
 
 
 def is_of_wrong_type(error: Exception) -> bool:
-    """Whether Redis refused a command because the key holds another type."""
+    """True when Redis refused a command because the key holds another type."""
     return isinstance(error, redis.ResponseError) and "WRONGTYPE" in str(error)
 
 
 def unless_of_wrong_type(read: Callable[[], Any], otherwise: Any) -> Any:
-    """What `read` returns; `otherwise` while the key has another type, which the next sweep sets aside."""
+    """Return what `read` returns, or `otherwise` while the key has another type, which the next sweep sets aside."""
     try:
         return read()
     except redis.ResponseError as error:

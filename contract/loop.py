@@ -65,7 +65,7 @@ class Loop:
         self._thread.start()
 
     def stop(self, timeout_s: float = STOP_S) -> bool:
-        """Let the running step be the last and wait for its end, for `timeout_s` at most; whether the thread ended."""
+        """Let the running step be the last and wait for its end, `timeout_s` at most; True when the thread ended."""
         self._stopping.set()
         if not self._thread.is_alive():
             return True
@@ -81,7 +81,7 @@ class Loop:
         return self._thread.is_alive()
 
     def has_died(self) -> bool:
-        """Whether the thread was started and has ended without being asked to."""
+        """True when the thread was started and has ended without being asked to."""
         return self._thread.ident is not None and not self._thread.is_alive() and not self._stopping.is_set()
 
     def idle_s(self) -> float:

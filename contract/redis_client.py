@@ -57,7 +57,7 @@ def store_errors() -> Iterator[None]:
 
 
 def is_fault_of_a_script(error: Exception) -> bool:
-    """Whether a script failed on what it found, which trying again does not change."""
+    """True when a script failed on what it found, which trying again does not change."""
     return "user_script" in str(error) and not any(state in str(error) for state in REDIS_STATES)
 
 

@@ -19,7 +19,7 @@ class LinkStore:
             self._client.set(f"retort:report:{token}", target, ex=ttl_s)
 
     def target(self, token: str) -> str | None:
-        """None when the link has run out, or was never given."""
+        """What the link opens; None when it has run out, or was never given."""
         with store_errors():
             found = unless_of_wrong_type(lambda: self._client.get(f"retort:report:{token}"), None)
         return None if found is None else str(found)

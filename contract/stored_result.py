@@ -32,12 +32,12 @@ def one_label(label: str, score: float, tokens: int, truncated: bool) -> str:
 
 
 def text_error(code: TextErrorCode, detail: str) -> str:
-    """`Failed`."""
+    """A `Failed` as it is stored."""
     return dumped({"error": {"code": code, "detail": detail}})
 
 
 def chunk_result(version: str, answers: Sequence[str]) -> str:
-    """`ChunkResult`, out of answers that are written already."""
+    """A `ChunkResult` as it is stored, out of answers that are written already."""
     return f'{{"version":{dumped(version)},"predictions":[{",".join(answers)}]}}'
 
 

@@ -47,7 +47,7 @@ class Subscription:
         self.loop.start()
 
     def stop(self, timeout_s: float = STOP_S) -> bool:
-        """Listen no more; whether the thread ended within `timeout_s`."""
+        """Listen no more; True when the thread ended within `timeout_s`."""
         ended = self.loop.stop(timeout_s)
         if ended:
             self._disconnect()

@@ -11,5 +11,5 @@ BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
 def cpu_multiplies_bfloat16(cpu_info: Path = processor.CPU_INFO) -> bool:
-    """Whether the processor has instructions for products of bfloat16; false where Linux does not list its flags."""
+    """True when the processor has instructions for products of bfloat16; false where Linux does not list its flags."""
     return not BFLOAT16_FLAGS.isdisjoint(processor.flags(cpu_info))

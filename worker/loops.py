@@ -27,7 +27,7 @@ def end_process(why: str) -> NoReturn:
 
 
 def is_exhausted(error: BaseException) -> bool:
-    """Whether this process has run out of file descriptors, which comes as an error of whatever needed one."""
+    """True when this process has run out of file descriptors, which comes as an error of whatever needed one."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, OSError) and seen.errno in OUT_OF_FILES:

@@ -47,7 +47,7 @@ class _File(Strict):
 
 
 def digest(key: str) -> str:
-    """What the file holds of a key."""
+    """Hash a key, with SHA-256: its file holds no more of it."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 

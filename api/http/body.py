@@ -116,7 +116,7 @@ def _fault(error: ErrorDetails, model: type[BaseModel]) -> FieldError:
 
 
 def _token(part: int | str) -> str:
-    """As RFC 6901 escapes it; names that only mischief makes so long are cut off."""
+    """Escape a member's name as RFC 6901 does; names that only mischief makes so long are cut off."""
     text = str(part).replace("~", "~0").replace("/", "~1")
     return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"
 

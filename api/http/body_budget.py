@@ -30,7 +30,7 @@ class BodyBudget:
             self.held -= share.counted
 
     def take(self, size: int) -> None:
-        """Raises Problem when that is more than the bodies may have together."""
+        """Count bytes of a large body. Raises Problem when they are more than all bodies may have together."""
         if self.held + size > self._most:
             raise Problem(
                 "too-many-bodies",
@@ -49,7 +49,7 @@ class BodyShare:
         self.counted = 0
 
     def add(self, size: int) -> None:
-        """So many bytes more have come. Raises Problem when they are too many, with those of the others."""
+        """Count bytes that have come. Raises Problem when they are too many, with those of the other bodies."""
         self._received += size
         if self._received > SMALL_BYTES:
             self._budget.take(self._received - self.counted)

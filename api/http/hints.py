@@ -10,7 +10,7 @@ LONGEST = 100
 
 
 def hint(name: str, known: Iterable[str]) -> str:
-    """`: did you mean 'texts'?`, or nothing when no known name is near."""
+    """Ask `: did you mean 'texts'?`, or nothing when no known name is near."""
     near = nearest(name, known)
     return f": did you mean {near!r}?" if near else ""
 

@@ -25,7 +25,7 @@ class Hosts:
         self._suffixes = (".localhost", *(name for name in listed if name.startswith(".")))
 
     def allow(self, host: str) -> bool:
-        """Whether a Host header names this service; its port does not matter."""
+        """True when a Host header names this service; its port does not matter."""
         name = _without_port(host).lower().rstrip(".")
         # A page is never loaded by another's address, so that no address can be made to mean this service.
         return ANY in self._names or name in self._names or name.endswith(self._suffixes) or _is_address(name)

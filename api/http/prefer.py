@@ -32,7 +32,10 @@ class WaitPreference:
 
 
 def patience(request: Request, settings: ApiSettings, otherwise_s: float) -> WaitPreference:
-    """What the request asks for, at most the setting's maximum, or `otherwise_s`. Raises Problem for a bad `?wait=`."""
+    """Read how long the request would wait: at most the setting's maximum, `otherwise_s` if it does not say.
+
+    Raises Problem for a bad `?wait=`.
+    """
     preferences = _preferences(request)
     asynchronous = "respond-async" in preferences
     applied = ("respond-async",) if asynchronous else ()

@@ -149,7 +149,7 @@ class Problem(Exception):
 
 
 def invalid(*field_errors: FieldError) -> Problem:
-    """A request of which these parts are not valid."""
+    """The problem of a request of which these parts are not valid."""
     detail = "; ".join(f"{fault.where or 'the body'}: {fault.detail}" for fault in field_errors)
     return Problem("invalid-request", detail, field_errors=field_errors)
 
@@ -215,7 +215,7 @@ def of_http(error: HTTPException, method_hint: str | None = None) -> Problem:
 
 
 def markdown() -> str:
-    """docs/problems.md."""
+    """The text of docs/problems.md."""
     parts = [
         "# Problems",
         "Every error is answered as `application/problem+json` (RFC 9457). Its `type` points to a paragraph of this "

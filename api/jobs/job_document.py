@@ -11,7 +11,7 @@ from contract.job_record import JobStatus
 
 
 def job_document(status: JobStatus, backpressure: Backpressure) -> dict[str, Any]:
-    """Everything but the predictions."""
+    """A job as it stands, without its predictions."""
     found: dict[str, Any] = {
         "id": status.id,
         "status": status.state,

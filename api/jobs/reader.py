@@ -48,7 +48,10 @@ class JobReader:
         return found
 
     def read_patiently(self, job: JobRef, chunks: Sequence[int], patience_s: float) -> Snapshot:
-        """What `read` gives, once Redis answers: for somebody who has a part of an answer already."""
+        """Read as `read` does, once Redis answers: for somebody who has a part of an answer already.
+
+        Raises StoreUnavailable when it has not answered for `patience_s`.
+        """
         end = time.monotonic() + patience_s
         while True:
             try:
@@ -59,13 +62,13 @@ class JobReader:
                 time.sleep(RETRY_S)
 
     def wait(self, job: JobRef, presence: Presence, wait_s: float) -> Snapshot:
-        """The job once it has ended, or as it stands after `wait_s` seconds, or once the client is gone."""
+        """Wait up to `wait_s` seconds for the job to end, or its client to go; return the job as it then stands."""
         with self._events.subscribe(job.id, presence) as waiter:
             snapshot = self.read(job)
             return snapshot if has_ended(snapshot) or wait_s <= 0 else self.wait_subscribed(job, waiter, wait_s)
 
     def wait_subscribed(self, job: JobRef, waiter: Waiter, wait_s: float) -> Snapshot:
-        """What `wait` gives, for a job that had not ended when the waiter subscribed to it.
+        """Wait as `wait` does, for a job that had not ended when the waiter subscribed to it.
 
         Who waits already goes on waiting while Redis restarts: the job is safe, and its answer will come.
         """

@@ -76,7 +76,7 @@ def pages(reader: JobReader, events: JobEvents, job: Snapshot, presence: Presenc
 
 
 def first_page(reader: JobReader, events: JobEvents, job: Snapshot, presence: Presence, asked: StreamSpan) -> list[Row]:
-    """The first of `pages`; empty when there is none in time, or nobody is there to wait for it."""
+    """The first page that `pages` yields; empty when there is none in time, or nobody is there to wait for it."""
     with suppress(ClientGone):
         for _, found in pages(reader, events, job, presence, asked):
             return found
@@ -99,7 +99,7 @@ def columns(options: Options, *, multi_label: bool) -> list[str]:
 
 
 def as_csv(found: Iterator[Page], names: Sequence[str]) -> Iterator[str]:
-    """RFC 4180 with a header line; lists and objects (`labels`, `top`, `scores`) are JSON.
+    """Write CSV (RFC 4180) with a header line; lists and objects (`labels`, `top`, `scores`) are JSON.
 
     A member that few answers have gets a column behind the others when one of the first page has it.
     """
@@ -117,7 +117,7 @@ def _cells(index: int, row: Row, names: Sequence[str]) -> list[object]:
 
 
 def _cell(value: object) -> object:
-    """None is an empty cell. Booleans, lists and objects are JSON."""
+    """Write one cell: None is an empty one. Booleans, lists and objects are JSON."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | list | dict) else value
 
 

@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 
 def refuse_cancelled(status: JobStatus) -> None:
-    """Raises GoneJob: cancelling deletes what was predicted."""
+    """Raise GoneJob for a cancelled job: cancelling deletes what was predicted."""
     if status.state is JobState.CANCELLED:
         raise GoneJob(f"job {status.id} was cancelled, and its texts and results were deleted")
 

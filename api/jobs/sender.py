@@ -50,7 +50,10 @@ def messages(queued: Iterable[QueuedTicket], most_texts: int) -> Iterator[tuple[
 
 
 class MessageSender:
-    """For one thread. What it can't send stays in the job record, and the reconciler sends it later."""
+    """Sends tickets to their queues, for one thread.
+
+    What it can't send stays in the job record, and the reconciler sends it later.
+    """
 
     def __init__(self, client: redis.Redis, settings: SharedSettings) -> None:
         self._client = client

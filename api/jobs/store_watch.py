@@ -14,7 +14,7 @@ EVERY_S = 1.0
 
 
 class StoreWatch:
-    """What Redis said of the last try."""
+    """Tries every second whether Redis takes writes, and keeps what it said."""
 
     def __init__(self, jobs: JobStore) -> None:
         self._jobs = jobs

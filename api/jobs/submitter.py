@@ -23,7 +23,7 @@ MOST_TOGETHER = {Lane.INTERACTIVE: 256, Lane.BULK: 1}
 
 
 class JobSubmitter:
-    """One thread a lane, so that a short question never waits while a big job is stored and sent."""
+    """Admits jobs, with one thread a lane, so that a short question never waits while a big job is stored and sent."""
 
     def __init__(self, client: redis.Redis, jobs: JobStore, settings: SharedSettings) -> None:
         self._jobs = jobs

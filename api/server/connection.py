@@ -58,19 +58,22 @@ class Connection(gevent.socket.socket):
         super().close()
 
     def await_request(self) -> None:
-        """From now on the next request may begin; the time of the first runs since the connection was made."""
+        """Begin the time in which the next request has to come; that of the first began with the connection."""
         if not self._in_header:
             self._is_between_requests = self._in_header = True
             self._end = time.monotonic() + self._patience.idle_s
 
     def await_body(self, *, announced: bool) -> None:
-        """From now on the body may come; `announced`: once the client has leave to send it (100-continue)."""
+        """Begin the time in which the body has to come.
+
+        announced: the client sends it only once it has leave to (100-continue).
+        """
         self._is_between_requests = self._in_header = False
         self._end = time.monotonic() + self._patience.body_s
         self._continue_is_due = announced
 
     def recv(self, *arguments: int) -> bytes:
-        """Raises TimeoutError for a body that is late; a header that is late reads as a connection that ended."""
+        """Read bytes. Raises TimeoutError for a late body; a late header reads as a connection that ended."""
         if self._continue_is_due:
             # Not before the application wants the body: what is refused by its header alone never gets here.
             self._continue_is_due = False
@@ -116,7 +119,7 @@ class HangUps:
             self._epoll.register(connection.fileno(), EPOLLRDHUP | EPOLLET)
 
     def forget(self, connection: Connection) -> None:
-        """To be called before the connection is closed."""
+        """Look at this connection no more. Call it before the connection is closed."""
         if self._present.pop(connection.fileno(), None) is not None:
             self._epoll.unregister(connection.fileno())
 

@@ -40,12 +40,12 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics_folder
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """A process that is gone no longer counts in the gauges."""
+    """Take a process that is gone out of the gauges."""
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def on_exit(_server: Any) -> None:
-    """Leave nothing behind."""
+    """Delete the folder of the metrics."""
     shutil.rmtree(_metrics_folder, ignore_errors=True)

@@ -34,7 +34,7 @@ class ModelDocuments:
         )
 
     def detail(self, name: str) -> ModelDocument:
-        """Raises NoModel for a name that is neither published nor served."""
+        """A model with all its versions. Raises NoModel for a name that is neither published nor served."""
         known = self.names()
         if name not in known:
             raise NoModel(f"no model {name!r} is published or served here{hint(name, known)}")

@@ -95,7 +95,7 @@ def report_views(context: AppContext) -> Blueprint:
 
 
 def report_link_views(context: AppContext) -> Blueprint:
-    """What a link opens."""
+    """The address that a link opens, which needs no key."""
     views = Blueprint("report_links", __name__)
     links = ReportLinks(context.store)
 

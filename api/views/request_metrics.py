@@ -54,7 +54,7 @@ def install(app: Flask) -> None:
 
 
 def unreadable() -> Unreadable:
-    """Where the readers of this process report what they skip."""
+    """Count what the readers of this process skip, by its kind."""
     return Unreadable(lambda kind: UNREADABLE.labels(kind).inc())
 
 

@@ -14,7 +14,7 @@ from contract.message import Lane
 
 
 class ServiceCollector(Collector):
-    """Read afresh at every scrape, and the same from every process."""
+    """Collects the metrics of the whole service: afresh at every scrape, and equal from every process."""
 
     def __init__(self, context: AppContext) -> None:
         self._context = context

@@ -15,7 +15,8 @@ log = logging.getLogger(__name__)
 
 
 class DeviceUse(Collector):
-    """On a CPU only the time of its batches: the process's own memory and CPU time are among the `process_` metrics."""
+    """Measures the use of the device. On a CPU that is only the time of its batches, for the process's own memory and
+    CPU time are among the `process_` metrics."""
 
     def __init__(self, claim: Claim, busy_total_s: Callable[[], float], used_bytes: Callable[[], int]) -> None:
         """`busy_total_s` counts the seconds with a batch on the device; `used_bytes` is what this worker uses of a

@@ -197,7 +197,7 @@ def pack(lengths: Sequence[int], shape: Shape, order: Iterable[int]) -> BatchPla
 
 
 def _shrunk(plan: BatchPlan, available: Sequence[Shape], cost: Callable[[Shape], float]) -> BatchPlan:
-    """The same places in the cheapest shape that holds them."""
+    """Put the plan into the cheapest shape that holds its places."""
     rows = max((place.row for place in plan.places), default=0) + 1
     end = plan.tokens if rows == 1 else plan.shape.length
     slots = len(plan.places) if rows == 1 else plan.shape.slots

@@ -22,7 +22,7 @@ class AnswerCache:
     """
 
     def __init__(self, most_bytes: int) -> None:
-        """0 for a cache that keeps nothing."""
+        """`most_bytes` bounds what it holds; with 0 it keeps nothing."""
         self._most_bytes = most_bytes
         self._bytes = 0
         self._rows: OrderedDict[tuple[str, bytes], Row] = OrderedDict()

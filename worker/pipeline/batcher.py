@@ -59,12 +59,12 @@ class Batch(Generic[P]):
 
     @property
     def is_full(self) -> bool:
-        """Whether it left texts waiting that could have gone with it."""
+        """True when texts were left waiting that could have gone with it."""
         return len(self.plan.texts) < len(self.offered)
 
     @property
     def texts(self) -> list[TextWork]:
-        """Those of the offered texts that the plan took."""
+        """The offered texts that the plan took."""
         return [self.offered[index] for index in self.plan.texts]
 
     def with_copies(self, texts: Sequence[TextWork]) -> Sequence[TextWork]:
@@ -90,7 +90,7 @@ class Batcher:
         return sum(len(lane) for lane in self._lanes.values())
 
     def add(self, texts: Sequence[TextWork]) -> None:
-        """Texts of a lane must be added in the order of their arrival."""
+        """Let texts wait. Those of a lane must be added in the order of their arrival."""
         for text in texts:
             self._lanes[text.chunk.lane].append(text)
             if text.chunk.lane is Lane.INTERACTIVE:
@@ -98,7 +98,7 @@ class Batcher:
         self._chunks.update([text.chunk for text in texts])
 
     def put_back(self, texts: Sequence[TextWork]) -> None:
-        """Texts of one lane that were taken and are still to be answered go to its front, in this order."""
+        """Let texts of one lane wait again that were taken: at its front, in this order."""
         self._lanes[texts[0].chunk.lane].extendleft(reversed(texts))
         self._chunks.update([text.chunk for text in texts])
 

@@ -47,7 +47,7 @@ class Committer:
         self._complete.put(work)
 
     def stop(self, timeout_s: float = STOP_S) -> bool:
-        """Commit everything that was added, then end; whether that was done within `timeout_s`."""
+        """Commit everything that was added, then end; True when that was done within `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         self._complete.put(None)
         drained = not self.loop.is_alive() or self._drained.wait(timeout_s)
@@ -93,7 +93,7 @@ class Committer:
 
 
 def _is_fatal(error: Exception) -> bool:
-    """Whether trying to commit again can't help: only Redis gets better by waiting."""
+    """True when trying to commit again can't help: only Redis gets better by waiting."""
     return is_exhausted(error) or not isinstance(error, StoreUnavailable)
 
 

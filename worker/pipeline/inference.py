@@ -83,7 +83,7 @@ class Inference:
         self.loop.start()
 
     def stop(self, timeout_s: float = STOP_S) -> bool:
-        """Let the running batch be the last; what waits stays where it is. Whether it ended within `timeout_s`."""
+        """Let the running batch be the last; what waits stays where it is. True when it ended within `timeout_s`."""
         return self.loop.stop(timeout_s)
 
     def add(self, texts: Sequence[TextWork]) -> None:
@@ -215,7 +215,7 @@ class Inference:
         return None
 
     def _is_short_of_memory(self, model: Model, error: Exception) -> bool:
-        """Whether that is what the error says and smaller batches, from now on, can help."""
+        """True when the error says so and smaller batches, from now on, can help."""
         tokens = self._max_tokens or model.batch_tokens
         if not self._is_out_of_memory(error) or tokens <= LEAST_TOKENS:
             return False

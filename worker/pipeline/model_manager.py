@@ -71,14 +71,14 @@ class ModelManager:
 
     @property
     def refuses_current(self) -> bool:
-        """Whether CURRENT names a version that can't be loaded."""
+        """True when CURRENT names a version that can't be loaded."""
         return self._seen is not None and self._seen[0] in self.refused
 
     def start(self) -> None:
         self.loop.start()
 
     def stop(self, timeout_s: float = STOP_S) -> bool:
-        """Look for no new version any more; whether the thread ended within `timeout_s`."""
+        """Look for no new version any more; True when the thread ended within `timeout_s`."""
         return self.loop.stop(timeout_s)
 
     def poll_current(self) -> None:
@@ -149,7 +149,7 @@ class ModelManager:
 
 
 def _is_of_the_system(error: BaseException) -> bool:
-    """Whether the system failed to read a file that is there."""
+    """True when the system failed to read a file that is there."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError):

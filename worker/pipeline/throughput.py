@@ -18,7 +18,7 @@ LEAST_BUSY_S = 0.05
 
 @dataclass(frozen=True)
 class Rate:
-    """Per second of the device's time, in full batches."""
+    """What is done in a second of the device's time, in full batches."""
 
     texts: float = 0.0
     bytes: float = 0.0
@@ -35,7 +35,7 @@ class Throughput:
         self._rate = Rate()
 
     def add(self, texts: int, size: int) -> None:
-        """So many texts, of so many bytes together, are done."""
+        """Count texts that are done, of so many bytes together."""
         with self._lock:
             self._texts += texts
             self._bytes += size

@@ -50,15 +50,15 @@ class ChunkWork:
 
     @property
     def queued_s(self) -> float:
-        """From its job's admission to its lease."""
+        """Seconds from its job's admission to its lease."""
         return max(0, self.lease.leased_ms - self.lease.created_ms) / 1000
 
     def age_s(self) -> float:
-        """Since its job was admitted."""
+        """Seconds since its job was admitted."""
         return self.queued_s + time.monotonic() - self.arrived
 
     def answer(self, index: int, answer: str, *, failed: bool = False) -> bool:
-        """Put the answer of one text in its place; whether that was the last one missing."""
+        """Put the answer of one text in its place; True when it was the last one missing."""
         if self.answers[index]:
             raise AssertionError(f"{self.lease.ticket}: text {index} is answered twice")
         self.answers[index] = answer

@@ -57,11 +57,11 @@ class FlowControl:
             self._on_open()
 
     def is_paused(self) -> bool:
-        """Whether this worker takes no work at all."""
+        """True when this worker takes no work at all."""
         return bool(self._reasons)
 
     def is_draining(self) -> bool:
-        """Whether this worker has been asked to end."""
+        """True when this worker has been asked to end."""
         return PauseReason.DRAINING in self._reasons
 
     def is_open(self, lane: Lane) -> bool:

@@ -47,7 +47,7 @@ class Heartbeat:
         self.loop.start()
 
     def stop(self, timeout_s: float = STOP_S) -> bool:
-        """Stop and leave the fleet; whether the thread ended within `timeout_s`."""
+        """Stop and leave the fleet; True when the thread ended within `timeout_s`."""
         ended = self.loop.stop(timeout_s)
         try:
             self._fleet.leave(self._status().id)
@@ -56,7 +56,7 @@ class Heartbeat:
         return ended
 
     def is_steady(self) -> bool:
-        """Whether Redis has heard this worker for so long without a gap that it has heard every live one."""
+        """True when Redis has heard this worker for so long without a gap that it has heard every live one."""
         now = self._clock()
         return now - self._last_beat <= self._ttl_s < now - self._steady_since
 

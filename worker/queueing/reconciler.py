@@ -74,7 +74,7 @@ class Reconciler:
         self.loop.start()
 
     def stop(self, timeout_s: float = STOP_S) -> bool:
-        """Leave the sweeps to another worker; whether the thread ended within `timeout_s`."""
+        """Leave the sweeps to another worker; True when the thread ended within `timeout_s`."""
         ended = self.loop.stop(timeout_s)
         try:
             self._records.release_lock()

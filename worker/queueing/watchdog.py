@@ -19,7 +19,7 @@ HUNG_AFTER_TICKS = 60
 
 
 class Watchdog:
-    """When the Celery hub last moved, how long the running batch has been on the device, which threads live."""
+    """Knows when the Celery hub last moved, how long the running batch has been on the device, which threads live."""
 
     def __init__(
         self, busy_s: Callable[[], float], *, hub_ttl_s: float, clock: Callable[[], float] = time.monotonic
@@ -50,7 +50,7 @@ class Watchdog:
             end_process(stuck)
 
     def reset_hub_timer(self) -> None:
-        """Redis is away: the hub waits for it, and can't be blamed for not moving."""
+        """Begin the hub's time anew: while Redis is away the hub waits, and can't be blamed for not moving."""
         if self._hub_moved is not None:
             self._hub_moved = self._clock()
 
@@ -65,7 +65,7 @@ class Watchdog:
         return None
 
     def must_restart(self) -> bool:
-        """Whether only a new process can help."""
+        """True when only a new process can help."""
         hangs = self._busy_s() > EXIT_AFTER_WATCHDOGS * self.watchdog_s or self._hub_age_s() > EXIT_AFTER_HUB_S
         return hangs or self._dead() is not None
 
