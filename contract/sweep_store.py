@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import cast
 
 import redis
@@ -12,9 +13,6 @@ from contract.lenient import COUNTER, unless_of_wrong_type
 from contract.message import Lane, Ticket, queue_name
 from contract.quarantine import Quarantine
 from contract.redis_client import Script, store_errors
-
-SET_ASIDE = "retort:set-aside:"
-SET_ASIDE_S = 604_800
 
 
 class SweepStore:
@@ -31,7 +29,9 @@ class SweepStore:
         self._worker = worker
         self._recounted: object = None
         """How often the service had asked for a recount when this sweeper last made one."""
-        self._lock, self._unlock, self._recount = (Script(client, name) for name in ("lock", "unlock", "recount"))
+        self._lock, self._unlock, self._repair, self._recount = (
+            Script(client, name) for name in ("lock", "unlock", "repair", "recount")
+        )
 
     def take_lock(self, ttl_s: float) -> bool:
         """Take or keep the lock of the model's one sweeper; False while another worker has it."""
@@ -99,26 +99,19 @@ class SweepStore:
             f"retort:backlog:{self._model}": "hash",
             **{queue_name(self._model, lane): "list" for lane in Lane},
         }
+        moved = self._repair(*chain.from_iterable(types.items()))
+        for key, found in zip(moved[::2], moved[1::2], strict=True):
+            self._quarantine.note("key", key, f"it is a {found}, not a {types[key]}")
         with store_errors():
-            pipeline = self._client.pipeline(transaction=False)
-            for key in types:
-                pipeline.type(key)
-            for (key, right), found in zip(types.items(), pipeline.execute(), strict=True):
-                if found not in (right, "none"):
-                    self._set_key_aside(key, f"it is a {found}, not a {right}")
-            asked = self._client.get("retort:recount")
-            counters = cast("dict[str, str]", self._client.hgetall(f"retort:backlog:{self._model}"))
+            asked = unless_of_wrong_type(lambda: self._client.get("retort:recount"), None)
+            stored = unless_of_wrong_type(lambda: self._client.hgetall(f"retort:backlog:{self._model}"), {})
+        counters = cast("dict[str, str]", stored)
         damaged = [name for name, value in counters.items() if not COUNTER.fullmatch(value)]
         if damaged:
             self._quarantine.note("key", f"retort:backlog:{self._model}", f"no number, counted anew: {damaged}")
         if damaged or asked != self._recounted:
             self._recount(self._model)
             self._recounted = asked
-
-    def _set_key_aside(self, key: str, why: str) -> None:
-        self._client.rename(key, SET_ASIDE + key)
-        self._client.expire(SET_ASIDE + key, SET_ASIDE_S)
-        self._quarantine.note("key", key, why)
 
     def _parse(self, names: Iterable[str]) -> tuple[list[Ticket], list[str]]:
         """The tickets of these names, and the names that are none."""

@@ -9,7 +9,6 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from celery import signals
@@ -20,7 +19,7 @@ from contract.chunk_store import CANCELLED_CHANNEL, ChunkStore, Resend
 from contract.errors import StoreUnavailable
 from contract.fleet import Fleet, WorkerState, WorkerStatus
 from contract.job_store import JobStore
-from contract.message import Lane
+from contract.message import Lane, Ticket
 from contract.model_store import ModelStore
 from contract.quarantine import Quarantine
 from contract.redis_client import connect
@@ -44,6 +43,7 @@ from worker.pipeline.model_manager import ModelManager
 from worker.pipeline.throughput import Throughput
 from worker.pipeline.work import ChunkWork
 from worker.queueing import celery_app
+from worker.queueing.drain import Drain
 from worker.queueing.flow_control import PauseReason, flow
 from worker.queueing.heartbeat import Heartbeat
 from worker.queueing.reconciler import Reconciler
@@ -71,8 +71,6 @@ class WorkerProcess:
         self.id = f"{self._host}-{os.getpid()}-{secrets.token_hex(3)}"
         self.next_claim: Claim | None = None
         """A GPU that this CPU worker has claimed while it ran, to be started again on."""
-        self._draining = False
-        self._drain_thread: Thread | None = None
         self._traces_when_warm: dict[str, int] = {}
         client = connect(settings)
         unreadable = Unreadable(lambda kind: UNREADABLE.labels(kind).inc())
@@ -99,6 +97,7 @@ class WorkerProcess:
         )
         self._throughput = Throughput(lambda: self._inference.paid_s)
         self._committer = Committer(self._chunks, self._throughput.add)
+        self._drain = Drain(chunks=self._chunks, model=settings.model, drop_waiting=self._drop_waiting, send=self._send)
         self._handler = MessageHandler(
             chunks=self._chunks,
             models=self._models,
@@ -106,6 +105,7 @@ class WorkerProcess:
             committer=self._committer,
             flow=flow,
             cache=cache,
+            send_back=self._drain.send_unleased,
             record=tracing.recorder(settings.traces_url, self.id),
         )
         self._watchdog = Watchdog(self._inference.busy_s, hub_ttl_s=settings.heartbeat_ttl_s)
@@ -179,8 +179,7 @@ class WorkerProcess:
             self._committer.stop,
         )
         stopped = [stop() for stop in stops]
-        if self._drain_thread:
-            self._drain_thread.join()
+        self._drain.join()
         stopped.append(self._heartbeat.stop())
         log.info("worker %s has stopped", self.id)
         return all(stopped)
@@ -232,17 +231,10 @@ class WorkerProcess:
         # Celery calls this inside a signal handler, where no lock may be waited for.
         signal.alarm(STOP_WITHIN_S)
         flow.pause(PauseReason.DRAINING)
-        self._drain_thread = Thread(target=self._drain, name="drain")
-        self._drain_thread.start()
+        self._drain.begin()
 
-    def _drain(self) -> None:
-        self._draining = True
-        dropped = self._handler.drop(lambda work: not work.started)
-        log.info("draining: %d chunks are given back", len(dropped))
-        try:
-            self._send(self._chunks.give_back(work.lease.ticket for work in dropped))
-        except StoreUnavailable as error:
-            log.warning("chunks can't be given back, the reconciler will find them: %s", error)
+    def _drop_waiting(self) -> list[Ticket]:
+        return [work.lease.ticket for work in self._handler.drop(lambda work: not work.started)]
 
     def _start_suspect(self, work: ChunkWork) -> bool:
         try:
@@ -263,7 +255,7 @@ class WorkerProcess:
             id=self.id,
             host=self._host,
             pid=os.getpid(),
-            state=WorkerState.DRAINING if self._draining else self._models.state,
+            state=WorkerState.DRAINING if self._drain.has_begun else self._models.state,
             device=self._claim.name,
             precision=model.precision if model else None,
             model=self._settings.model,

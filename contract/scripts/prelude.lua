@@ -25,16 +25,21 @@ local function made_by(caller) return 'retort:jobs:' .. caller end
 -- with a write that needs none: full memory stops new jobs, never the old ones.
 local function even_if_memory_is_full() redis.call('DEL', 'retort:none') end
 
+-- Where a key of another type waits for an operator.
+local SET_ASIDE_MS = 604800000
+local function set_key_aside(key)
+  redis.call('RENAME', key, 'retort:set-aside:' .. key)
+  redis.call('PEXPIRE', 'retort:set-aside:' .. key, SET_ASIDE_MS)
+end
+
 -- A command on a key that the whole service shares. One that a stranger gave another type is moved aside, a counter that
 -- is no number begins at 0: neither may harm the job in whose step it is met.
-local SET_ASIDE_MS = 604800000
 local function on(command, key, ...)
   local answer = redis.pcall(command, key, ...)
   local fault = type(answer) == 'table' and answer.err
   if not fault then return answer end
   if string.find(fault, 'WRONGTYPE', 1, true) then
-    redis.call('RENAME', key, 'retort:set-aside:' .. key)
-    redis.call('PEXPIRE', 'retort:set-aside:' .. key, SET_ASIDE_MS)
+    set_key_aside(key)
   elseif command == 'HINCRBY' and (string.find(fault, 'not an integer', 1, true) or string.find(fault, 'overflow', 1, true)) then
     redis.call('HDEL', key, (...))
     redis.call('INCR', 'retort:recount')

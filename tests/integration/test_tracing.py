@@ -73,6 +73,7 @@ class TracedWorker:
             committer=self.committer,
             flow=FlowControl(),
             cache=AnswerCache(0),
+            send_back=lambda _: None,
             record=record,
         )
 

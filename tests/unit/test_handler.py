@@ -88,6 +88,7 @@ class Store:
 class Rig:
     def __init__(self) -> None:
         self.store, self.flow, model = Store(), FlowControl(), as_any(EchoModel())
+        self.sent_back: list[Ticket] = []
         self.model = model
         model.tokenizer, model.manifest.max_length = Numbers(), MAX_TOKENS
         self.flow.set_bounds({Lane.INTERACTIVE: 1000, Lane.BULK: 1000})
@@ -109,6 +110,7 @@ class Rig:
             committer=self.committer,
             flow=self.flow,
             cache=cache,
+            send_back=self.sent_back.extend,
         )
 
     def held_tokens(self) -> int:
@@ -196,6 +198,14 @@ def test_leasing_waits_for_redis(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> N
     rig.store.chunks, rig.store.away = {Ticket("a", 0): ["5"]}, 3
     rig.handler.handle(list(rig.store.chunks))
     assert Ticket("a", 0) in rig.store.results
+
+
+def test_a_worker_that_drains_sends_back_what_it_took_and_does_not_lease(rig: Rig) -> None:
+    rig.store.chunks = {Ticket("a", 0): ["3"], Ticket("b", 0): ["4"]}
+    rig.flow.pause(PauseReason.DRAINING)
+    rig.handler.handle(list(rig.store.chunks))
+    assert rig.sent_back == list(rig.store.chunks)
+    assert (rig.store.leased, rig.handler.held()) == ([], set())
 
 
 def test_a_chunk_that_can_not_be_read_does_not_stop_its_neighbours(rig: Rig) -> None:

@@ -50,15 +50,18 @@ class MessageHandler:
         committer: Committer,
         flow: FlowControl,
         cache: AnswerCache,
+        send_back: Callable[[Sequence[Ticket]], None],
         record: Callable[[ChunkWork], None] = lambda _: None,
     ) -> None:
-        """`record` is told of every chunk that is settled."""
+        """`send_back` puts tickets that are not leased into their queue again. `record` is told of every chunk that is
+        settled."""
         self._chunks = chunks
         self._models = models
         self._inference = inference
         self._committer = committer
         self._flow = flow
         self._cache = cache
+        self._send_back = send_back
         self._record = record
         self._lock = Lock()
         self._held: set[Ticket] = set()
@@ -106,13 +109,14 @@ class MessageHandler:
         return leases
 
     def _until_leased(self, tickets: Sequence[Ticket]) -> list[Lease | Skipped]:
-        """Lease the tickets as soon as Redis answers. A worker that drains leaves them to the next sweep."""
+        """Lease the tickets as soon as Redis answers. A worker that drains leases nothing and sends them back."""
         while not self._flow.is_draining():
             try:
                 return self._chunks.lease(tickets)
             except StoreUnavailable as error:
                 log.warning("%d tickets can't be leased, trying again: %s", len(tickets), error)
                 time.sleep(RETRY_S)
+        self._send_back(tickets)
         return []
 
     def _admit(self, lease: Lease) -> ChunkWork | None:
