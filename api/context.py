@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import redis
 
@@ -44,6 +44,8 @@ class AppContext:
     fleet: FleetCache
     backpressure: Backpressure
     models: ModelStore
+    server_loops: list[Loop] = field(default_factory=list)
+    """Those of the server that the application runs in."""
 
     @classmethod
     def start(cls, settings: ApiSettings, unreadable: Unreadable) -> AppContext:
@@ -71,7 +73,8 @@ class AppContext:
     @property
     def loops(self) -> list[Loop]:
         """The loops of all threads that live as long as the process."""
-        return [*self.submitter.loops, self.reader.loop, self.events.loop, self.fleet.loop, self.store_watch.loop]
+        own = [self.reader.loop, self.events.loop, self.fleet.loop, self.store_watch.loop]
+        return [*self.submitter.loops, *own, *self.server_loops]
 
     def why_not_served(self, model: str) -> str | None:
         """Why jobs of the model are refused; None when a version of it is current or a live worker serves it."""

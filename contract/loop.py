@@ -56,6 +56,7 @@ class Loop:
         self._clock = clock
         self._last_end = clock()
         self._throttle = LogThrottle(clock=clock)
+        self._has_ended = False
         self._stopping = Event()
         self._thread = Thread(target=self._run, name=name, daemon=True)
 
@@ -81,8 +82,8 @@ class Loop:
         return self._thread.is_alive()
 
     def has_died(self) -> bool:
-        """True when the thread was started and has ended without being asked to."""
-        return self._thread.ident is not None and not self._thread.is_alive() and not self._stopping.is_set()
+        """True when the thread was started and has ended without being asked to. Waits for no lock."""
+        return self._has_ended and not self._stopping.is_set()
 
     def idle_s(self) -> float:
         """Seconds since a step last ended, well or not; since the start, when none has ended yet."""
@@ -96,6 +97,7 @@ class Loop:
             log.critical("the thread %s ends", self.name, exc_info=True)
             raise
         finally:
+            self._has_ended = True
             if not self._stopping.is_set():
                 self._on_death()
 

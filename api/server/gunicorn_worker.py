@@ -2,11 +2,12 @@
 
 Requests that break HTTP itself are answered with problems instead of HTML; clients that are slow or fall silent in the
 middle are given up, and those that hang up are noticed; connections on which nothing happens do not delay its end; and
-the second address that it listens on is for probes alone.
+the second address that it listens on is for probes alone, of which liveness is answered by a thread of its own.
 """
 
 from __future__ import annotations
 
+import gc
 import secrets
 import socket
 from functools import partial
@@ -14,7 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 
 import gevent
-import gevent.local
+from gevent.pool import Pool
 from gunicorn.http.errors import (  # type: ignore[import-untyped]
     LimitRequestHeaders,
     LimitRequestLine,
@@ -47,7 +48,6 @@ class ApiWorker(GeventWorker):  # type: ignore[misc]
         super().__init__(*arguments, **more)
         self._idle: set[Idle] = set()
         self._settings = ApiSettings.load()
-        self._current: Any = gevent.local.local()
 
     def run(self) -> None:
         # Imported late, for this module is loaded before the standard library is patched.
@@ -62,15 +62,37 @@ class ApiWorker(GeventWorker):  # type: ignore[misc]
         )
         self._connect = partial(Connection, patience=patience, hang_ups=hang_ups)
         hang_ups.loop.start()
+        self.wsgi.extensions["retort"].server_loops.append(hang_ups.loop)
+        for listener in self.sockets[1:]:
+            self._serve_probes(listener)
+        del self.sockets[1:]
+        # What lives as long as the process need not be looked at whenever clients' leavings are collected.
+        gc.collect()
+        gc.freeze()
         super().run()
 
+    def _serve_probes(self, listener: Any) -> None:
+        from api.server.live_probe import LiveProbe
+        from api.views.health import liveness
+
+        greenlets = Pool(self.worker_connections)
+
+        def serve(client: Any, address: Any) -> None:
+            if greenlets.full():
+                client.close()
+            else:
+                greenlets.spawn(self.handle, listener, client, address)
+
+        LiveProbe(listener, answer=partial(liveness, self.wsgi.extensions["retort"]), hand_on=serve).start()
+
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
-        self._current.connection = self._connect(client, serves_probes=listener is not self.sockets[0])
-        super().handle(listener, self._current.connection, addr)
+        connection = self._connect(client, serves_probes=listener is not self.sockets[0])
+        _greenlet().connection = connection
+        super().handle(listener, connection, addr)
 
     def timeout_ctx(self) -> Idle:
         """The time in which a connection waits for its next request."""
-        connection: Connection = self._current.connection
+        connection: Connection = _greenlet().connection
         connection.await_request()
         return Idle(None if self.alive else 0, self._idle)
 
@@ -127,6 +149,11 @@ class Idle(gevent.Timeout):
     def __exit__(self, *raised: Any) -> Any:
         self._all.discard(self)
         return super().__exit__(*raised)
+
+
+def _greenlet() -> Any:
+    """Of this connection: it has one of its own."""
+    return gevent.getcurrent()
 
 
 def _http(kind: str, detail: str, request_id: str) -> bytes:

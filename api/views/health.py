@@ -15,12 +15,8 @@ def health_views(context: AppContext) -> Blueprint:
 
     @views.get("/health/live")
     def live() -> Response:
-        dead = [loop.name for loop in context.loops if loop.has_died()]
-        if dead:
-            return json_response(
-                Live(status="not live", reasons=[f"the thread {name} has ended" for name in dead]), 503
-            )
-        return json_response(Live())
+        body, status = liveness(context)
+        return Response(body, status, mimetype="application/json")
 
     @views.get("/health/ready")
     def ready() -> Response:
@@ -32,6 +28,13 @@ def health_views(context: AppContext) -> Blueprint:
         return json_response(found, 503 if reasons else 200)
 
     return views
+
+
+def liveness(context: AppContext) -> tuple[str, int]:
+    """Whether every thread lives, as JSON and its status. Any thread of the system's may call this."""
+    dead = [f"the thread {loop.name} has ended" for loop in context.loops if loop.has_died()]
+    found = Live(status="not live", reasons=dead) if dead else Live()
+    return found.model_dump_json(by_alias=True), 503 if dead else 200
 
 
 def why_not_ready(context: AppContext) -> list[str]:

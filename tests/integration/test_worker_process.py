@@ -19,6 +19,7 @@ from harness.running_service import RunningService
 from harness.tiny_artifact import write_tiny_artifact
 from harness.truth import is_right, some_texts
 from harness.until import until
+from worker.queueing.queued_message import tickets_of
 
 V1, V2 = "20260101t000000-000001", "20260102t000000-000002"
 SEEDS = {V1: 1, V2: 2}
@@ -169,8 +170,9 @@ def test_a_worker_that_drains_gives_back_what_it_has_not_begun(
     assert drained.terminate() == 0
     assert service.client.keys("retort:leased:*") == []
     assert service.jobs.status(job_id).state is JobState.RUNNING
-    open_chunks = service.client.zcard("retort:queued:tiny")
-    assert service.client.llen(queue_name("tiny", Lane.BULK)) == open_chunks
+    waiting = {Ticket.parse(str(name)) for name in service.client.zrange("retort:queued:tiny", 0, -1)}
+    messages = service.client.lrange(queue_name("tiny", Lane.BULK), 0, -1)
+    assert {ticket for message in messages for ticket in tickets_of(str(message))} == waiting
     worker.resume()
     check(service, job_id, texts)
 
