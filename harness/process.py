@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from harness.guardian import guardian
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -49,6 +51,7 @@ class ServiceProcess:
                 stderr=log,
                 start_new_session=True,  # so that it can be killed with its children
             )
+        guardian().watch(self._process.pid)
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to the process alone. One that has ended is left in peace."""
@@ -69,6 +72,7 @@ class ServiceProcess:
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
             self._process.wait()
+            guardian().forget(self._process.pid)
 
     def terminate(self, patience_s: float = 60.0) -> int:
         """SIGTERM, and the status that the process ends with."""

@@ -15,6 +15,7 @@ from typing import IO, Any, Self, cast
 import psutil
 
 from contract.fleet import WorkerState, WorkerStatus
+from harness.guardian import guardian
 from harness.running_service import RunningService
 
 DRAIN_S = 30.0
@@ -27,8 +28,10 @@ class Nursery:
         command = [sys.executable, "-m", "benchmarks.chaos.nursery"]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
-            command, env=environment, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True
-        )
+            command, env=environment, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True,
+            start_new_session=True,
+        )  # fmt: skip
+        guardian().watch(self._process.pid)
 
     def fork(self, log: Path) -> int:
         """The process id of a new worker."""
@@ -37,6 +40,7 @@ class Nursery:
 
     def close(self) -> None:
         self._process.communicate()
+        guardian().forget(self._process.pid)
 
 
 class Stack(RunningService):
