@@ -25,7 +25,7 @@ NEAREST: Mapping[str, tuple[str, ...]] = {
     "api/jobs/backpressure.py": ("test_api_backpressure",),
     "api/jobs/coalesce.py": ("test_api_coalesce",),
     "api/jobs/result_stream.py": ("test_api_results", "test_result_stream"),
-    "api/jobs/results.py": ("test_api_results",),
+    "api/jobs/results.py": ("test_api_results", "test_result_stream"),
     "client/retort_client/retry.py": ("client/test_retry",),
     "contract/job_record.py": ("test_job_record",),
     "contract/message.py": ("test_message",),

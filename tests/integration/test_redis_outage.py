@@ -131,7 +131,7 @@ def test_a_redis_that_does_not_answer_for_longer_than_heartbeats_live_costs_no_a
         started = time.monotonic()
         with pytest.raises(StoreUnavailable):
             service.jobs.now_ms()
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 10
         time.sleep(service.settings.heartbeat_ttl_s + 1)
         server.resume()
 

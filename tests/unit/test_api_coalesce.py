@@ -110,7 +110,7 @@ def test_nothing_of_an_item_outlives_its_call() -> None:
     gone = weakref.ref(item)
     assert Coalescer[Item, int]("test", lambda items: [0] * len(items), most=10)(item) == 0
     del item
-    until(lambda: gone() is None, 2)
+    until(lambda: gone() is None, 20)
 
 
 def test_closing_answers_what_has_come_in(double: Doubler, pool: ThreadPoolExecutor) -> None:

@@ -50,7 +50,7 @@ def test_without_redis_a_request_is_refused_at_once(
     server.kill()
     begun = time.monotonic()
     answer = client.open(path, method=method, json={"texts": ["a"]})
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 10  # where a client of Redis would try on for minutes
     assert (answer.status_code, answer.get_json()["type"]) == (503, "/problems#store-unavailable")
     assert int(answer.headers["Retry-After"]) >= 1
 
