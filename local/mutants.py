@@ -33,7 +33,7 @@ NEAREST: Mapping[str, tuple[str, ...]] = {
     "training/evaluation/calibration.py": ("test_training_calibration",),
     "worker/engine/packing.py": ("test_packing",),
     "worker/pipeline/batcher.py": ("test_batcher",),
-    "worker/pipeline/inference.py": ("test_inference",),
+    "worker/pipeline/inference.py": ("test_inference", "test_inference_faults"),
 }
 """The tests, within tests/unit, that hold a module's rules."""
 

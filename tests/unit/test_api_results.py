@@ -120,3 +120,12 @@ def test_csv_of_several_labels_holds_them_as_json() -> None:
         '2,,,,text-failed,"a ""detail"", with ]} brackets"',
         "",
     ]
+
+
+def test_letters_of_any_script_stay_as_they_are() -> None:
+    row = {"label": "日本", "score": 0.5, "tokens": 3, "truncated": False, "top": [{"label": "né", "score": 0.5}]}
+    names = columns(Options(top_k=2), multi_label=False)
+
+    assert names == ["index", "label", "score", "tokens", "truncated", "error", "detail", "top"]
+    assert "日本" in "".join(ndjson(iter([(0, [row])])))
+    assert "né" in "".join(as_csv(iter([(0, [row])]), names))

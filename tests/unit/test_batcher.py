@@ -251,3 +251,42 @@ def test_a_full_batch_is_offered_twice_over_however_short_the_texts_are() -> Non
 
     batcher.take(one)
     assert offered == [2 * 4096 // 4]
+
+
+def test_a_plan_chooses_from_a_window_where_that_is_more_than_two_batches() -> None:
+    batcher, offered = Batcher(MAX_AGE_S, Clock()), list[int]()
+    batcher.add(text_works(chunk_work(EchoModel(), WINDOW + 50), [body(40) for _ in range(WINDOW + 50)]))
+
+    def one(_: object, lengths: Sequence[int], _brief: bool) -> BatchPlan:
+        offered.append(len(lengths))
+        return packing.plan(lengths[:1], SHAPES)
+
+    batcher.take(one)
+    assert offered == [WINDOW]
+
+
+def test_a_bulk_text_is_overdue_at_the_age_bound() -> None:
+    clock = Clock()
+    batcher = Batcher(MAX_AGE_S, clock)
+    batcher.add(works(Arrival(0, Lane.BULK, (32,), 0, False), 0, clock.now))
+    lanes = []
+    for number, age_s in enumerate((0.0, MAX_AGE_S - 0.5, MAX_AGE_S)):
+        clock.now = 1000.0 + age_s
+        batcher.add(works(Arrival(0, Lane.INTERACTIVE, (8,), 0, False), number + 1, clock.now))
+        batch = batcher.take(plan)
+        assert batch is not None
+        lanes.append(batch.texts[0].chunk.lane)
+    assert lanes == [Lane.INTERACTIVE, Lane.INTERACTIVE, Lane.BULK]
+
+
+def test_a_batch_is_full_when_it_leaves_texts_that_could_have_gone_with_it() -> None:
+    batcher = Batcher(MAX_AGE_S, Clock())
+    texts = text_works(chunk_work(EchoModel(), 3), [[5], [6], [7]])
+    batcher.add(texts)
+    first = batcher.take(lambda *asked: packing.plan(asked[1][:2], SHAPES))
+    assert first is not None
+    assert (first.texts, first.is_full) == (texts[:2], True)
+    assert first.model is texts[0].chunk.model
+    last = batcher.take(plan)
+    assert last is not None
+    assert (last.texts, last.is_full) == (texts[2:], False)

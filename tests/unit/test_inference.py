@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from queue import SimpleQueue
 from threading import Event
 
 import numpy as np
@@ -15,22 +14,12 @@ from numpy.typing import NDArray
 
 from contract.message import Lane
 from harness.until import until
-from tests.inference_rig import PATIENCE_S, OutOfMemory, Rig, expected, running, scores
+from tests.inference_rig import PATIENCE_S, Rig, expected, running, scores
 from tests.stand_ins import POISON, EchoModel, chunk_work, ids_of
-from worker import loops
 from worker.engine.packing import BatchPlan
-from worker.pipeline.inference import CAREFUL_SHARE, CAREFUL_TEXTS, LEAST_TOKENS
 from worker.pipeline.work import ChunkWork
 
 bodies = st.lists(st.integers(3, 600), max_size=40)
-
-
-@pytest.fixture
-def ended(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[str]:
-    """Why the process would have ended itself."""
-    why: SimpleQueue[str] = SimpleQueue()
-    monkeypatch.setattr(loops, "end_process", why.put)
-    return why
 
 
 @settings(max_examples=30)
@@ -45,64 +34,6 @@ def test_every_chunk_gets_the_answers_of_its_own_texts(chunks: list[tuple[Lane, 
             work = rig.next()
             assert scores(work) == expected(asked.pop(work.lease.ticket.job_id))
     assert not asked
-
-
-@pytest.mark.parametrize("places", [[0], [99], [3, 4], [0, 50, 99]])
-def test_a_poisonous_text_alone_gets_the_error(places: list[int]) -> None:
-    texts = [[POISON] if place in places else [place + 3] * (place % 20) for place in range(100)]
-    rig, model = Rig(), EchoModel()
-    with running(rig):
-        rig.add(chunk_work(model, len(texts)), texts)
-        work = rig.next()
-    assert scores(work) == expected(texts)
-    assert work.errors == len(places)
-
-
-def test_a_probability_that_is_not_a_number_is_an_error_of_its_text() -> None:
-    class Overflowing(EchoModel):
-        def run(self, texts: Sequence[NDArray[np.int32]], plan: BatchPlan) -> NDArray[np.float32]:
-            rows = super().run(texts, plan)
-            rows[[9 in texts[index] for index in plan.texts]] = np.nan
-            return rows
-
-    rig = Rig()
-    with running(rig):
-        rig.add(chunk_work(Overflowing(), 3), [[5], [9], [6]])
-        work = rig.next()
-    assert scores(work) == [*expected([[5]]), "text-failed", *expected([[6]])]
-
-
-def test_out_of_memory_makes_batches_smaller_and_fails_no_text() -> None:
-    model, rig = EchoModel(batch_tokens=1024), Rig()
-    model.fault = lambda plan: OutOfMemory() if plan.shape.tokens > 200 else None
-    texts = [[place] * 20 for place in range(3, 103)]
-    with running(rig):
-        rig.add(chunk_work(model, len(texts)), texts)
-        assert scores(rig.next()) == expected(texts)
-        tried = len(model.batches)
-        rig.add(chunk_work(model, len(texts)), texts)
-        assert scores(rig.next()) == expected(texts)
-    assert all(sum(map(len, batch)) <= 200 for batch in model.batches[tried:])
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_device_that_fails_on_every_text_ends_the_process_and_answers_nothing(ended: SimpleQueue[str]) -> None:
-    model, rig = EchoModel(), Rig()
-    model.fault = lambda _: RuntimeError("the device is gone")
-    rig.inference.start()
-    work = rig.add(chunk_work(model, 2), [[5], [6]])
-    assert "inference" in ended.get(timeout=PATIENCE_S)
-    assert work.answers == ["", ""]
-    assert rig.completed.empty()
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_memory_that_does_not_suffice_for_the_smallest_batch_ends_the_process(ended: SimpleQueue[str]) -> None:
-    model, rig = EchoModel(batch_tokens=4 * LEAST_TOKENS), Rig()
-    model.fault = lambda _: OutOfMemory()
-    rig.inference.start()
-    rig.add(chunk_work(model, 2), [[5], [6]])
-    assert "inference" in ended.get(timeout=PATIENCE_S)
 
 
 def test_an_expired_chunk_is_settled_without_an_answer_and_without_the_device() -> None:
@@ -173,32 +104,6 @@ def test_the_time_on_the_device_is_known_while_a_batch_runs() -> None:
     assert rig.inference.busy_total_s > 0
 
 
-def test_what_shares_a_batch_with_a_poisonous_text_is_run_twice_or_three_times_at_most_on_average() -> None:
-    model, rig = EchoModel(batch_tokens=1024), Rig()
-    texts = [[number + 1000] * 14 for number in range(64)]
-    texts[37] = [POISON] * 14
-    work = rig.add(chunk_work(model, len(texts)), texts)
-    with running(rig):
-        assert scores(rig.next()) == expected(texts)
-    assert work.errors == 1
-    innocent = sum(len(ids) for batch in model.batches for ids in batch if POISON not in ids)
-    assert innocent <= 3 * 64 * 16
-
-
-def test_after_a_poisonous_text_batches_are_small_for_a_while() -> None:
-    model, rig = EchoModel(batch_tokens=1024), Rig()
-    first = [[number + 1000] * 14 for number in range(63)] + [[POISON] * 14]
-    second = [[number + 2000] * 14 for number in range(128 + CAREFUL_TEXTS)]
-    rig.add(chunk_work(model, len(first), job="a"), first)
-    rig.add(chunk_work(model, len(second), job="b"), second)
-    with running(rig):
-        for _ in range(2):
-            rig.next()
-    sizes = [len(batch) for batch in model.batches if all(ids[1] >= 2000 for ids in batch)]
-    assert max(sizes[:10]) == 64 // CAREFUL_SHARE
-    assert max(sizes[-3:]) > 64 // CAREFUL_SHARE
-
-
 def test_equal_texts_are_computed_once_and_all_answered() -> None:
     model, rig = EchoModel(), Rig()
     works = [rig.add(chunk_work(model, 3, job=job), [[5], [6], [5]]) for job in "ab"]
@@ -206,14 +111,6 @@ def test_equal_texts_are_computed_once_and_all_answered() -> None:
         assert {rig.next() for _ in works} == set(works)
     assert [scores(work) for work in works] == [expected([[5], [6], [5]])] * 2
     assert sum(len(batch) for batch in model.batches) == 2
-
-
-def test_copies_of_a_poisonous_text_get_its_error() -> None:
-    model, rig = EchoModel(), Rig()
-    texts = [[POISON], [5], [POISON]]
-    rig.add(chunk_work(model, 3), texts)
-    with running(rig):
-        assert scores(rig.next()) == expected(texts)
 
 
 def test_tokens_wait_until_their_batch_begins_and_again_when_they_are_put_back() -> None:
@@ -227,23 +124,6 @@ def test_tokens_wait_until_their_batch_begins_and_again_when_they_are_put_back()
     assert work.waiting_tokens == 0
     assert sum(rig.taken) == 4 * len(texts)
     assert min(rig.taken) < 0
-
-
-def test_what_comes_back_from_a_failed_batch_is_dropped_when_its_job_was_cancelled_meanwhile() -> None:
-    model, rig = EchoModel(batch_tokens=64), Rig()
-    texts = [[number + 1000] * 14 for number in range(8)]
-    texts[0] = [POISON] * 14
-    cancelled = chunk_work(model, len(texts), job="cancelled")
-
-    def cancel(_: BatchPlan) -> None:
-        rig.inference.withdraw(lambda work: work is cancelled)
-
-    model.fault = cancel
-    rig.add(cancelled, texts)
-    rig.add(chunk_work(model, 1, job="other"), [[5]])
-    with running(rig):
-        assert rig.next().lease.ticket.job_id == "other"
-    assert len([ids for batch in model.batches for ids in batch if ids[1] >= 1004]) == 0
 
 
 def test_a_text_alone_pays_its_share_of_a_full_batch_and_a_full_batch_its_time() -> None:
@@ -265,3 +145,17 @@ def test_a_text_alone_pays_its_share_of_a_full_batch_and_a_full_batch_its_time()
         batches = len(model.batches) - 1
         until(lambda: rig.inference.paid_s >= 0.02 * (batches - 1))
     assert batches > 2
+
+
+def test_a_chunk_notes_each_of_its_batches_with_its_time() -> None:
+    model, rig = EchoModel(batch_tokens=64), Rig()
+    texts = [[number + 5] * 30 for number in range(6)]
+    with running(rig):
+        before = time.monotonic()
+        rig.add(chunk_work(model, len(texts)), texts)
+        work = rig.next()
+        after = time.monotonic()
+    assert [name for name, _, _ in work.steps] == ["batch"] * len(model.batches)
+    moments = [moment for _, started, ended in work.steps for moment in (started, ended)]
+    assert moments == sorted(moments)
+    assert before <= moments[0] <= moments[-1] <= after

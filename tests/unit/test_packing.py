@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.artifact import Architecture
-from worker.engine.packing import BatchPlan, Shape, batch_tokens, lay_out, pack, plan, shapes
+from worker.engine.packing import BatchPlan, Shape, batch_tokens, estimated_cost, lay_out, pack, plan, shapes
 
 MAX_LENGTH = 256
 SHAPES = shapes(MAX_LENGTH, 1024)
@@ -99,6 +99,27 @@ def test_a_lone_short_text_gets_the_smallest_shape() -> None:
 def test_texts_that_wait_together_share_a_batch() -> None:
     made = plan([20, 100], SHAPES)
     assert made.texts == [0, 1]
+
+
+def test_shapes_double_their_rows_up_to_the_token_budget() -> None:
+    assert shapes(256, 1024) == [
+        Shape(1, 16), Shape(1, 32),
+        *(Shape(rows, 64) for rows in (1, 2, 4, 8, 16)),
+        *(Shape(rows, 128) for rows in (1, 2, 4, 8)),
+        *(Shape(rows, 256) for rows in (1, 2, 4)),
+    ]  # fmt: skip
+    assert shapes(100, 64)[2:] == [Shape(1, 64), Shape(1, 112)]
+    assert shapes(112, 100)[2:] == [Shape(1, 64), Shape(1, 112)]
+    assert shapes(20, 128)[2:] == [Shape(1, 64), Shape(2, 64)]
+
+
+def test_a_batch_costs_its_tokens_its_attention_and_a_share_of_its_own() -> None:
+    assert estimated_cost(Shape(2, 300)) == pytest.approx(600 * 1.2 + 32)
+    assert estimated_cost(Shape(1, 16)) == pytest.approx(16 * (1 + 16 / 1500) + 32)
+
+
+def test_a_row_has_a_slot_for_every_eight_tokens_and_one_at_least() -> None:
+    assert [Shape(3, length).slots for length in (4, 8, 15, 16, 64)] == [1, 1, 1, 2, 8]
 
 
 def test_no_shape_exceeds_the_token_budget_but_a_row_of_the_longest_text() -> None:

@@ -6,6 +6,7 @@ from scipy.special import log_softmax
 
 from training.evaluation.calibration import (
     Bin,
+    calibrated_log_loss,
     expected_calibration_error,
     fit_temperature,
     helpful_temperature,
@@ -105,3 +106,49 @@ def test_binned_error_is_that_of_the_reliability_diagram() -> None:
     )
 
     assert expected_calibration_error(probabilities, labels) == pytest.approx(expected)
+
+
+def test_texts_of_very_different_logits_stay_finite_side_by_side() -> None:
+    logits = np.array([[1000.0, 999.0], [0.0, -1.0], [-1000.0, -1001.0]], np.float32)
+
+    assert softmax(logits)[:, 0] == pytest.approx([0.731059] * 3, abs=1e-5)
+    assert softmax(logits).sum(axis=1) == pytest.approx([1.0] * 3)
+    assert log_loss(logits, np.array([0, 0, 0], np.int32)) == pytest.approx(0.313262, abs=1e-5)
+
+
+def test_the_calibrated_log_loss_is_that_at_the_best_temperature() -> None:
+    logits, labels = _drawn(2.5, texts=500)
+
+    found = calibrated_log_loss(logits, labels)
+
+    assert found == log_loss(logits, labels, fit_temperature(logits, labels))
+    assert found == pytest.approx(calibrated_log_loss(3 * logits, labels), abs=1e-5)
+    assert found < log_loss(logits, labels)
+
+
+def test_a_temperature_has_four_decimals() -> None:
+    found = fit_temperature(*_drawn(1.0, texts=500))
+
+    assert found == round(found, 4) != round(found, 3)
+
+
+def test_four_texts_are_fewer_than_the_folds_and_still_tell() -> None:
+    logits = np.array([[2.0, 0.0]] * 4, np.float32)
+
+    assert helpful_temperature(logits, np.zeros(4, np.int32)) == fit_temperature(logits, np.zeros(4, np.int32)) < 1
+    assert helpful_temperature(logits, np.ones(4, np.int32)) > 1
+    assert helpful_temperature(logits, np.array([0, 0, 0, 1], np.int32)) == 1
+
+
+def test_bins_are_of_equal_width_and_in_their_order() -> None:
+    scores = np.array([0.55, 0.65, 0.75, 0.95, 0.72])
+    probabilities = np.stack([scores, 1 - scores], axis=1)
+    labels = np.array([0, 1, 0, 0, 0], np.int32)
+
+    found = reliability(probabilities, labels, bins=10)
+
+    assert [each.count for each in found] == [1, 1, 2, 1]
+    assert [each.accuracy for each in found] == [1, 0, 1, 1]
+    assert [each.confidence for each in found] == pytest.approx([0.55, 0.65, 0.735, 0.95])
+    # Two bins make one of all texts: right are 4 of 5, and the scores are 0.724 on average.
+    assert expected_calibration_error(probabilities, labels, bins=2) == pytest.approx(0.8 - 0.724)
