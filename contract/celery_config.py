@@ -6,26 +6,60 @@ Why each value: docs/architecture.md, "Celery on Redis".
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit
 
+from contract.redis_address import RedisAddress
 from contract.settings import SharedSettings
 
+SENTINEL_S = 1.0
+"""A Sentinel that has not answered by then is passed over."""
 
-def broker_url(settings: SharedSettings) -> str:
-    """The Redis URL with the password, when one is set apart from it."""
-    if settings.redis_password is None:
-        return settings.redis_url
-    parts = urlsplit(settings.redis_url)
-    address = parts.netloc.rpartition("@")[2]
-    user = parts.username or ""
-    secret = quote(settings.redis_password.get_secret_value(), safe="")
-    return urlunsplit(parts._replace(netloc=f"{user}:{secret}@{address}"))
+
+def _broker(settings: SharedSettings) -> dict[str, Any]:
+    """Where the broker is, as kombu wants to be told."""
+    address = settings.redis_address
+    if not address.sentinels:
+        return {"broker_url": address.url}
+    found: dict[str, Any] = {"broker_url": _sentinel_urls(address)}
+    if address.is_encrypted:
+        found["broker_use_ssl"] = {"ssl_cert_reqs": "required", **dict(parse_qsl(urlsplit(address.url).query))}
+    return found
+
+
+def _sentinel_urls(address: RedisAddress) -> str:
+    """One URL for each Sentinel, all with the user, the password and the database of Redis."""
+    parts = urlsplit(address.url)
+    credentials, at, _ = parts.netloc.rpartition("@")
+    return ";".join(
+        f"sentinel://{credentials}{at}{_in_url(host)}:{port}{parts.path}" for host, port in address.sentinels
+    )
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _named_by_sentinels(settings: SharedSettings) -> dict[str, Any]:
+    address = settings.redis_address
+    if not address.sentinels:
+        return {}
+    return {"master_name": address.service, "sentinel_kwargs": sentinel_options(settings)}
+
+
+def sentinel_options(settings: SharedSettings) -> dict[str, Any]:
+    """How clients of the Sentinels are made."""
+    password = settings.redis_sentinel_password
+    return {
+        "socket_timeout": SENTINEL_S,
+        "socket_connect_timeout": SENTINEL_S,
+        "password": password.get_secret_value() if password else None,
+    }
 
 
 def celery_config(settings: SharedSettings) -> dict[str, Any]:
     """Celery's settings."""
     return {
-        "broker_url": broker_url(settings),
+        **_broker(settings),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_channel_error_retry": True,
@@ -40,6 +74,7 @@ def celery_config(settings: SharedSettings) -> dict[str, Any]:
             "socket_connect_timeout": 2,
             "socket_timeout": 10,
             "health_check_interval": 10,
+            **_named_by_sentinels(settings),
         },
         "task_serializer": "json",
         "accept_content": ["json"],

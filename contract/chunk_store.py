@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -11,11 +12,13 @@ import redis
 from pydantic import ValidationError
 from redis.exceptions import ResponseError
 
+from contract.errors import StoreUnavailable
 from contract.job_record import SCHEMA, Commit, Lease, load_texts
+from contract.job_store import WAKE_CHANNEL
 from contract.message import Lane, Ticket
 from contract.prediction import Options
 from contract.quarantine import Quarantine
-from contract.redis_client import Call, Script
+from contract.redis_client import Call, Script, store_errors
 from contract.settings import SharedSettings
 from contract.unreadable import Unreadable
 
@@ -63,9 +66,10 @@ class ChunkStore:
         self._refuse = Script(client, "refuse")
         self._max_attempts = settings.max_attempts
         self._ttls_ms = (settings.result_ttl_s * 1000, settings.dead_letter_ttl_s * 1000)
-        self._lease, self._start, self._commit, self._requeue = (
-            Script(client, name) for name in ("lease", "start", "commit", "requeue")
-        )
+        self._lease, self._start, self._requeue = (Script(client, name) for name in ("lease", "start", "requeue"))
+        self._client = client
+        self._replicas = settings.redis_replicas
+        self._commit = Script(client, "commit", replicas=self._replicas)
 
     def lease(self, tickets: Sequence[Ticket]) -> list[Lease | Skipped]:
         """Take the chunks that are there to be taken, and those that this worker has already, with their texts.
@@ -122,9 +126,21 @@ class ChunkStore:
 
     def commit(self, commits: Sequence[Commit]) -> list[bool]:
         """Store the results; True for each that was the first of its chunk. The last chunk of a job ends the job."""
-        calls = [((), (*one.ticket, one.result, one.errors, one.version, *self._ttls_ms)) for one in commits]
+        wakes = "by hand" if self._replicas else "at once"
+        calls = [((), (*one.ticket, one.result, one.errors, one.version, *self._ttls_ms, wakes)) for one in commits]
         answers = self._each(self._commit, [one.ticket for one in commits], calls)
+        if self._replicas:
+            self._wake({one.ticket.job_id for one in commits})
         return [answer in ("committed", "finished") for answer in answers]
+
+    def _wake(self, jobs: Iterable[str]) -> None:
+        """Tell whoever waits for the jobs that more of them is done, now that replicas have it, too."""
+        pipeline = self._client.pipeline(transaction=False)
+        for job_id in jobs:
+            pipeline.publish(WAKE_CHANNEL, job_id)
+        # It is committed. Those who are not woken look again by themselves, and when their connection is back.
+        with suppress(StoreUnavailable), store_errors():
+            pipeline.execute()
 
     def give_back(self, tickets: Iterable[Ticket]) -> list[Resend]:
         """Undo this worker's leases; return the chunks that are to be sent again."""

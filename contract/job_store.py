@@ -89,8 +89,9 @@ class JobStore:
         self._idempotency_ttl_ms = idempotency_ttl_s * 1000
         self._result_ttl_ms = settings.result_ttl_s * 1000
         self._kept_ms = max(settings.result_ttl_s, settings.dead_letter_ttl_s) * 1000
-        self._submit, self._remove, self._expire = (Script(client, name) for name in ("submit", "remove", "expire"))
-        self._recent = Script(client, "recent")
+        replicas = settings.redis_replicas
+        self._submit, self._remove = (Script(client, name, replicas=replicas) for name in ("submit", "remove"))
+        self._expire, self._recent = (Script(client, name) for name in ("expire", "recent"))
         self._ids = IdKey(client, self._quarantine)
 
     def new_id(self, now_ms: int, caller: str = "") -> str:

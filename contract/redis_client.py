@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import redis
 from redis.backoff import ExponentialBackoff
+from redis.connection import parse_url
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
-from contract.celery_config import broker_url
+from contract.celery_config import sentinel_options
 from contract.errors import StoreUnavailable
+from contract.redis_address import RedisAddress
 from contract.settings import SharedSettings
 
 _FOLDER = Path(__file__).parent / "scripts"
@@ -22,23 +25,43 @@ _PRELUDE = (_FOLDER / "prelude.lua").read_text(encoding="utf-8")
 REDIS_STATES = ("OOM", "MISCONF", "READONLY", "NOREPLICAS", "not allowed when used memory")
 """What Redis says when it is in no state to write."""
 
+DEMOTED = "READONLY"
+"""What Redis says that was the primary and is a replica now."""
+REPLICAS_MS = 1000
+"""Replicas that have not taken a write by then do not have it. Less than a client waits for any answer."""
+
 Call = tuple[Sequence[str], Sequence[Any]]
 
 
 def connect(settings: SharedSettings, max_connections: int = 64) -> redis.Redis:
     """A pooled client that answers str. It gives up after some two seconds, so that callers can say so at once."""
-    return redis.Redis.from_url(
-        broker_url(settings),
-        decode_responses=True,
+    address = settings.redis_address
+    options: dict[str, Any] = {
+        "decode_responses": True,
         # What is no UTF-8 is a stranger's. It becomes text that nothing matches, instead of an error amid the answers.
-        encoding_errors="backslashreplace",
-        max_connections=max_connections,
-        socket_connect_timeout=1,
-        socket_timeout=2,
-        socket_keepalive=True,
-        health_check_interval=15,
+        "encoding_errors": "backslashreplace",
+        "max_connections": max_connections,
+        "socket_connect_timeout": 1,
+        "socket_timeout": 2,
+        "socket_keepalive": True,
+        "health_check_interval": 15,
         # A connection that broke is worth another try; a Redis that does not answer is not worth another wait.
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2, supported_errors=(redis.ConnectionError,)),
+        "retry": Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2, supported_errors=(redis.ConnectionError,)),
+    }
+    if not address.sentinels:
+        return redis.Redis.from_url(address.url, **options)
+    return _primary(address, settings, options)
+
+
+def _primary(address: RedisAddress, settings: SharedSettings, options: dict[str, Any]) -> redis.Redis:
+    """A client of whichever server the Sentinels call the primary at the moment at which a connection is made."""
+    sentinels = Sentinel(address.sentinels, sentinel_kwargs=sentinel_options(settings))  # type: ignore[no-untyped-call]
+    of_url: dict[str, Any] = parse_url(address.url)  # type: ignore[no-untyped-call]
+    for decided_by_the_sentinels in ("host", "port", "connection_class"):
+        of_url.pop(decided_by_the_sentinels, None)
+    return cast(
+        "redis.Redis",
+        sentinels.master_for(address.service, ssl=address.is_encrypted, **of_url, **options),  # type: ignore[no-untyped-call]
     )
 
 
@@ -64,8 +87,10 @@ def is_fault_of_a_script(error: Exception) -> bool:
 class Script:
     """One of `contract/scripts/*.lua`: called many times in one round trip, loaded again when Redis forgot it."""
 
-    def __init__(self, client: redis.Redis, name: str) -> None:
+    def __init__(self, client: redis.Redis, name: str, *, replicas: int = 0) -> None:
+        """No answer counts before so many replicas have what the calls wrote, and all that was written before them."""
         self._client = client
+        self._replicas = replicas
         self._source = _PRELUDE + (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")
         self._sha: str | None = None
 
@@ -92,6 +117,7 @@ class Script:
                     if isinstance(answer, NoScriptError):
                         again.append((index, call))
                     elif isinstance(answer, Exception) and not is_fault_of_a_script(answer):
+                        self._leave_if_demoted(answer)
                         raise answer
                     answers[index] = answer
                 if again:
@@ -108,4 +134,21 @@ class Script:
         pipeline = self._client.pipeline(transaction=False)
         for keys, arguments in calls:
             pipeline.evalsha(self._sha, len(keys), *keys, *arguments)
-        return pipeline.execute(raise_on_error=False)
+        if not self._replicas:
+            return pipeline.execute(raise_on_error=False)
+        # Redis waits for all that it had written when it ran the connection's last command, whoever wrote it.
+        pipeline.wait(self._replicas, REPLICAS_MS)
+        *answers, copies = pipeline.execute(raise_on_error=False)
+        if isinstance(copies, Exception):
+            if not any(isinstance(answer, Exception) for answer in answers):
+                raise copies
+        elif copies < self._replicas:
+            # This may be a primary that has been cut off from its replicas, of which one has taken its place.
+            self._client.connection_pool.disconnect(inuse_connections=False)
+            raise StoreUnavailable(f"Redis: {copies} of {self._replicas} replicas have it")
+        return answers
+
+    def _leave_if_demoted(self, error: Exception) -> None:
+        """Make connections anew, which then lead to the new primary, where this one has become a replica."""
+        if DEMOTED in str(error):
+            self._client.connection_pool.disconnect(inuse_connections=False)

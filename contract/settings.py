@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.artifact import Name
 from contract.errors import BadSettings
+from contract.redis_address import RedisAddress, parse_address
 
 PREFIX = "RETORT_"
 LEAST_BEATS = 2
@@ -26,8 +27,16 @@ class SharedSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
-    redis_url: str = Field(default="redis://127.0.0.1:6379/0", description="Redis, as redis:// or rediss://")
+    redis_url: str = Field(
+        default="redis://127.0.0.1:6379/0", description="Redis, as redis://, rediss:// or redis+sentinel://"
+    )
     redis_password: SecretStr | None = Field(default=None, description="added to the URL when set")
+    redis_sentinel_password: SecretStr | None = Field(default=None, description="of the Sentinels, if they want one")
+    redis_replicas: int = Field(
+        default=0,
+        ge=0,
+        description="replicas that must have a job before it is accepted, and results before they count",
+    )
     models_dir: Path = Field(default=Path("models"), description="the volume of model artifacts")
     model: Name = Field(default="default", description="the model that is served when a request names none")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level logged")
@@ -43,12 +52,14 @@ class SharedSettings(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def has_a_scheme(cls, url: str) -> str:
-        if not url.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError(
-                f"{url.rpartition('@')[2]!r} is no address of a Redis, which looks like redis://HOST:6379/0"
-            )
+    def is_an_address(cls, url: str) -> str:
+        parse_address(url)
         return url
+
+    @property
+    def redis_address(self) -> RedisAddress:
+        """Where Redis is, with its password."""
+        return parse_address(self.redis_url, self.redis_password.get_secret_value() if self.redis_password else None)
 
     @field_validator("heartbeat_ttl_s")
     @classmethod

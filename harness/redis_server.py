@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -19,11 +20,12 @@ DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 class RedisServer(ServiceProcess):
     """A Redis process in a folder of its own, which keeps its append-only file over `kill` and `start`."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        command = [executable(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "",
-                   "--daemonize", "no", *options]  # fmt: skip
+    def __init__(self, folder: Path, *options: str, host: str = "127.0.0.1", command: Sequence[str] = ()) -> None:
+        """`host` is the address it listens on; `command` begins the command that starts it there."""
+        self.host, self.port = host, free_port()
+        self.url = f"redis://{host}:{self.port}/0"
+        command = [*command, executable(), "--port", str(self.port), "--bind", host, "--dir", str(folder), "--save", "",
+                   "--daemonize", "no", "--protected-mode", "no", *options]  # fmt: skip
         super().__init__(command, folder / "redis.log")
 
     def __enter__(self) -> Self:

@@ -11,12 +11,12 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks.chaos import durability, hostile_clients, parts, poison, report, soak
+from benchmarks.chaos import durability, failover, hostile_clients, parts, poison, report, soak
 from benchmarks.chaos.parts import Found
 
 BLEMISHES = ("jobs_lost", "jobs_wrong", "jobs_stuck", "swap_failed_requests", "soak_errors", "soak_keys_left",
              "hostile_live_failed", "hostile_processes_ended", "hostile_jobs_late",
-             "hostile_failed_requests")  # fmt: skip
+             "hostile_failed_requests", "failover_jobs_lost", "failover_jobs_wrong", "failover_jobs_stuck")  # fmt: skip
 """A run in which one of these is not zero has failed."""
 Part = Callable[[int, float], Found]
 
@@ -65,6 +65,7 @@ PARTS: Mapping[str, Part] = {
     "poison": _poison,
     "hostile": hostile_clients.measure,
     "durability": _durability,
+    "failover": lambda seed, share: failover.measure(seed, _times(30, share)),
     "soak": _soak,
 }
 

@@ -1,7 +1,9 @@
 -- The first commit of a chunk wins: queued, leased or running -> committed. The last one ends the job.
--- ARGV: id, chunk, result as JSON, texts that failed, model version, result ttl ms, dead letter ttl ms
+-- ARGV: id, chunk, result as JSON, texts that failed, model version, result ttl ms, dead letter ttl ms,
+--       at once | by hand: whether those who wait are woken here, or by the caller, who waits for replicas first
 -- Returns: committed | finished | late
-local id, n, result, errors, version, result_ttl, dead_ttl = unpack(ARGV)
+local id, n, result, errors, version, result_ttl, dead_ttl, wakes = unpack(ARGV)
+if wakes == 'by hand' then WAKES = false end
 even_if_memory_is_full()
 local key = record(id)
 local state, model, lane = unpack(redis.call('HMGET', key, 'state', 'model', 'lane'))
@@ -20,5 +22,5 @@ redis.call('HINCRBY', key, 'settled', 1)
 redis.call('HINCRBY', key, 'done', chunk.texts)
 redis.call('HINCRBY', key, 'errors', errors)
 if settle(id, result_ttl, dead_ttl) then return 'finished' end
-if lane == 'bulk' then redis.call('PUBLISH', WAKE, id) end
+if lane == 'bulk' then wake(id) end
 return 'committed'

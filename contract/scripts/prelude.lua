@@ -90,13 +90,19 @@ local function leave(id, model, lane, chunk)
   on('HINCRBY', backlog(model), lane .. '_drained', chunk.texts)
 end
 
+-- Whoever waits for the job looks at it again.
+local WAKES = true
+local function wake(id)
+  if WAKES then redis.call('PUBLISH', WAKE, id) end
+end
+
 -- The job ends, once; everybody who waits for it is woken.
 local function finish(id, state, ttl_ms)
   local key = record(id)
   redis.call('HSET', key, 'state', state, 'finished', now_ms())
   redis.call('PEXPIRE', key, ttl_ms)
   on('ZREM', 'retort:deadlines', id)
-  redis.call('PUBLISH', WAKE, id)
+  wake(id)
   count(state)
 end
 

@@ -26,6 +26,7 @@ from worker.settings import WorkerSettings
 log = logging.getLogger(__name__)
 RECONNECT_S = 1.0
 TRANSPORT = "worker.queueing.channel:Transport"
+SENTINEL_TRANSPORT = "worker.queueing.channel:SentinelTransport"
 POLL_S = 0.1
 """A read that waits for one lane ends after so long, so that a lane opened meanwhile is read too."""
 TICKETS_PER_MESSAGE = 16
@@ -74,7 +75,8 @@ def create_app(
     `hub_moved` is called every second by Celery's event loop, `on_hub` with the loop whenever a connection is made.
     """
     app = Celery("retort")
-    app.conf.update(celery_config(settings), worker_consumer=ConstantRetryConsumer, broker_transport=TRANSPORT)
+    transport = SENTINEL_TRANSPORT if settings.redis_address.sentinels else TRANSPORT
+    app.conf.update(celery_config(settings), worker_consumer=ConstantRetryConsumer, broker_transport=transport)
     channel.on_damaged_message(lambda queue, message, error: quarantine.note("message", queue, error, message))
     app.conf.broker_transport_options |= {
         "queue_order_strategy": "worker.queueing.flow_control:LaneOrder",

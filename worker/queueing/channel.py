@@ -13,7 +13,8 @@ from queue import Empty
 from typing import Any
 
 from kombu.transport import redis as kombu_redis
-from redis.exceptions import ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ReadOnlyError, ResponseError
 
 Damaged = Callable[[str, str, Exception], object]
 _listeners: list[Damaged] = []
@@ -31,7 +32,7 @@ def on_damaged_message(listener: Damaged) -> None:
     _listeners[:] = [listener]
 
 
-class Channel(kombu_redis.Channel):
+class ReadingChannel(kombu_redis.Channel):
     """Reads messages, and notes which one is being read."""
 
     _reading: tuple[Any, Any] | None = None
@@ -54,6 +55,8 @@ class Channel(kombu_redis.Channel):
             raise
         except Exception as error:
             if self._reading is None:
+                if isinstance(error, ReadOnlyError):
+                    raise RedisConnectionError("this Redis is no primary any more") from error
                 if isinstance(error, ResponseError):
                     raise Empty from error  # a queue of another type, which the next sweep sets aside
                 raise
@@ -69,10 +72,20 @@ class Channel(kombu_redis.Channel):
             self.qos.ack(json.loads(message)["properties"]["delivery_tag"])
 
 
-class Transport(kombu_redis.Transport):
-    """The transport of the worker's connections."""
+class SentinelReadingChannel(ReadingChannel, kombu_redis.SentinelChannel):
+    """The same, of the primary that Sentinels name."""
 
-    Channel = Channel
+
+class Transport(kombu_redis.Transport):
+    """The transport of the worker's connections to a Redis."""
+
+    Channel = ReadingChannel
+
+
+class SentinelTransport(kombu_redis.SentinelTransport):
+    """The transport of the worker's connections to a primary that Sentinels name."""
+
+    Channel = SentinelReadingChannel
 
 
 def _text(part: Any) -> str:
