@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from api.settings import ApiSettings
+from contract.redis_address import parse_address
 from contract.settings import PREFIX
 from worker.settings import WorkerSettings
 
@@ -175,14 +176,53 @@ def test_the_kustomization_lists_what_needs_nothing_installed() -> None:
     assert set(KUSTOMIZATION["resources"]) == {path.name for path in FOLDER.glob("*.yaml")} - apart
 
 
+OF_A_GROUP = {"masterauth", "replica-announce-ip"}
+"""Directives of servers that may become each other's replicas."""
+
+
+def directives(command: list[str]) -> list[str]:
+    """What the configuration in a shell's command sets."""
+    lines = command[-1].partition("<<CONF\n")[2].partition("CONF")[0].splitlines()
+    return [word for line in lines if (word := line.split()[0])[0].islower()]
+
+
 def test_redis_is_configured_as_by_docker_compose() -> None:
     [redis] = of_kind("StatefulSet")
+    composed = directives(COMPOSE["services"]["redis"]["command"])
 
-    def directives(command: list[str]) -> list[str]:
-        lines = command[-1].splitlines()
-        return [line.split()[0] for line in lines[1:-1]] + [lines[0], lines[-1]]
+    assert directives(container_of(redis)["command"]) == [each for each in composed if each not in OF_A_GROUP]
 
-    assert directives(container_of(redis)["command"]) == directives(COMPOSE["services"]["redis"]["command"])
+
+GROUP = {name_of(manifest): manifest for path in (FOLDER / "ha").glob("*.yaml") for manifest in read(path)}
+
+
+@pytest.mark.parametrize("name", ["StatefulSet-sentinel", "Service-sentinel", "Service-redis-nodes",
+                                  "NetworkPolicy-to-sentinels", "NetworkPolicy-redis-group"])  # fmt: skip
+def test_the_manifests_of_a_group_fit_the_schemas(name: str) -> None:
+    kubernetes_validate.validate(GROUP[name], "1.37.0", strict=True)
+
+
+def test_a_group_is_configured_as_by_docker_compose() -> None:
+    services = COMPOSE["services"]
+    redis, sentinel = (container_of(GROUP[f"StatefulSet-{name}"]) for name in ("redis", "sentinel"))
+
+    assert directives(redis["command"]) == directives(services["redis"]["command"])
+    assert directives(sentinel["command"]) == directives(services["sentinel-1"]["command"])
+    assert {services[f"redis{end}"]["image"] for end in ("", "-2", "-3")} == {sentinel["image"]}
+
+
+def test_a_group_is_found_by_the_names_that_its_members_have() -> None:
+    [address] = [
+        literal.partition("=")[2]
+        for generator in GROUP["Kustomization-None"]["configMapGenerator"]
+        for literal in generator["literals"]
+        if literal.startswith(PREFIX + "REDIS_URL")
+    ]
+    hosts = [host for host, _ in parse_address(address).sentinels]
+    sentinels = GROUP["StatefulSet-sentinel"]["spec"]
+
+    assert hosts == [f"sentinel-{n}.{sentinels['serviceName']}" for n in range(sentinels["replicas"])]
+    assert GROUP["StatefulSet-redis"]["spec"]["serviceName"] == "redis-nodes"
 
 
 def test_the_api_is_given_the_time_that_its_clients_may_wait() -> None:
