@@ -113,6 +113,10 @@ class HangUps:
         self._present: dict[int, Presence] = {}
         self.loop = Loop("hang-ups", self._look)
 
+    def connections(self) -> int:
+        """How many are watched."""
+        return len(self._present)
+
     def watch(self, connection: Connection) -> None:
         if self._epoll is not None:
             self._present[connection.fileno()] = connection.presence

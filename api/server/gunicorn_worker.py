@@ -7,7 +7,6 @@ the second address that it listens on is for probes alone, of which liveness is 
 
 from __future__ import annotations
 
-import gc
 import secrets
 import socket
 from functools import partial
@@ -52,6 +51,7 @@ class ApiWorker(GeventWorker):  # type: ignore[misc]
     def run(self) -> None:
         # Imported late, for this module is loaded before the standard library is patched.
         from api.server.connection import Connection, HangUps, Patience
+        from api.server.memory import MemoryReturn, collect_garbage_seldom
 
         settings, hang_ups = self._settings, HangUps()
         patience = Patience(
@@ -61,14 +61,13 @@ class ApiWorker(GeventWorker):  # type: ignore[misc]
             silence_s=settings.api_silence_s,
         )
         self._connect = partial(Connection, patience=patience, hang_ups=hang_ups)
-        hang_ups.loop.start()
-        self.wsgi.extensions["retort"].server_loops.append(hang_ups.loop)
+        for loop in (hang_ups.loop, MemoryReturn(hang_ups.connections).loop):
+            loop.start()
+            self.wsgi.extensions["retort"].server_loops.append(loop)
         for listener in self.sockets[1:]:
             self._serve_probes(listener)
         del self.sockets[1:]
-        # What lives as long as the process need not be looked at whenever clients' leavings are collected.
-        gc.collect()
-        gc.freeze()
+        collect_garbage_seldom()
         super().run()
 
     def _serve_probes(self, listener: Any) -> None:
