@@ -16,7 +16,7 @@ from contract.errors import StoreUnavailable
 from contract.job_record import SCHEMA, Commit, Lease, load_texts
 from contract.job_store import WAKE_CHANNEL
 from contract.message import Lane, Ticket
-from contract.prediction import Options
+from contract.prediction import load_options
 from contract.quarantine import Quarantine
 from contract.redis_client import Call, Script, store_errors
 from contract.settings import SharedSettings
@@ -181,7 +181,7 @@ def _leased(ticket: Ticket, answer: list[Any]) -> Lease:
         attempt=int(attempt),
         model=model,
         lane=Lane(lane),
-        options=Options.model_validate_json(options),
+        options=load_options(options),
         deadline_at_ms=int(deadline),
         created_ms=int(created),
         leased_ms=int(now),

@@ -24,6 +24,7 @@ from contract.job_record import (
 )
 from contract.lenient import counter, is_of_wrong_type, unless_of_wrong_type
 from contract.message import Lane, Ticket
+from contract.prediction import dump_options
 from contract.quarantine import Quarantine
 from contract.redis_client import Script, store_errors
 from contract.settings import SharedSettings
@@ -113,7 +114,7 @@ class JobStore:
     def _submission(
         self, job: NewJob, bounds: Bounds, messages: Sequence[tuple[str, str]] = ()
     ) -> tuple[list[str], list[Any]]:
-        arguments: list[Any] = [job.id, job.model, job.lane, job.options.model_dump_json(), job.caller]
+        arguments: list[Any] = [job.id, job.model, job.lane, dump_options(job.options), job.caller]
         arguments += [job.deadline_in_ms, job.digest, self._idempotency_ttl_ms, bounds.texts, bounds.bytes, job.trace]
         arguments += [self._kept_ms, len(messages), *chain.from_iterable(messages)]
         for texts in job.chunks(self._settings.chunk_texts):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
@@ -12,6 +13,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializerFu
 from contract.artifact import Manifest, Strict
 
 TextErrorCode = Literal["text-too-long", "text-failed", "empty-text", "not-predicted"]
+KINDS_OF_OPTIONS = 256
+"""Different options that are remembered in each form: nearly all jobs ask alike."""
 DIGITS = 6
 """Decimals of a score: float32 has no more to say."""
 SHARE_DIGITS = 2
@@ -58,6 +61,19 @@ class Options(Strict):
         }
 
 
+@lru_cache(KINDS_OF_OPTIONS)
+def dump_options(options: Options) -> str:
+    """Write the options as they lie in the job record."""
+    return options.model_dump_json()
+
+
+@lru_cache(KINDS_OF_OPTIONS)
+def load_options(stored: str) -> Options:
+    """Read the options that `dump_options` wrote. Raises ValidationError for any that this release does not know."""
+    return Options.model_validate_json(stored)
+
+
+@lru_cache(KINDS_OF_OPTIONS)
 def known_options(stored: str) -> Options:
     """The options that this release knows, for showing a job that a newer one may have admitted.
 

@@ -16,6 +16,8 @@ from contract.job_record import JobState
 from contract.prediction import WHOLE, Answer, Options
 
 TEXTS_FIELDS = ("texts", "X", "x")
+NO_OPTIONS = Options()
+"""What a job gets that asks for nothing in particular: most do."""
 
 
 JobId = Annotated[str, Field(pattern=ID_PATTERN)]
@@ -71,7 +73,8 @@ class PredictRequest(Options, Texts):
 
     @property
     def options(self) -> Options:
-        return Options(**{name: getattr(self, name) for name in Options.model_fields})
+        asked = self.model_fields_set.intersection(Options.model_fields)
+        return Options(**{name: getattr(self, name) for name in asked}) if asked else NO_OPTIONS
 
 
 def predict_request(settings: ApiSettings) -> type[PredictRequest]:

@@ -7,7 +7,7 @@ import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from api.openapi.document import openapi
 from api.openapi.schemas import TEXTS_FIELDS, PredictRequest
 from api.settings import ApiSettings
 from api.views.predict import request_digest
-from contract.prediction import AnswerRule, Options, TextRead
+from contract.prediction import AnswerRule, Options, TextRead, dump_options, known_options, load_options
 from harness.answering_worker import ANY_LABELS, LABELS, ONE_LABEL, answer_document, scores
 from retort_client import wire
 from retort_client.cli.commands import predict
@@ -51,6 +51,14 @@ def test_the_client_knows_every_member_of_a_request_and_no_other() -> None:
 def test_the_bounds_of_an_option_are_those_of_the_request(bad: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         PredictRequest(texts=["a"], **bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("asked", [{}, {"top_k": 2}, {"top_k": 1}, {"threshold": 0.5, "scores": True}])
+def test_the_options_of_a_request_are_those_of_its_record(asked: dict[str, Any]) -> None:
+    options = PredictRequest(texts=["a"], **asked).options
+    assert options == Options(**asked)
+    assert json.loads(dump_options(options)) == {**Options().model_dump(), **asked}
+    assert load_options(dump_options(options)) == known_options(dump_options(options)) == options
 
 
 def test_a_later_option_at_its_default_changes_neither_record_nor_digest() -> None:
