@@ -63,8 +63,12 @@ class DirectJobs:
 
     def send(self, tickets: Sequence[Ticket], lane: Lane) -> None:
         for ticket in tickets:
-            queue = queue_name(self.settings.model, lane)
-            self._celery.send_task(TASK, args=[pack([ticket])], queue=queue, ignore_result=True)
+            self.send_message(pack([ticket]), lane)
+
+    def send_message(self, message: dict[str, Any], lane: Lane) -> None:
+        """Send the argument of a task, whatever it holds."""
+        queue = queue_name(self.settings.model, lane)
+        self._celery.send_task(TASK, args=[message], queue=queue, ignore_result=True)
 
     def ended(self, job_id: str, patience_s: float = 60.0) -> JobStatus:
         """The job once it has ended."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -55,6 +56,7 @@ class RunningService(DirectJobs):
         super().__init__(SharedSettings(**given))
         self._given = {"api_bind": f"127.0.0.1:{self.port}", "claims_dir": self.folder / "claims", **given}
         self._workers, self._api = workers, api
+        self._numbers = count()
         self.processes: dict[str, ServiceProcess] = {"redis": self.redis} if self._owns_redis else {}
         """By name: `redis` unless it was given, `api`, `worker-0` and so on."""
 
@@ -79,23 +81,29 @@ class RunningService(DirectJobs):
         if self._temporary is not None:
             self._temporary.cleanup()
 
-    def start_worker(self, **settings: Any) -> ServiceProcess:
+    def start_worker(self, *, code: Path | None = None, **settings: Any) -> ServiceProcess:
         """Start one more worker; it is not ready yet."""
-        number = sum(name.startswith("worker-") for name in self.processes)
-        return self.start_process(
-            f"worker-{number}", [sys.executable, "-m", "worker"], metrics_port=free_port(), **settings
-        )
+        name, command = f"worker-{next(self._numbers)}", [sys.executable, "-m", "worker"]
+        return self.start_process(name, command, code=code, metrics_port=free_port(), **settings)
 
-    def start_api(self) -> ServiceProcess:
+    def start_api(self, *, code: Path | None = None) -> ServiceProcess:
         """Start the API; it does not answer yet."""
-        return self.start_process("api", [sys.executable, "-m", "api"])
+        return self.start_process("api", [sys.executable, "-m", "api"], code=code)
 
-    def start_process(self, name: str, arguments: Sequence[str], **settings: Any) -> ServiceProcess:
-        """Start any process with the settings of the service, and with more of its own."""
-        process = ServiceProcess(arguments, self.folder / f"{name}.log", self.variables(**settings), folder=self._code)
+    def start_process(
+        self, name: str, arguments: Sequence[str], *, code: Path | None = None, **settings: Any
+    ) -> ServiceProcess:
+        """Start any process with the settings of the service, and with more of its own; `code` as for the service."""
+        log, folder = self.folder / f"{name}.log", code or self._code
+        process = ServiceProcess(arguments, log, self.variables(**settings), folder=folder)
         self.processes[name] = process
         process.start()
         return process
+
+    def retire(self, process: ServiceProcess, patience_s: float = 90.0) -> None:
+        """Stop a process gently, and forget it."""
+        process.terminate(patience_s)
+        self.processes = {name: each for name, each in self.processes.items() if each is not process}
 
     def variables(self, **settings: Any) -> dict[str, str]:
         """The environment variables of a process, with more settings of its own."""

@@ -1,6 +1,6 @@
 """`python -m benchmarks.chaos [PART …]`: break the service in every way, audit every job, write benchmarks/chaos.json.
 
-All parts without an argument, which takes half an hour; SHARE makes each as much shorter.
+All parts without an argument, which takes over half an hour; SHARE makes each as much shorter.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks.chaos import durability, failover, hostile_clients, parts, poison, report, soak
+from benchmarks.chaos import durability, failover, hostile_clients, parts, poison, report, soak, upgrade
 from benchmarks.chaos.parts import Found
 
 BLEMISHES = ("jobs_lost", "jobs_wrong", "jobs_stuck", "swap_failed_requests", "soak_errors", "soak_keys_left",
+             "upgrade_failed_requests", "upgrade_processes_ended", "upgrade_dead_letters", "upgrade_not_left_alone",
              "hostile_live_failed", "hostile_processes_ended", "hostile_jobs_late",
              "hostile_failed_requests", "failover_jobs_lost", "failover_jobs_wrong", "failover_jobs_stuck")  # fmt: skip
 """A run in which one of these is not zero has failed."""
@@ -61,6 +62,7 @@ PARTS: Mapping[str, Part] = {
     "redis": lambda seed, share: parts.redis_kills(seed, _times(50, share)),
     "others": parts.other_faults,
     "hostile_redis": lambda seed, share: parts.hostile_redis_writes(seed, _times(5000, share)),
+    "upgrade": upgrade.measure,
     "swaps": lambda seed, share: parts.swaps(seed, _times(50, share), _times(20, share)),
     "poison": _poison,
     "hostile": hostile_clients.measure,

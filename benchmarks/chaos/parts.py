@@ -24,7 +24,9 @@ from harness.tiny_artifact import write_tiny_artifact
 MODEL = "tiny"
 WORKERS = 3
 CLIENTS = 300
-SETTINGS = {"precision": "float32", "device": "cpu", "cpu_threads": 1, "backlog_s": 1e9, "result_ttl_s": 300}
+SETTINGS: dict[str, Any] = {
+    "precision": "float32", "device": "cpu", "cpu_threads": 1, "backlog_s": 1e9, "result_ttl_s": 300,
+}  # fmt: skip
 WARM_UP_S = 5.0
 HOSTILE_CLIENTS = 24
 LATE_S = 10.0
