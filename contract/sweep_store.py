@@ -14,6 +14,10 @@ from contract.message import Lane, Ticket, queue_name
 from contract.quarantine import Quarantine
 from contract.redis_client import Script, store_errors
 
+JOB = "retort:job:"
+SCANNED = 500
+"""Records that are looked at in one round trip."""
+
 
 class SweepStore:
     """One model's share of the records, as its sweeper sees it. Every method raises StoreUnavailable.
@@ -29,8 +33,10 @@ class SweepStore:
         self._worker = worker
         self._recounted: object = None
         """How often the service had asked for a recount when this sweeper last made one."""
-        self._lock, self._unlock, self._repair, self._recount = (
-            Script(client, name) for name in ("lock", "unlock", "repair", "recount")
+        self._relisted: object = None
+        """How often a shared key had been set aside when this sweeper last listed all jobs anew."""
+        self._lock, self._unlock, self._repair, self._recount, self._relist = (
+            Script(client, name) for name in ("lock", "unlock", "repair", "recount", "relist")
         )
 
     def take_lock(self, ttl_s: float) -> bool:
@@ -85,8 +91,31 @@ class SweepStore:
         return cast("list[str]", found)
 
     def repair(self) -> None:
-        """Set keys of another type than they should have aside, and count a damaged backlog anew."""
-        types = {
+        """Set keys of another type than they should have aside, and derive anew from the records what they held."""
+        types = self._types()
+        moved = self._repair(*chain.from_iterable(types.items()))
+        for key, found in zip(moved[::2], moved[1::2], strict=True):
+            self._quarantine.note("key", key, f"it is a {found}, not a {types[key]}")
+        with store_errors():
+            relist, recount = (
+                unless_of_wrong_type(lambda key=key: self._client.get(key), None)  # type: ignore[misc]
+                for key in ("retort:relist", "retort:recount")
+            )
+        if relist != self._relisted:
+            self._list_anew()
+            self._relisted = relist
+        damaged = self._damaged_counters()
+        if damaged:
+            self._quarantine.note("key", f"retort:backlog:{self._model}", f"no number, counted anew: {damaged}")
+        if damaged or recount != self._recounted:
+            self._recount(self._model)
+            self._recounted = recount
+
+    def _types(self) -> dict[str, str]:
+        """The keys that all share, with the type of each."""
+        with store_errors():
+            workers = unless_of_wrong_type(lambda: self._client.zrange("retort:workers", 0, -1), [])
+        return {
             "retort:workers": "zset",
             "retort:deadlines": "zset",
             "retort:dead": "zset",
@@ -94,24 +123,26 @@ class SweepStore:
             "retort:quarantine": "hash",
             "retort:id-key": "string",
             "retort:recount": "string",
+            "retort:relist": "string",
             f"retort:queued:{self._model}": "zset",
-            f"retort:leased:{self._worker}": "set",
             f"retort:backlog:{self._model}": "hash",
+            **{f"retort:leased:{worker}": "set" for worker in {*cast("list[str]", workers), self._worker}},
             **{queue_name(self._model, lane): "list" for lane in Lane},
         }
-        moved = self._repair(*chain.from_iterable(types.items()))
-        for key, found in zip(moved[::2], moved[1::2], strict=True):
-            self._quarantine.note("key", key, f"it is a {found}, not a {types[key]}")
+
+    def _list_anew(self) -> None:
+        """Put every job back into the lists that say what waits, who holds what, what is dead, and what is due when."""
         with store_errors():
-            asked = unless_of_wrong_type(lambda: self._client.get("retort:recount"), None)
+            keys = list(self._client.scan_iter(match=f"{JOB}*", count=SCANNED))
+        for start in range(0, len(keys), SCANNED):
+            # A damaged record says nothing here; who meets it sets it aside.
+            self._relist.call_each(((), (str(key).removeprefix(JOB),)) for key in keys[start : start + SCANNED])
+
+    def _damaged_counters(self) -> list[str]:
+        """Names of the counters of the backlog that are no numbers."""
+        with store_errors():
             stored = unless_of_wrong_type(lambda: self._client.hgetall(f"retort:backlog:{self._model}"), {})
-        counters = cast("dict[str, str]", stored)
-        damaged = [name for name, value in counters.items() if not COUNTER.fullmatch(value)]
-        if damaged:
-            self._quarantine.note("key", f"retort:backlog:{self._model}", f"no number, counted anew: {damaged}")
-        if damaged or asked != self._recounted:
-            self._recount(self._model)
-            self._recounted = asked
+        return [name for name, value in cast("dict[str, str]", stored).items() if not COUNTER.fullmatch(value)]
 
     def _parse(self, names: Iterable[str]) -> tuple[list[Ticket], list[str]]:
         """The tickets of these names, and the names that are none."""

@@ -45,6 +45,8 @@ class Connection(gevent.socket.socket):
         self.presence = Presence()
         self.serves_probes = serves_probes
         """Whether the client came by the address that is for probes alone."""
+        self.is_known = serves_probes
+        """Whether a request of this connection was answered; probes count as known."""
         self._hang_ups = hang_ups
         self._patience = patience
         self._is_between_requests = False
@@ -56,6 +58,10 @@ class Connection(gevent.socket.socket):
     def close(self) -> None:
         self._hang_ups.forget(self)
         super().close()
+
+    def is_reset(self) -> bool:
+        """Whether the client has broken the connection off, so that no answer can reach it."""
+        return self.getsockopt(gevent.socket.SOL_SOCKET, gevent.socket.SO_ERROR) != 0
 
     def await_request(self) -> None:
         """Begin the time in which the next request has to come; that of the first began with the connection."""

@@ -1,12 +1,14 @@
-"""gunicorn's gevent worker, with four changes.
+"""gunicorn's gevent worker, with five changes.
 
 Requests that break HTTP itself are answered with problems instead of HTML; clients that are slow or fall silent in the
-middle are given up, and those that hang up are noticed; connections on which nothing happens do not delay its end; and
-the second address that it listens on is for probes alone, of which liveness is answered by a thread of its own.
+middle are given up, and those that hang up are noticed; newcomers begin one by one; connections on which nothing
+happens do not delay its end; and the second address that it listens on is for probes alone, of which liveness is
+answered by a thread of its own.
 """
 
 from __future__ import annotations
 
+import errno
 import secrets
 import socket
 from functools import partial
@@ -52,6 +54,7 @@ class ApiWorker(GeventWorker):  # type: ignore[misc]
         # Imported late, for this module is loaded before the standard library is patched.
         from api.server.connection import Connection, HangUps, Patience
         from api.server.memory import MemoryReturn, collect_garbage_seldom
+        from api.server.turnstile import Turnstile
 
         settings, hang_ups = self._settings, HangUps()
         patience = Patience(
@@ -61,7 +64,8 @@ class ApiWorker(GeventWorker):  # type: ignore[misc]
             silence_s=settings.api_silence_s,
         )
         self._connect = partial(Connection, patience=patience, hang_ups=hang_ups)
-        for loop in (hang_ups.loop, MemoryReturn(hang_ups.connections).loop):
+        self._turnstile = Turnstile()
+        for loop in (hang_ups.loop, self._turnstile.loop, MemoryReturn(hang_ups.connections).loop):
             loop.start()
             self.wsgi.extensions["retort"].server_loops.append(loop)
         for listener in self.sockets[1:]:
@@ -104,8 +108,14 @@ class ApiWorker(GeventWorker):  # type: ignore[misc]
             # Whether its body follows an answer that came without it, nobody knows: the connection ends there.
             req._expected_100_continue = False
             req.force_close()
+        if not sock.is_known:
+            self._turnstile.enter()
+        if sock.is_reset():
+            raise ConnectionResetError(errno.ECONNRESET, "the client is gone")
         sock.await_body(announced=announced)
-        return super().handle_request(listener_name, req, sock, addr)
+        answered = super().handle_request(listener_name, req, sock, addr)
+        sock.is_known = True
+        return answered
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM: finish the requests that run, and hang up where none does."""

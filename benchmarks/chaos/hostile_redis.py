@@ -63,7 +63,7 @@ def damage_queue(service: DirectJobs, rng: random.Random) -> None:
 
 def damage_heartbeat(service: DirectJobs, rng: random.Random) -> None:
     """Of a worker that there is, or that there is not."""
-    living = service.client.zrange("retort:workers", 0, -1)
+    living = _names(service.client, "retort:workers")
     name = rng.choice([*living, f"stranger-{rng.randrange(5)}"])
     service.client.set(f"retort:worker:{name}", junk(rng), ex=60)
     service.client.zadd("retort:workers", {name: service.jobs.now_ms()})
@@ -89,7 +89,10 @@ def damage_type(service: DirectJobs, rng: random.Random) -> None:
     model = service.settings.model
     keys = [
         "retort:workers", "retort:deadlines", "retort:dead", "retort:totals", "retort:quarantine", "retort:recount",
-        "retort:jobs:", f"retort:backlog:{model}", f"retort:sweeper:{model}", "retort:write-check", "retort:tried",
+        "retort:relist", "retort:jobs:", "retort:id-key", "retort:write-check", "retort:tried",
+        f"retort:queued:{model}", f"retort:backlog:{model}", f"retort:sweeper:{model}",
+        *(queue_name(model, lane) for lane in Lane),
+        *(f"retort:leased:{worker}" for worker in _names(service.client, "retort:workers")),
     ]  # fmt: skip
     _another_type(service.client, rng.choice(keys), rng)
 
@@ -100,8 +103,8 @@ MUTATIONS: Mapping[str, tuple[Mutation, int]] = {
     "heartbeat": (damage_heartbeat, 15),
     "counter": (damage_counter, 15),
     "name": (damage_names, 10),
-    "publication": (publish, 9),
-    "type": (damage_type, 1),
+    "publication": (publish, 8),
+    "type": (damage_type, 2),
 }
 """And how many of a hundred are so."""
 
@@ -114,6 +117,14 @@ def mutate(service: DirectJobs, rng: random.Random) -> str:
     except (redis.RedisError, StoreUnavailable, RuntimeError):
         return f"{kind}, refused"
     return kind
+
+
+def _names(client: redis.Redis, key: str) -> list[str]:
+    """The members of a sorted set; none while it is something else."""
+    try:
+        return [str(name) for name in client.zrange(key, 0, -1)]
+    except redis.ResponseError:
+        return []
 
 
 def _another_type(client: redis.Redis, key: str, rng: random.Random) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import resource
 import socket
@@ -27,6 +28,8 @@ LARGE, LITTLE = 200_000, 4096
 """Bytes of a stalled body, and of the buffer of who reads."""
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: a close that resets the connection."""
+POLITE = 10
+"""The crowd would be elsewhere: it must not take its time from those beside whom it runs."""
 Kind = Callable[["Stranger"], Awaitable[None]]
 
 
@@ -177,6 +180,7 @@ async def _connect(port: int, job: str, rng: random.Random) -> Stranger:
 def main() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    os.nice(POLITE)
     port, job, connections, seconds, seed = sys.argv[1:]
     print(json.dumps(asyncio.run(crowd(int(port), job, int(connections), float(seconds), int(seed)))))
 

@@ -25,11 +25,13 @@ local function made_by(caller) return 'retort:jobs:' .. caller end
 -- with a write that needs none: full memory stops new jobs, never the old ones.
 local function even_if_memory_is_full() redis.call('DEL', 'retort:none') end
 
--- Where a key of another type waits for an operator.
+-- A key of another type waits for an operator, and a sweep lists anew what it held.
 local SET_ASIDE_MS = 604800000
+local RELIST = 'retort:relist'
 local function set_key_aside(key)
   redis.call('RENAME', key, 'retort:set-aside:' .. key)
   redis.call('PEXPIRE', 'retort:set-aside:' .. key, SET_ASIDE_MS)
+  redis.pcall('INCR', RELIST)
 end
 
 -- A command on a key that the whole service shares. One that a stranger gave another type is moved aside, a counter that

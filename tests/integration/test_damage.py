@@ -165,6 +165,30 @@ def test_a_key_of_another_type_is_set_aside_and_work_goes_on(rig: Rig, key: str)
     assert rig.finish(rig.healthy) is JobState.SUCCEEDED
 
 
+@pytest.mark.parametrize(
+    "key", ["retort:workers", "retort:deadlines", "retort:dead", "retort:queued:m", "retort:leased:me"]
+)
+@pytest.mark.parametrize("met_by", ["the sweep", "a script"])
+def test_what_a_key_of_another_type_held_is_derived_from_the_records(rig: Rig, key: str, met_by: str) -> None:
+    held, dead = rig.submit(), rig.submit()
+    rig.chunks.lease([held])
+    for _ in range(5):
+        rig.chunks.lease([dead])
+        rig.chunks.give_up([dead], "no luck")
+    rig.store.delete(key)
+    rig.store.set(key, "junk")
+    if met_by == "a script":
+        rig.finish(rig.submit())
+    rig.sweep.repair()
+    assert rig.sweep.waiting(-1) == {rig.damaged, rig.healthy}
+    assert rig.sweep.leases("me") == {held}
+    assert set(rig.store.zrange("retort:deadlines", 0, -1)) == {one.job_id for one in (rig.damaged, rig.healthy, held)}
+    assert rig.store.zrange("retort:workers", 0, -1) == ["me"]
+    assert rig.store.zrange("retort:dead", 0, -1) == [str(dead)]
+    reclaimed = {one.ticket for one in rig.chunks.reclaim(rig.sweep.leases("me"), "me", "died")}
+    assert reclaimed == {held}
+
+
 @pytest.mark.parametrize("junk", [b"not json", b"\xff\xfe", b"[]", b'{"state": "warming"}', b""])
 def test_a_heartbeat_that_can_not_be_read_hides_no_other(rig: Rig, junk: bytes) -> None:
     sound = WorkerStatus(id="w", host="h", pid=1, state=WorkerState.READY, device="cpu", model="m")
