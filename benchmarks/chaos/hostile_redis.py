@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import redis
+from kombu.exceptions import OperationalError
 
 from contract.errors import StoreUnavailable
 from contract.message import Lane, queue_name
@@ -114,7 +115,7 @@ def mutate(service: DirectJobs, rng: random.Random) -> str:
     kind = rng.choices(list(MUTATIONS), [share for _, share in MUTATIONS.values()])[0]
     try:
         MUTATIONS[kind][0](service, rng)
-    except (redis.RedisError, StoreUnavailable, RuntimeError):
+    except (redis.RedisError, OperationalError, StoreUnavailable, RuntimeError):
         return f"{kind}, refused"
     return kind
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections import Counter
 from collections.abc import Sequence
 
@@ -100,6 +102,19 @@ def test_a_ticket_that_is_in_no_queue_is_sent_again_once(rig: Rig) -> None:
     assert rig.sweeps(1) == [lost[0]]
     assert rig.sweeps(5) == []
     assert rig.store.llen(queue_name("m", Lane.BULK)) == len(lost)
+
+
+def test_tickets_in_messages_of_a_newer_release_or_of_nobody_are_sent_in_messages_of_this_one(rig: Rig) -> None:
+    newer, junk = rig.submit(), rig.submit()
+    queue = queue_name("m", Lane.INTERACTIVE)
+    rig.queue(newer)
+    message = json.loads(str(rig.store.lpop(queue)))
+    body = [[{"schema": 2, "tickets": {"packed": [str(ticket) for ticket in newer]}}], {}, {}]
+    rig.store.lpush(queue, json.dumps(message | {"body": base64.b64encode(json.dumps(body).encode()).decode()}))
+    rig.store.lpush(queue, b"\xff junk")
+    assert sorted(rig.sweeps(1)) == sorted((*newer, *junk))
+    assert rig.sweeps(5) == []
+    assert rig.skipped["message"] == 12
 
 
 def test_a_ticket_that_a_worker_takes_during_the_sweep_is_not_sent(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

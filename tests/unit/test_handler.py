@@ -25,6 +25,7 @@ from worker.pipeline.batcher import Batcher
 from worker.pipeline.committer import Committer
 from worker.pipeline.handler import MessageHandler
 from worker.pipeline.inference import Inference
+from worker.pipeline.work import ChunkWork
 from worker.queueing.flow_control import FlowControl, PauseReason
 
 PATIENCE_S = 10.0
@@ -198,6 +199,20 @@ def test_leasing_waits_for_redis(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> N
     rig.store.chunks, rig.store.away = {Ticket("a", 0): ["5"]}, 3
     rig.handler.handle(list(rig.store.chunks))
     assert Ticket("a", 0) in rig.store.results
+
+
+def test_a_chunk_of_which_no_trace_can_be_made_does_not_stop_its_neighbours(rig: Rig) -> None:
+    told: list[Ticket] = []
+
+    def record(work: ChunkWork) -> None:
+        told.append(work.lease.ticket)
+        raise RuntimeError("no collector")
+
+    rig.handler._record = record
+    rig.store.chunks = {Ticket("a", 0): ["3"], Ticket("b", 0): ["4"]}
+    rig.handler.handle(list(rig.store.chunks))
+    assert told == list(rig.store.chunks) == list(rig.store.results)
+    assert (rig.held_tokens(), rig.handler.held()) == (0, set())
 
 
 def test_a_worker_that_drains_sends_back_what_it_took_and_does_not_lease(rig: Rig) -> None:

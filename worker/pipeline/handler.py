@@ -73,10 +73,17 @@ class MessageHandler:
             for work in [work for lease in self._lease(mine) if (work := self._admit(lease))]:
                 work.settled.wait()
                 self._flow.release(work.lane, work.waiting_tokens)
-                self._record(work)
+                self._tell(work)
         finally:
             with self._lock:
                 self._held.difference_update(mine)
+
+    def _tell(self, work: ChunkWork) -> None:
+        """Tell of a settled chunk. That nobody could be told is no reason to forget the message's other chunks."""
+        try:
+            self._record(work)
+        except Exception:
+            log.exception("nobody is told of %s", work.lease.ticket)
 
     def held(self) -> set[Ticket]:
         """The tickets that are being worked on; a lease of this worker that is not among them is forgotten."""
