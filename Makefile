@@ -50,10 +50,10 @@ train: $(INSTALLED) ## fine-tune on DATA=FILE.csv from BASE=minilm, on GPU=0 if 
 	@$(BIN)/tensorboard --logdir logs --port $(TENSORBOARD_PORT) >run/logs/tensorboard.log 2>&1 & \
 	trap "kill $$! 2>/dev/null" EXIT INT TERM; \
 	echo "TensorBoard: http://127.0.0.1:$(TENSORBOARD_PORT)"; \
-	$(BIN)/python -m training train --data $(DATA) --base $(BASE) $(if $(GPU),--gpu $(GPU)) $(OPTIONS)
+	$(BIN)/python -m local run --or-alone -- training train --data $(DATA) --base $(BASE) $(if $(GPU),--gpu $(GPU)) $(OPTIONS)
 
 import: $(INSTALLED) ## serve a classifier fine-tuned elsewhere, MODEL=FOLDER NAME=tickets
-	@$(BIN)/python -m training import $(MODEL) $(if $(NAME),--name $(NAME)) $(OPTIONS)
+	@$(BIN)/python -m local run --or-alone -- training import $(MODEL) $(if $(NAME),--name $(NAME)) $(OPTIONS)
 
 download_base_bert: $(INSTALLED) ## one of Google's BERTs, BASE_MODEL_PREFIX=uncased_L-12_H-768_A-12 for example
 	@$(BIN)/python -m training download-base $(BASE_MODEL_PREFIX)

@@ -77,17 +77,34 @@ class AppContext:
         return [*self.submitter.loops, *own, *self.server_loops]
 
     def why_not_served(self, model: str) -> str | None:
-        """Why jobs of the model are refused; None when a version of it is current or a live worker serves it."""
-        if any(worker.model == model for worker in self.fleet.workers):
+        """Why jobs of the model are refused; None when a worker serves it or will.
+
+        The default model may be published later. A worker that starts again is waited for.
+        """
+        if self.fleet.ready(model):
             return None
         try:
             self.models.current(model)
         except NoModel as error:
-            if self.models.versions(model):
-                return f"{error}; it has versions, of which `python -m training activate` makes one current"
-            known = sorted({*self.models.names(), *(worker.model for worker in self.fleet.workers)})
-            return f"no model {model!r} is published or served here{hint(model, known)}"
+            if why := self._why_unpublished(model, error):
+                return why
+        if self.fleet.nobody_will_serve(model):
+            return f"no worker serves model {model!r}, which RETORT_MODEL of a worker would name{self._instead()}"
         return None
+
+    def _why_unpublished(self, model: str, error: NoModel) -> str | None:
+        served = self.fleet.served()
+        if model == self.settings.default_model:
+            return f"no model {model!r} is published; name another{self._instead()}" if served else None
+        if model in self.fleet.models:
+            return None
+        if self.models.versions(model):
+            return f"{error}; it has versions, of which `python -m training activate` makes one current"
+        return f"no model {model!r} is published or served here{hint(model, [*self.models.names(), *served])}"
+
+    def _instead(self) -> str:
+        served = self.fleet.served()
+        return f"; served here: {', '.join(served)}" if served else ""
 
     def is_multi_label(self, job: JobStatus) -> bool:
         """True when the job's model gives a text any number of labels, as far as its manifest can be read."""

@@ -69,7 +69,7 @@ def measure() -> tuple[dict[str, float], list[dict[str, Any]]]:
     """The figures by name, and the rows behind them."""
     settings = SharedSettings.load()
     store = ModelStore(settings.models_dir)
-    trained = store.path(settings.model, store.current(settings.model))
+    trained = store.path(settings.default_model, store.current(settings.default_model))
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="retort-bench-") as folder:
         for size in TEXTS:

@@ -57,7 +57,8 @@ def load_simulated(folder: Path, full_batch_s: float) -> Model:
     manifest = artifact.verify(folder)
     tokenizer = read_tokenizer(folder, manifest.tokenizer, manifest.max_length)
     encoder = cast("Encoder", SleepingEncoder(len(manifest.labels), full_batch_s))
-    model = Model(manifest, tokenizer, encoder, packing.shapes(manifest.max_length, GPU_TOKENS))
+    shapes = packing.shapes(manifest.max_length, GPU_TOKENS)
+    model = Model(manifest=manifest, tokenizer=tokenizer, encoder=encoder, shapes=shapes)
     model.warm_up()
     return model
 

@@ -154,8 +154,8 @@ class ChunkStore:
         """Undo this worker's leases because it can't do the work. A chunk out of attempts becomes a dead letter."""
         return self._send_back(tickets, self.worker, Blame.SURELY, why)
 
-    def resend_lost(self, tickets: Iterable[Ticket], model: str) -> list[Resend]:
-        """Find the tickets whose chunks still wait for a worker of `model`: their message was lost."""
+    def resend_lost(self, tickets: Iterable[Ticket], model: str = "") -> list[Resend]:
+        """Find the tickets whose chunks still wait for a worker, of `model` if it is named: their message was lost."""
         return self._send_back(tickets, "", Blame.NEVER, "its message was lost", model)
 
     def _send_back(

@@ -50,6 +50,22 @@ def queue_name(model: str, lane: Lane) -> str:
     return f"retort.{model}.{0 if lane is Lane.INTERACTIVE else 1}-{lane}"
 
 
+class JobQueue(NamedTuple):
+    """The work that waits for one model in one lane."""
+
+    model: str
+    lane: Lane
+
+    @classmethod
+    def parse(cls, name: str) -> JobQueue:
+        """The queue that `queue_name` gave this name. Raises ValueError for any other."""
+        model, _, lane = name.removeprefix("retort.").rpartition(".")
+        found = cls(model, Lane(lane[2:]))
+        if queue_name(*found) != name:
+            raise ValueError(f"{name!r} is no queue of this service")
+        return found
+
+
 def pack(tickets: Iterable[Ticket]) -> dict[str, Any]:
     """The only argument of the Celery task, as JSON."""
     return {"schema": SCHEMA, "tickets": [str(ticket) for ticket in tickets]}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from contract.artifact import MANIFEST, NAME_PATTERN, Manifest, read_manifest
+from contract.artifact import MANIFEST, NAME_PATTERN, WEIGHTS, Manifest, read_manifest
 from contract.errors import NoModel
 
 CURRENT = "CURRENT"
@@ -43,6 +43,21 @@ class ModelStore:
         if not VERSION.fullmatch(version):
             raise NoModel(f"{path} names no version: {version[:80]!r}")
         return version
+
+    def published(self) -> list[str]:
+        """Models of which a version is to be served, sorted."""
+        return [name for name in _folders(self.root) if _is_file(self.root / name / CURRENT)]
+
+    def sighting(self, name: str) -> tuple[str, int]:
+        """The version that is to be served, and when that was said, in ns. Raises NoModel or OSError."""
+        return self.current(name), (self.root / name / CURRENT).stat().st_mtime_ns
+
+    def weights_bytes(self, name: str, version: str) -> int:
+        """Size of the version's weights; 0 when they can't be looked at."""
+        try:
+            return (self.path(name, version) / WEIGHTS).stat().st_size
+        except OSError:
+            return 0
 
     def path(self, name: str, version: str) -> Path:
         return self.root / name / version

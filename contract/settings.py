@@ -13,9 +13,9 @@ from typing import Self
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contract.artifact import Name
 from contract.errors import BadSettings
 from contract.redis_address import RedisAddress, parse_address
+from contract.selection import Selection
 
 PREFIX = "RETORT_"
 LEAST_BEATS = 2
@@ -38,7 +38,11 @@ class SharedSettings(BaseSettings):
         description="replicas that must have a job before it is accepted, and results before they count",
     )
     models_dir: Path = Field(default=Path("models"), description="the volume of model artifacts")
-    model: Name = Field(default="default", description="the model that is served when a request names none")
+    model: str = Field(
+        default="default",
+        description="models that a worker serves, with commas between them, `*` for all on the volume; a request that "
+        "names none goes to the first, with `*` alone to `default`",
+    )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level logged")
 
     traces_url: str | None = Field(default=None, description="where OpenTelemetry traces go, over HTTP; off without it")
@@ -60,6 +64,21 @@ class SharedSettings(BaseSettings):
     def redis_address(self) -> RedisAddress:
         """Where Redis is, with its password."""
         return parse_address(self.redis_url, self.redis_password.get_secret_value() if self.redis_password else None)
+
+    @field_validator("model")
+    @classmethod
+    def is_a_selection(cls, text: str) -> str:
+        return str(Selection.parse(text))
+
+    @property
+    def selection(self) -> Selection:
+        """What RETORT_MODEL says."""
+        return Selection.parse(self.model)
+
+    @property
+    def default_model(self) -> str:
+        """The model of requests and commands that name none."""
+        return self.selection.default
 
     @field_validator("heartbeat_ttl_s")
     @classmethod

@@ -40,11 +40,19 @@ class DirectJobs:
         """What a worker of this name could do."""
         return ChunkStore(self.client, self.settings, worker=worker)
 
-    def new_job(self, texts: Sequence[str], lane: Lane = Lane.INTERACTIVE, deadline_s: float = 600) -> NewJob:
+    def new_job(
+        self,
+        texts: Sequence[str],
+        lane: Lane = Lane.INTERACTIVE,
+        *,
+        model: str | None = None,
+        deadline_s: float = 600,
+    ) -> NewJob:
+        """A job for `model`, or for the default one."""
         job_id = self.jobs.new_id(self.jobs.now_ms())
         return NewJob(
             id=job_id,
-            model=self.settings.model,
+            model=model or self.settings.default_model,
             lane=lane,
             texts=texts,
             deadline_in_ms=int(deadline_s * 1000),
@@ -58,16 +66,16 @@ class DirectJobs:
         if not isinstance(admitted, Admitted):
             raise RuntimeError(f"not admitted: {admitted}")
         if send:
-            self.send(admitted.tickets, lane)
+            self.send(admitted.tickets, lane, job.model)
         return job.id
 
-    def send(self, tickets: Sequence[Ticket], lane: Lane) -> None:
+    def send(self, tickets: Sequence[Ticket], lane: Lane, model: str | None = None) -> None:
         for ticket in tickets:
-            self.send_message(pack([ticket]), lane)
+            self.send_message(pack([ticket]), lane, model)
 
-    def send_message(self, message: dict[str, Any], lane: Lane) -> None:
-        """Send the argument of a task, whatever it holds."""
-        queue = queue_name(self.settings.model, lane)
+    def send_message(self, message: dict[str, Any], lane: Lane, model: str | None = None) -> None:
+        """Send the argument of a task, whatever it holds, to the queue of `model`, or of the default one."""
+        queue = queue_name(model or self.settings.default_model, lane)
         self._celery.send_task(TASK, args=[message], queue=queue, ignore_result=True)
 
     def ended(self, job_id: str, patience_s: float = 60.0) -> JobStatus:

@@ -59,10 +59,14 @@ def down() -> None:
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
-def run(module: str, arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+def run(
+    module: str,
+    arguments: Annotated[list[str] | None, typer.Argument()] = None,
+    or_alone: Annotated[bool, typer.Option("--or-alone", help="run it, too, when nothing runs")] = False,
+) -> None:
     """Run a module beside the service that runs, with its Redis: python -m local run worker.dead_letters list."""
     ports = stack.running()
-    if ports is None:
+    if ports is None and not or_alone:
         raise StackError("nothing runs. Start it with: make demo")
     raise typer.Exit(stack.run_beside(ports, module, arguments or []))
 

@@ -54,7 +54,7 @@ def running_at(port: int) -> Ports | None:
 def train_unless_published(console: Console) -> None:
     settings = SharedSettings.load()
     try:
-        ModelStore(settings.models_dir).current(settings.model)
+        ModelStore(settings.models_dir).current(settings.default_model)
         return
     except NoModel:
         console.rule(f"Fine-tuning a BERT on {EXAMPLE}")

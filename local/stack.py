@@ -19,6 +19,7 @@ from xmlrpc.client import ServerProxy
 from pydantic import BaseModel
 from supervisor.xmlrpc import SupervisorTransport
 
+from contract.selection import EVERY
 from local import redis_server
 from local.ports import free_port
 
@@ -94,6 +95,7 @@ def environment(ports: Ports) -> dict[str, str]:
     if port != str(ports.api):
         raise StackError(f"RETORT_API_BIND says port {port}, PORT says {ports.api}; give both the same")
     return {
+        "RETORT_MODEL": EVERY,
         **os.environ,
         "RUN": str(RUN),
         "PYTHON": sys.executable,
@@ -105,10 +107,11 @@ def environment(ports: Ports) -> dict[str, str]:
     }
 
 
-def run_beside(ports: Ports, module: str, arguments: Sequence[str]) -> int:
-    """Run a module of the service with the settings of the running stack; its exit status."""
+def run_beside(ports: Ports | None, module: str, arguments: Sequence[str]) -> int:
+    """Run a module of the service with the settings of the running stack, if one runs; its exit status."""
     command = [sys.executable, "-m", module, *arguments]
-    return subprocess.run(command, env=os.environ | {"RETORT_REDIS_URL": ports.redis_url}).returncode
+    found = {"RETORT_REDIS_URL": ports.redis_url} if ports else {}
+    return subprocess.run(command, env=os.environ | found).returncode
 
 
 def processes() -> list[Process]:

@@ -69,13 +69,13 @@ def _service_state(models: Path) -> Iterator[Metric]:
         oldest_queued_ms=lambda _: None,
         backlog=lambda *_: Backlog(),
     )
-    fleet = SimpleNamespace(workers=[status], rate=lambda _: DrainRate(1, 1))
+    fleet = SimpleNamespace(workers=[status], models={"m"}, rate=lambda _: DrainRate(1, 1))
     services = SimpleNamespace(
         jobs=jobs,
         fleet=fleet,
         store_watch=SimpleNamespace(complaint=None),
         models=ModelStore(models),
-        settings=SimpleNamespace(model="m"),
+        settings=SimpleNamespace(default_model="m"),
     )
     return ServiceCollector(as_any(services)).collect()
 

@@ -31,12 +31,15 @@ class Rig:
         self.cache = AnswerCache(2**20)
         self.taken: list[int] = []
         """Tokens that left the queue, or came back, fewer than none."""
+        self.paid: list[float] = []
+        """Seconds that each batch counted for."""
         self.inference = Inference(
             batcher=Batcher(2.0),
             start_suspect=start_suspect,
             on_complete=self.completed.put,
             is_out_of_memory=lambda error: isinstance(error, OutOfMemory),
             on_taken=lambda _, tokens: self.taken.append(tokens),
+            on_paid=lambda _, seconds: self.paid.append(seconds),
             cache=self.cache,
         )
 

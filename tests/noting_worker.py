@@ -13,7 +13,7 @@ from contract.quarantine import Quarantine
 from contract.redis_client import connect
 from contract.unreadable import Unreadable
 from worker.queueing import celery_app
-from worker.queueing.flow_control import PauseReason, flow
+from worker.queueing.flow_control import flow
 from worker.settings import WorkerSettings
 
 HANDED = "handed"
@@ -26,11 +26,11 @@ def main() -> int:
     def note(tickets: Sequence[Ticket]) -> None:
         client.rpush(HANDED, *map(str, tickets))
 
-    flow.set_bounds(dict.fromkeys(Lane, 1000))
-    flow.resume(PauseReason.NO_MODEL)
+    flow.open(settings.default_model, dict.fromkeys(Lane, 1000))
     app = celery_app.create_app(
         settings,
         process=note,
+        models=lambda: [settings.default_model],
         hub_moved=lambda: None,
         on_hub=lambda _: None,
         quarantine=Quarantine(client, settings),

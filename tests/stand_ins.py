@@ -86,6 +86,7 @@ def chunk_work(
     job: str = "job",
     chunk: int = 0,
     lane: Lane = Lane.INTERACTIVE,
+    name: str = "m",
     attempt: int = 1,
     expires_in_ms: int = 60_000,
 ) -> ChunkWork:
@@ -93,7 +94,7 @@ def chunk_work(
     lease = Lease(
         ticket=Ticket(job, chunk),
         attempt=attempt,
-        model="m",
+        model=name,
         lane=lane,
         options=Options(scores=True),
         deadline_at_ms=expires_in_ms,
@@ -107,7 +108,7 @@ def chunk_work(
 def text_works(work: ChunkWork, bodies: Sequence[Sequence[int]], arrived: float | None = None) -> list[TextWork]:
     """The texts of the chunk, with these tokens between the first and the last."""
     made = [
-        TextWork(work, index, ids_of(*body), TextRead(2 + len(body), truncated=False))
+        TextWork(chunk=work, index=index, ids=ids_of(*body), read=TextRead(2 + len(body), truncated=False))
         for index, body in enumerate(bodies)
     ]
     if arrived is not None:

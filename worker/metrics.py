@@ -37,8 +37,11 @@ SHARED_ANSWERS = Counter("retort_shared_answers", "Texts that were equal to one 
 HALVED_BUDGETS = Counter("retort_halved_budgets", "Times the device ran out of memory and batches were halved")
 RELOADS = Counter("retort_reloads", "Versions loaded and served")
 REFUSED_VERSIONS = Counter("retort_refused_versions", "Versions refused")
-REFUSES_CURRENT = Gauge("retort_refuses_current", "1 while CURRENT names a version that this worker refuses")
-RETRACES = Gauge("retort_retraces_after_ready", "Traces or compilations of the served model since it was warm")
-MODEL = Gauge("retort_model_info", "The version that is served", ["model", "version", "precision", "device"])
+REFUSES_CURRENT = Gauge(
+    "retort_refuses_current", "1 while the model's CURRENT names a version that this worker refuses", ["model"]
+)
+UNLOADED_MODELS = Counter("retort_unloaded_models", "Models that left memory to make room for another")
+RETRACES = Gauge("retort_retraces_after_ready", "Traces or compilations of the served models since they were warm")
+MODEL = Gauge("retort_model_info", "The versions that are served", ["model", "version", "precision", "device"])
 READY = Gauge("retort_ready", "1 while this worker takes work")
 OLDEST_WAITING = Gauge("retort_oldest_waiting_seconds", "How long the oldest text has waited in this worker")

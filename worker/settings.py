@@ -29,7 +29,10 @@ class WorkerSettings(SharedSettings):
     )
     messages: int = Field(default=64, ge=1, description="messages a worker holds at most")
     watchdog_s: float = Field(default=5.0, gt=0, description="a batch that runs longer counts as a hung device")
-    reload_s: float = Field(default=1.0, gt=0, description="seconds between two looks at CURRENT")
+    reload_s: float = Field(default=1.0, gt=0, description="seconds between two looks at the models")
+    models_mb: float = Field(
+        default=0.0, ge=0, description="MiB of weights in memory at most: those not used for longest go; 0: all stay"
+    )
     sweep_s: float = Field(default=1.0, gt=0, description="seconds between two sweeps for lost chunks")
     metrics_port: int = Field(default=0, ge=0, le=65535, description="port of the worker's /metrics; 0 for none")
     metrics_bind: str = Field(default="127.0.0.1", description="address of the worker's /metrics")

@@ -215,16 +215,23 @@ class Live(Document):
     reasons: list[str] = absent("why not")
 
 
-class Worker(Document):
-    """What a worker said of itself with its last heartbeat."""
+class WorkerModel(Document):
+    """What a worker says of one model."""
 
-    id: str
-    state: WorkerState
-    device: str
-    precision: str | None
     model: Name
+    state: WorkerState
+    precision: str | None
     version: Name | None
     refused: dict[str, str] = Field(description="versions that it will not serve, and why")
+    texts_per_s: float = Field(ge=0, description="what it gets through while it has work for the model")
+
+
+class Worker(WorkerModel):
+    """What a worker said of itself with its last heartbeat. What it says of a model at the top is of its first one."""
+
+    id: str
+    device: str
+    models: list[WorkerModel] = Field(description="every model that it serves or is to serve")
 
 
 class Ready(Document):

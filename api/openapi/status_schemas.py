@@ -9,12 +9,6 @@ from contract.artifact import Name
 from contract.message import Lane
 
 
-class StatusWorker(Worker):
-    """A worker, with its speed."""
-
-    texts_per_s: float = Field(ge=0, description="what it gets through while it has work")
-
-
 class LaneStatus(Document):
     """What waits in a lane of a model."""
 
@@ -60,7 +54,7 @@ class ServiceStatus(Document):
     ready: bool = Field(description="whether a text for the default model would be answered now")
     reasons: list[str] = Field(description="why not")
     models: list[ModelStatus]
-    workers: list[StatusWorker]
+    workers: list[Worker]
     jobs: JobCounts
     dead_letters: int = Field(ge=0, description="chunks that were given up and wait for an operator")
     store: StoreStatus

@@ -106,16 +106,17 @@ function waiting(models) {
 
 function workers(all) {
   if (all.length === 0) return h("p", null, "No worker lives.");
-  return table(["Worker", "State", "Model", "Version", "Device", "Texts/s when busy"], all.map((worker) => [
+  return table(["Worker", "State", "Model", "Version", "Device", "Texts/s when busy"], all.flatMap((worker) => worker.models.map((each) => [
     worker.id,
-    h("span", { class: `mark ${worker.state === "ready" ? "good" : ""}` }, worker.state),
-    worker.model, h("span", null, worker.version ?? "none"),
-    h("span", null, [worker.device, worker.precision].filter(Boolean).join(", ")),
-    worker.texts_per_s ? count(worker.texts_per_s) : ""]), { "aria-label": "workers" });
+    h("span", { class: `mark ${each.state === "ready" ? "good" : ""}` }, each.state),
+    each.model, h("span", null, each.version ?? "none"),
+    h("span", null, [worker.device, each.precision].filter(Boolean).join(", ")),
+    each.texts_per_s ? count(each.texts_per_s) : ""])), { "aria-label": "workers" });
 }
 
 function refused(all) {
-  const found = all.flatMap((worker) => Object.entries(worker.refused).map(([version, why]) => [version, h("span", null, worker.id), h("span", null, why)]));
+  const found = all.flatMap((worker) => worker.models.flatMap((each) =>
+    Object.entries(each.refused).map(([version, why]) => [`${each.model} ${version}`, h("span", null, worker.id), h("span", null, why)])));
   if (found.length === 0) return "";
   return h("div", null, h("h2", null, `${counted(found.length, "refused version")}`),
     table(["Version", "Refused by", "Because"], found, { "aria-label": "refused versions" }));

@@ -41,10 +41,13 @@ def why_not_ready(context: AppContext) -> list[str]:
     """Why no text would be answered now; empty when one would."""
     if complaint := context.store_watch.complaint:
         return [complaint]
-    name = context.settings.model
+    name = context.settings.default_model
     if context.fleet.ready(name):
         return []
-    return [f"no worker is ready for model {name!r}", *_unpublished(context, name), *_workers(context)]
+    unpublished = _unpublished(context, name)
+    if unpublished and context.settings.selection.every and any(map(context.fleet.ready, context.fleet.served())):
+        return []
+    return [f"no worker is ready for model {name!r}", *unpublished, *_workers(context)]
 
 
 def _warnings(context: AppContext) -> list[str]:
@@ -66,6 +69,7 @@ def _unpublished(context: AppContext, name: str) -> list[str]:
 def _workers(context: AppContext) -> list[str]:
     found = []
     for worker in context.fleet.workers:
-        found.append(f"worker {worker.id} is {worker.state}, for model {worker.model!r}")
-        found += [f"worker {worker.id} refuses version {version}: {why}" for version, why in worker.refused.items()]
+        for each in worker.models:
+            found.append(f"worker {worker.id} is {each.state}, for model {each.model!r}")
+            found += [f"worker {worker.id} refuses version {version}: {why}" for version, why in each.refused.items()]
     return found

@@ -22,7 +22,7 @@ class ModelDocuments:
 
     def names(self) -> list[str]:
         """Models that are published or served, sorted."""
-        return sorted({*self._store.names(), *(worker.model for worker in self._fleet.workers)})
+        return sorted({*self._store.names(), *self._fleet.models})
 
     def summary(self, name: str) -> ModelSummary:
         return ModelSummary(
@@ -48,7 +48,8 @@ class ModelDocuments:
             return None
 
     def _version(self, name: str, version: str) -> VersionDocument:
-        workers = [worker.id for worker in self._fleet.workers if (worker.model, worker.version) == (name, version)]
+        served = ((worker.id, worker.of(name)) for worker in self._fleet.workers)
+        workers = [worker for worker, found in served if found is not None and found.version == version]
         found = VersionDocument(version=version, current=version == self._current(name), workers=workers)
         try:
             manifest = self._store.manifest(name, version)

@@ -12,7 +12,7 @@ from api.views.model_documents import ModelDocuments
 
 def model_views(context: AppContext) -> Blueprint:
     views = Blueprint("models", __name__)
-    documents = ModelDocuments(context.models, context.fleet, context.settings.model)
+    documents = ModelDocuments(context.models, context.fleet, context.settings.default_model)
 
     @views.get("/models")
     def models() -> Response:

@@ -79,8 +79,8 @@ def _job(job_id: str, asked: PredictRequest, context: AppContext) -> NewJob:
         raise invalid(
             FieldError("pointer", f"/{asked.texts_field}", f"this API key may send {g.max_texts} texts a request")
         )
-    model = asked.model or settings.model
-    if model != settings.model and (why_not := context.why_not_served(model)):
+    model = asked.model or settings.default_model
+    if why_not := context.why_not_served(model):
         raise invalid(FieldError("pointer", "/model", why_not))
     key = _idempotency_key()
     deadline_s = asked.deadline_s or settings.default_deadline_s

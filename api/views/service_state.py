@@ -18,7 +18,7 @@ class ServiceCollector(Collector):
 
     def __init__(self, context: AppContext) -> None:
         self._context = context
-        self._models = ModelDocuments(context.models, context.fleet, context.settings.model)
+        self._models = ModelDocuments(context.models, context.fleet, context.settings.default_model)
 
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("retort_store_up", "Whether Redis answers")
@@ -76,14 +76,15 @@ class ServiceCollector(Collector):
         yield from (texts, size, seconds, drain, oldest)
 
     def _known(self) -> list[str]:
-        return sorted({self._context.settings.model, *self._models.names()})
+        return sorted({self._context.settings.default_model, *self._models.names()})
 
     def _workers(self) -> Metric:
         found = GaugeMetricFamily("retort_workers", "Live workers", labels=["model", "version", "state"])
         counts: dict[tuple[str, str, str], int] = {}
         for worker in self._context.fleet.workers:
-            labels = (worker.model, worker.version or "", worker.state)
-            counts[labels] = counts.get(labels, 0) + 1
+            for each in worker.models:
+                labels = (each.model, each.version or "", each.state)
+                counts[labels] = counts.get(labels, 0) + 1
         for key, number in counts.items():
             found.add_metric(key, number)
         return found

@@ -6,7 +6,8 @@ from flask import Blueprint, Response
 
 from api.context import AppContext
 from api.http.responses import json_response
-from api.openapi.status_schemas import JobCounts, LaneStatus, ModelStatus, ServiceStatus, StatusWorker, StoreStatus
+from api.openapi.schemas import Worker
+from api.openapi.status_schemas import JobCounts, LaneStatus, ModelStatus, ServiceStatus, StoreStatus
 from api.views.health import why_not_ready
 from api.views.model_documents import ModelDocuments
 from contract.message import Lane
@@ -14,18 +15,18 @@ from contract.message import Lane
 
 def status_views(context: AppContext) -> Blueprint:
     views = Blueprint("status", __name__)
-    documents = ModelDocuments(context.models, context.fleet, context.settings.model)
+    documents = ModelDocuments(context.models, context.fleet, context.settings.default_model)
 
     @views.get("/status")
     def status() -> Response:
-        names = sorted({context.settings.model, *documents.names()})
+        names = sorted({context.settings.default_model, *documents.names()})
         used, limit = context.jobs.memory()
         reasons = why_not_ready(context)
         found = ServiceStatus(
             ready=not reasons,
             reasons=reasons,
             models=[_model(context, name) for name in names],
-            workers=[StatusWorker.model_validate(worker, from_attributes=True) for worker in context.fleet.workers],
+            workers=[Worker.model_validate(worker, from_attributes=True) for worker in context.fleet.workers],
             jobs=JobCounts(open=context.jobs.open_jobs(), **_counted(context.jobs.totals())),
             dead_letters=context.jobs.dead_letters(),
             store=StoreStatus(used_bytes=used, limit_bytes=limit),

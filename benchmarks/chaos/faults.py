@@ -71,14 +71,14 @@ def kill_api(stack: Stack, _: random.Random) -> None:
 
 def corrupt_model(stack: Stack, rng: random.Random) -> None:
     """A new version whose weights are cut short becomes current; then the good one again."""
-    folder = stack.models / stack.settings.model
+    folder = stack.models / stack.settings.default_model
     good = (folder / "CURRENT").read_text(encoding="utf-8").strip()
     bad = f"2099{rng.randrange(10**8):08d}-corrupt"
     shutil.copytree(folder / good, folder / bad)
     (folder / bad / WEIGHTS).write_bytes((folder / good / WEIGHTS).read_bytes()[: rng.randrange(1000)])
-    point_current_to(stack.models, stack.settings.model, bad)
+    point_current_to(stack.models, stack.settings.default_model, bad)
     time.sleep(3)
-    point_current_to(stack.models, stack.settings.model, good)
+    point_current_to(stack.models, stack.settings.default_model, good)
 
 
 OTHERS: Mapping[str, tuple[Act, int]] = {

@@ -51,7 +51,7 @@ def damage_record(service: DirectJobs, rng: random.Random) -> None:
 
 def damage_queue(service: DirectJobs, rng: random.Random) -> None:
     """Junk among the messages, and messages whose parts are junk."""
-    queue = queue_name(service.settings.model, rng.choice(list(Lane)))
+    queue = queue_name(service.settings.default_model, rng.choice(list(Lane)))
     sound = service.client.lindex(queue, 0)
     message = junk(rng)
     if sound and rng.random() < 0.5:
@@ -71,13 +71,13 @@ def damage_heartbeat(service: DirectJobs, rng: random.Random) -> None:
 
 
 def damage_counter(service: DirectJobs, rng: random.Random) -> None:
-    service.client.hset(f"retort:backlog:{service.settings.model}", rng.choice(COUNTERS), junk(rng))
+    service.client.hset(f"retort:backlog:{service.settings.default_model}", rng.choice(COUNTERS), junk(rng))
     service.client.hset("retort:totals", rng.choice(["accepted", "succeeded", "strange"]), junk(rng))
 
 
 def damage_names(service: DirectJobs, rng: random.Random) -> None:
     """Junk among the tickets that wait, are leased or dead, and among the jobs that are due."""
-    keys = (f"retort:queued:{service.settings.model}", "retort:dead", "retort:deadlines", "retort:jobs:")
+    keys = (f"retort:queued:{service.settings.default_model}", "retort:dead", "retort:deadlines", "retort:jobs:")
     service.client.zadd(rng.choice(keys), {junk(rng): rng.choice([0, 1, -1e300, service.jobs.now_ms()])})
 
 
@@ -87,7 +87,7 @@ def publish(service: DirectJobs, rng: random.Random) -> None:
 
 def damage_type(service: DirectJobs, rng: random.Random) -> None:
     """A key that all share becomes one of another type."""
-    model = service.settings.model
+    model = service.settings.default_model
     keys = [
         "retort:workers", "retort:deadlines", "retort:dead", "retort:totals", "retort:quarantine", "retort:recount",
         "retort:relist", "retort:jobs:", "retort:id-key", "retort:write-check", "retort:tried",

@@ -146,7 +146,7 @@ def _swap(stack: Stack, version: str) -> tuple[float, float]:
     """From the moment at which CURRENT changes until every worker serves what it names."""
     time.sleep(1.0)
     start = time.time()
-    point_current_to(stack.models, stack.settings.model, version)
+    point_current_to(stack.models, stack.settings.default_model, version)
     while {status.version for status in stack.statuses()} != {version}:
         time.sleep(0.05)
     return start, time.time()

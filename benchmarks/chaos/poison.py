@@ -65,7 +65,8 @@ def _rate(model: Model, texts: Sequence[Ids], poison: Sequence[Ids]) -> float:
         start_suspect=lambda _: True,
         on_complete=done.put,
         is_out_of_memory=lambda _: False,
-        on_taken=lambda _lane, _tokens: None,
+        on_taken=lambda _queue, _tokens: None,
+        on_paid=lambda _model, _seconds: None,
         cache=AnswerCache(0),
     )
     allergic: Model = Allergic(model, poison)  # type: ignore[assignment]
@@ -73,7 +74,9 @@ def _rate(model: Model, texts: Sequence[Ids], poison: Sequence[Ids]) -> float:
     for start in chunks:
         work = ChunkWork(_lease(start), allergic)
         chunk = enumerate(texts[start : start + CHUNK])
-        inference.add([TextWork(work, n, ids, TextRead(len(ids), truncated=False)) for n, ids in chunk])
+        inference.add(
+            [TextWork(chunk=work, index=n, ids=ids, read=TextRead(len(ids), truncated=False)) for n, ids in chunk]
+        )
     started = time.perf_counter()
     inference.start()
     works = [done.get() for _ in chunks]

@@ -5,6 +5,7 @@
 -- docs/reliability.md draws the states; each transition is one script, so each is atomic.
 
 local WORKERS = 'retort:workers'
+local SERVED = 'retort:served'
 local WAKE = 'retort:wake'
 local CANCELLED = 'retort:cancelled'
 

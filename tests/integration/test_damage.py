@@ -35,7 +35,7 @@ class Rig:
         self.jobs = JobStore(store, settings, unreadable=unreadable)
         self.chunks = ChunkStore(store, settings, worker="me", unreadable=unreadable)
         self.fleet = Fleet(store, settings, unreadable)
-        self.sweep = SweepStore(store, jobs=self.jobs, quarantine=self.quarantine, model="m", worker="me")
+        self.sweep = SweepStore(store, jobs=self.jobs, quarantine=self.quarantine, worker="me")
         self.damaged, self.healthy = self.submit(), self.submit()
 
     def submit(self, deadline_in_ms: int = 60_000) -> Ticket:
@@ -92,7 +92,7 @@ def test_a_damaged_record_harms_no_other_job_whoever_meets_it(rig: Rig, how: str
     [entry] = [entry for entry in rig.quarantine.entries() if entry.kind == "record"]
     assert (entry.name, bool(entry.why)) == (rig.damaged.job_id, True)
     assert rig.store.exists(f"retort:set-aside:job:{rig.damaged.job_id}") == 1
-    rig.sweep.repair()
+    rig.sweep.repair("m")
     backlog = rig.jobs.backlog("m", Lane.INTERACTIVE)
     assert (backlog.texts, backlog.bytes) == (0, 0)
     assert rig.skipped["record"] == 1
@@ -137,7 +137,7 @@ def test_a_damaged_counter_is_survived_and_counted_anew(rig: Rig, junk: str) -> 
     rig.jobs.totals()
     third = rig.submit()
     assert rig.finish(rig.healthy) is JobState.SUCCEEDED
-    rig.sweep.repair()
+    rig.sweep.repair("m")
     backlog = rig.jobs.backlog("m", Lane.INTERACTIVE)
     assert (backlog.texts, backlog.bytes) == (2, 2 * len('["a text"]'))
     for ticket in (third, rig.damaged):
@@ -156,10 +156,10 @@ def test_a_key_of_another_type_is_set_aside_and_work_goes_on(rig: Rig, key: str)
     rig.store.rpush(key, "junk")
     assert rig.finish(rig.submit()) is JobState.SUCCEEDED
     rig.jobs.totals(), rig.jobs.open_jobs(), rig.jobs.dead_letters(), rig.jobs.oldest_queued_ms("m")
-    rig.fleet.live(), rig.fleet.dead(), rig.sweep.leases("me"), rig.sweep.waiting(-1), rig.sweep.due_jobs(10)
+    rig.fleet.live(), rig.fleet.dead(), rig.sweep.leases("me"), rig.sweep.waiting("m", -1), rig.sweep.due_jobs(10)
     rig.store.delete(key)
     rig.store.rpush(key, "junk")
-    rig.sweep.repair()
+    rig.sweep.repair("m")
     assert rig.store.type(key) != "list"
     assert rig.store.type(f"retort:set-aside:{key}") == "list"
     assert rig.finish(rig.healthy) is JobState.SUCCEEDED
@@ -179,8 +179,8 @@ def test_what_a_key_of_another_type_held_is_derived_from_the_records(rig: Rig, k
     rig.store.set(key, "junk")
     if met_by == "a script":
         rig.finish(rig.submit())
-    rig.sweep.repair()
-    assert rig.sweep.waiting(-1) == {rig.damaged, rig.healthy}
+    rig.sweep.repair("m")
+    assert rig.sweep.waiting("m", -1) == {rig.damaged, rig.healthy}
     assert rig.sweep.leases("me") == {held}
     assert set(rig.store.zrange("retort:deadlines", 0, -1)) == {one.job_id for one in (rig.damaged, rig.healthy, held)}
     assert rig.store.zrange("retort:workers", 0, -1) == ["me"]
@@ -225,7 +225,7 @@ def test_the_jobs_of_a_caller_are_listed_beside_a_key_of_another_type(rig: Rig) 
 def test_names_that_are_no_tickets_are_removed_and_noted(rig: Rig) -> None:
     rig.store.zadd("retort:queued:m", {"junk": 1, "no/number": 1, "a/-1": 1})
     rig.store.sadd("retort:leased:me", "junk")
-    assert rig.sweep.waiting(-1) == {rig.damaged, rig.healthy}
+    assert rig.sweep.waiting("m", -1) == {rig.damaged, rig.healthy}
     assert rig.sweep.leases("me") == set()
     assert rig.store.zcard("retort:queued:m") == 2
     assert {entry.name for entry in rig.quarantine.entries()} == {"junk", "no/number", "a/-1"}
@@ -233,7 +233,7 @@ def test_names_that_are_no_tickets_are_removed_and_noted(rig: Rig) -> None:
 
 def test_a_ticket_that_points_at_nothing_waits_no_more(rig: Rig) -> None:
     rig.store.zadd("retort:queued:m", {f"{rig.healthy.job_id}/77": 1, "nowhere/0": 1})
-    assert rig.chunks.resend_lost(rig.sweep.waiting(-1) - {rig.damaged, rig.healthy}, "m") == []
+    assert rig.chunks.resend_lost(rig.sweep.waiting("m", -1) - {rig.damaged, rig.healthy}, "m") == []
     assert rig.store.zcard("retort:queued:m") == 2
 
 
@@ -280,7 +280,7 @@ def test_a_job_of_a_newer_release_is_left_to_those_who_can_read_it(
         assert isinstance(found[1], Lease)
     assert rig.store.smembers("retort:leased:me") == {str(rig.healthy)}
     assert rig.quarantine.entries() == []
-    assert rig.sweep.waiting(-1) == {rig.damaged}
+    assert rig.sweep.waiting("m", -1) == {rig.damaged}
     assert rig.jobs.status(rig.damaged.job_id).state.is_open
 
     monkeypatch.setattr("contract.chunk_store.REFUSED_FOR_MS", 0)

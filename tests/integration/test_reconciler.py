@@ -41,13 +41,14 @@ class Rig:
         self.send_on = True
         self.held: set[Ticket] = set()
         self.liveness_known = True
+        self.models = ["m"]
         self.reconciler = Reconciler(
-            records=SweepStore(store, jobs=self.jobs, quarantine=self.quarantine, model="m", worker=worker),
+            records=SweepStore(store, jobs=self.jobs, quarantine=self.quarantine, worker=worker),
             fleet=self.fleet,
             chunks=self.chunks[worker],
             jobs=self.jobs,
             unreadable=Unreadable(lambda kind: self.skipped.update([kind])),
-            model="m",
+            models=lambda: self.models,
             send=self._send,
             held=lambda: self.held,
             liveness_known=lambda: self.liveness_known,
@@ -78,7 +79,7 @@ class Rig:
         """What so many sweeps sent."""
         self.sent = []
         for _ in range(times):
-            self.reconciler.sweep()
+            self.reconciler.sweep(self.models)
         return self.sent
 
 
@@ -121,9 +122,9 @@ def test_a_ticket_that_a_worker_takes_during_the_sweep_is_not_sent(rig: Rig, mon
     tickets = rig.submit()
     look = rig.reconciler._queued_tickets
 
-    def look_while_it_is_taken() -> set[Ticket]:
+    def look_while_it_is_taken(model: str) -> set[Ticket]:
         rig.chunks["other"].lease(tickets)
-        return look()
+        return look(model)
 
     monkeypatch.setattr(rig.reconciler, "_queued_tickets", look_while_it_is_taken)
     assert rig.sweeps(1) == []
@@ -219,21 +220,21 @@ def test_a_job_past_its_deadline_is_ended(rig: Rig) -> None:
 
 def test_one_worker_sweeps_until_it_stops(rig: Rig, store: redis.Redis, settings: SharedSettings) -> None:
     second = Rig(store, settings, "second")
-    assert rig.reconciler._has_lock()
-    assert not second.reconciler._has_lock()
-    assert rig.reconciler._has_lock()
+    assert rig.reconciler._take_locks()
+    assert not second.reconciler._take_locks()
+    assert rig.reconciler._take_locks()
     rig.reconciler.start()
     rig.reconciler.stop()
-    assert second.reconciler._has_lock()
+    assert second.reconciler._take_locks()
 
 
 def test_the_sweepers_of_two_models_do_not_wait_for_each_other(
     rig: Rig, store: redis.Redis, settings: SharedSettings
 ) -> None:
     second = Rig(store, settings, "second")
-    second.reconciler._records._model = "another"
-    assert rig.reconciler._has_lock()
-    assert second.reconciler._has_lock()
+    second.models = ["another"]
+    assert rig.reconciler._take_locks()
+    assert second.reconciler._take_locks()
 
 
 def test_a_sweeper_that_does_not_know_the_dead_leaves_the_lock_to_one_that_does(
@@ -241,11 +242,11 @@ def test_a_sweeper_that_does_not_know_the_dead_leaves_the_lock_to_one_that_does(
 ) -> None:
     second = Rig(store, settings, "second")
     rig.liveness_known = False
-    assert rig.reconciler._has_lock()
-    rig.reconciler._release_lock_unless_liveness_known()
-    assert second.reconciler._has_lock()
-    second.reconciler._release_lock_unless_liveness_known()
-    assert not rig.reconciler._has_lock()
+    assert rig.reconciler._take_locks()
+    rig.reconciler._release_locks_unless_liveness_known(["m"])
+    assert second.reconciler._take_locks()
+    second.reconciler._release_locks_unless_liveness_known(["m"])
+    assert not rig.reconciler._take_locks()
 
 
 def test_the_loop_goes_on_after_a_sweep_that_failed(rig: Rig) -> None:

@@ -52,7 +52,7 @@ class TracedWorker:
     def __init__(self, client: redis.Redis, settings: ApiSettings, spans: InMemorySpanExporter) -> None:
         self.chunks = ChunkStore(client, settings, worker="traced")
         self._client = client
-        self._queue = queue_name(settings.model, Lane.INTERACTIVE)
+        self._queue = queue_name(settings.default_model, Lane.INTERACTIVE)
         model = as_any(EchoModel())
         model.tokenizer, model.manifest.max_length = Letters(), 64
         self.committer = Committer(self.chunks, lambda *_: None)
@@ -61,19 +61,21 @@ class TracedWorker:
             start_suspect=lambda _: True,
             on_complete=self.committer.add,
             is_out_of_memory=lambda _: False,
-            on_taken=lambda _lane, _tokens: None,
+            on_taken=lambda _queue, _tokens: None,
+            on_paid=lambda _model, _seconds: None,
             cache=AnswerCache(0),
         )
         record = worker.pipeline.tracing.recorder_with(SimpleSpanProcessor(spans), "traced")
-        keeper = SimpleNamespace(model=model)
+        models = SimpleNamespace(model=lambda _: model)
         self._handler = MessageHandler(
             chunks=self.chunks,
-            models=keeper,
+            models=models,
             inference=self.inference,
             committer=self.committer,
             flow=FlowControl(),
             cache=AnswerCache(0),
             send_back=lambda _: None,
+            give_back=lambda _: None,
             record=record,
         )
 

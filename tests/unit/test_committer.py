@@ -56,7 +56,7 @@ def counted() -> list[tuple[int, int]]:
 @pytest.fixture
 def make(store: Store, counted: list[tuple[int, int]]) -> Callable[[], Committer]:
     def start() -> Committer:
-        made = Committer(as_any(store), lambda texts, size: counted.append((texts, size)))
+        made = Committer(as_any(store), lambda _, texts, size: counted.append((texts, size)))
         made.start()
         return made
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from contract import message
 from contract.artifact import Manifest
-from contract.fleet import WorkerStatus
+from contract.fleet import WorkerState, WorkerStatus
 from contract.message import Ticket
 from contract.prediction import AnswerRule, ChunkResult, Options, TextRead
 from contract.stored_result import answers, chunk_result, text_error
@@ -32,11 +32,44 @@ def golden(name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "model"), [("manifest", Manifest), ("worker_status", WorkerStatus), ("chunk_result", ChunkResult)]
+    ("name", "model"), [("manifest", Manifest), ("worker_status_models", WorkerStatus), ("chunk_result", ChunkResult)]
 )
 def test_a_document_is_read_and_written_without_loss(name: str, model: type[BaseModel]) -> None:
     document = model.model_validate_json(golden(name))
     assert document.model_dump(mode="json", exclude_none=True) == json.loads(golden(name))
+
+
+def test_a_heartbeat_of_a_worker_with_one_model_is_read_as_one_of_that_model() -> None:
+    status = WorkerStatus.model_validate_json(golden("worker_status"))
+    [only] = status.models
+    assert (only.model, only.version, only.texts_per_s) == ("default", "20261122t101500-3f2a9c", 250.0)
+    assert only.refused == status.refused != {}
+    assert status.would_serve("default")
+    assert not status.would_serve("tickets")
+
+
+def test_a_reader_that_knows_of_one_model_a_worker_reads_the_first_one() -> None:
+    class StatusOf010(BaseModel):
+        """What 0.1.0 reads; unknown members are ignored."""
+
+        schema_version: int
+        id: str
+        host: str
+        pid: int
+        state: WorkerState
+        device: str
+        precision: str | None = None
+        model: str
+        version: str | None = None
+        refused: dict[str, str] = {}
+        texts_per_s: float = 0.0
+        bytes_per_s: float = 0.0
+
+    old = StatusOf010.model_validate_json(golden("worker_status_models"))
+    new = WorkerStatus.model_validate_json(golden("worker_status_models"))
+    assert (old.model, old.state, old.version) == ("default", WorkerState.READY, "20261122t101500-3f2a9c")
+    assert [each.model for each in new.models] == ["default", "tickets"]
+    assert new.would_serve("whatever appears on the volume")
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from threading import Thread
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from contract.chunk_store import Skipped
-from contract.errors import StoreUnavailable
+from contract.errors import NoModel, StoreUnavailable
 from contract.job_record import Commit, Lease
 from contract.message import Lane, Ticket
 from contract.prediction import Options
@@ -90,10 +90,10 @@ class Rig:
     def __init__(self) -> None:
         self.store, self.flow, model = Store(), FlowControl(), as_any(EchoModel())
         self.sent_back: list[Ticket] = []
-        self.model = model
+        self.given_back: list[Ticket] = []
+        self.loaded: Any = model
         model.tokenizer, model.manifest.max_length = Numbers(), MAX_TOKENS
-        self.flow.set_bounds({Lane.INTERACTIVE: 1000, Lane.BULK: 1000})
-        self.flow.resume(PauseReason.NO_MODEL)
+        self.flow.open("m", {Lane.INTERACTIVE: 1000, Lane.BULK: 1000})
         self.committer = Committer(as_any(self.store), lambda *_: None)
         cache = AnswerCache(2**20)
         self.inference = Inference(
@@ -101,18 +101,25 @@ class Rig:
             start_suspect=lambda _: True,
             on_complete=self.committer.add,
             is_out_of_memory=lambda _: False,
-            on_taken=self.flow.release,
+            on_taken=self.flow.take,
+            on_paid=lambda _model, _seconds: None,
             cache=cache,
         )
         self.handler = MessageHandler(
             chunks=as_any(self.store),
-            models=SimpleNamespace(model=model),
+            models=self,
             inference=self.inference,
             committer=self.committer,
             flow=self.flow,
             cache=cache,
             send_back=self.sent_back.extend,
+            give_back=self.given_back.extend,
         )
+
+    def model(self, name: str) -> Any:
+        if self.loaded is None:
+            raise NoModel(name)
+        return self.loaded
 
     def held_tokens(self) -> int:
         return sum(self.flow._held.values())
@@ -231,6 +238,14 @@ def test_a_chunk_that_can_not_be_read_does_not_stop_its_neighbours(rig: Rig) -> 
     assert rig.handler.held() == set()
 
 
+def test_a_chunk_whose_model_left_memory_meanwhile_goes_back_to_its_queue(rig: Rig) -> None:
+    rig.store.chunks = {Ticket("a", 0): ["5"]}
+    rig.loaded = None
+    rig.handler.handle(list(rig.store.chunks))
+    assert rig.given_back == [Ticket("a", 0)]
+    assert (rig.store.results, rig.held_tokens(), rig.handler.held()) == ({}, 0, set())
+
+
 def test_a_second_message_for_a_chunk_that_is_held_returns_at_once(idle_rig: Rig) -> None:
     rig, ticket = idle_rig, Ticket("a", 0)
     rig.store.chunks = {ticket: ["5"]}
@@ -265,7 +280,7 @@ def test_a_text_that_comes_again_gets_the_same_answer_without_the_device(rig: Ri
         rig.handler.handle([ticket])
     first, second = (json.loads(rig.store.results[ticket])["predictions"] for ticket in rig.store.chunks)
     assert [second[2], second[0]] == first
-    assert [len(batch) for batch in rig.model.batches] == [2, 1]
+    assert [len(batch) for batch in rig.loaded.batches] == [2, 1]
 
 
 def test_a_chunk_whose_answers_are_all_known_is_committed_at_once(rig: Rig) -> None:
@@ -273,5 +288,5 @@ def test_a_chunk_whose_answers_are_all_known_is_committed_at_once(rig: Rig) -> N
     for ticket in list(rig.store.chunks):
         rig.handler.handle([ticket])
     assert rig.store.results[Ticket("a", 0)] == rig.store.results[Ticket("b", 0)]
-    assert len(rig.model.batches) == 1
+    assert len(rig.loaded.batches) == 1
     assert rig.held_tokens() == 0

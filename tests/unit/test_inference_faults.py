@@ -15,7 +15,7 @@ from tests.inference_rig import PATIENCE_S, OutOfMemory, Rig, expected, running,
 from tests.stand_ins import POISON, EchoModel, chunk_work, echo, ids_of, text_works
 from worker import loops
 from worker.engine.packing import BatchPlan
-from worker.pipeline.inference import CAREFUL_SHARE, CAREFUL_TEXTS, LEAST_TOKENS
+from worker.pipeline.token_budget import CAREFUL_SHARE, CAREFUL_TEXTS, LEAST_TOKENS
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_answers_are_kept_for_texts_that_come_again() -> None:
         work = rig.add(chunk_work(model, 2), [[5], [POISON]])
         rig.next()
     keys = [text.key for text in text_works(work, [[5], [POISON], [6]])]
-    [known, poisonous, unknown] = rig.cache.find(model.version, keys)
+    [known, poisonous, unknown] = rig.cache.find(work.source, keys)
     assert known is not None
     assert known.tolist() == pytest.approx(echo(ids_of(5)), abs=1e-6)
     assert (poisonous, unknown) == (None, None)

@@ -13,6 +13,7 @@ from rich.console import Console
 from contract.artifact import NAME_PATTERN
 from contract.errors import NoModel
 from training.artifact.store import Store
+from training.cli.served_by import served_by
 from training.settings import TrainingSettings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -48,8 +49,18 @@ class ModelTarget:
         except NoModel:
             return None
 
+    def activate(self, version: str) -> None:
+        """Make the version current, and say who will serve it."""
+        self.store.activate(version)
+        self.announce(version)
+
+    def announce(self, version: str) -> None:
+        """Say which version is current now and who will serve it."""
+        console.print(f"current: {version}")
+        console.print(served_by(self.store.name, self.settings), soft_wrap=True)
+
 
 def named(name: str | None) -> ModelTarget:
     """The model `name`, or the one that RETORT_MODEL says."""
     settings = TrainingSettings.load()
-    return ModelTarget(settings, Store(settings.models_dir, name or settings.model))
+    return ModelTarget(settings, Store(settings.models_dir, name or settings.default_model))

@@ -31,19 +31,18 @@ def import_model(
     from training.data.table import read_table
     from training.pretrained.classifier import read_classifier_folder
 
-    started, store = time.monotonic(), named(name).store
+    started, target = time.monotonic(), named(name)
     model = read_classifier_folder(folder)
     table = read_table(evaluate, validated(TableOptions, reading)) if evaluate else None
-    manifest = add_imported(model, store, table, started)
+    manifest = add_imported(model, target.store, table, started)
     if model.left_out:
         console.print(f"left out: {', '.join(model.left_out)}", soft_wrap=True)
     if model.tokenizer.truncation == "left":
         console.print('its makers cut long texts off at the start: ask with "truncate": "left"', soft_wrap=True)
     _show(manifest)
     if evaluate and not force:
-        store.refuse_if_worse(manifest, margin)
-    store.activate(manifest.version)
-    console.print(f"current: {manifest.version}")
+        target.store.refuse_if_worse(manifest, margin)
+    target.activate(manifest.version)
 
 
 def _show(manifest: Manifest) -> None:

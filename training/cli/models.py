@@ -62,29 +62,28 @@ def publish(
     force: Force = False,
 ) -> None:
     """Add the artifact in a folder to the volume, and serve it unless it is worse than the current version."""
-    store = named(name).store
+    target = named(name)
     verify(folder)
-    with store.staging() as staged:
+    with target.store.staging() as staged:
         shutil.copytree(folder, staged, dirs_exist_ok=True)
-        manifest = store.add(staged)
+        manifest = target.store.add(staged)
     console.print(f"added {manifest.version}")
     if not force:
-        store.refuse_if_worse(manifest, margin)
-    store.activate(manifest.version)
-    console.print(f"current: {manifest.version}")
+        target.store.refuse_if_worse(manifest, margin)
+    target.activate(manifest.version)
 
 
 @app.command()
 def activate(version: Version, name: ModelName = None) -> None:
     """Serve this version from now on, however it scores."""
-    named(name).store.activate(version)
-    console.print(f"current: {version}")
+    named(name).activate(version)
 
 
 @app.command()
 def rollback(name: ModelName = None) -> None:
     """Serve the version that was served before the current one."""
-    console.print(f"current: {named(name).store.rollback()}")
+    target = named(name)
+    target.announce(target.store.rollback())
 
 
 @app.command()

@@ -78,8 +78,7 @@ def train(
     _show(manifest, model.store.folder / manifest.version)
     if not force:
         model.store.refuse_if_worse(manifest, margin)
-    model.store.activate(manifest.version)
-    console.print(f"current: {manifest.version}")
+    model.activate(manifest.version)
 
 
 def _was_made_so(recipe: Recipe, version: Path, settings: TrainingSettings) -> bool:

@@ -41,7 +41,7 @@ class Model:
         for index, row in zip(plan.texts, probabilities): ...       # the answer for waiting[index]
     """
 
-    def __init__(self, manifest: Manifest, tokenizer: TextTokenizer, encoder: Encoder, shapes: list[Shape]) -> None:
+    def __init__(self, *, manifest: Manifest, tokenizer: TextTokenizer, encoder: Encoder, shapes: list[Shape]) -> None:
         self.manifest = manifest
         self.tokenizer = tokenizer
         self.shapes = shapes
@@ -51,6 +51,7 @@ class Model:
         """Tokens of the largest batch that is soon over."""
         self.seconds_per_token = float("inf")
         """Of a full batch, once the model is warm."""
+        self._traces_when_warm = 0
         self._encoder = encoder
         self._cost: Callable[[Shape], float] = packing.estimated_cost
 
@@ -63,9 +64,9 @@ class Model:
         return self._encoder.precision
 
     @property
-    def traces(self) -> int:
-        """Times that a batch function was traced or compiled; constant since the model was loaded."""
-        return self._encoder.traces
+    def retraces(self) -> int:
+        """Times that a batch function was traced or compiled since the model was warm: 0, as every shape was run."""
+        return self._encoder.traces - self._traces_when_warm
 
     def plan(self, lengths: Sequence[int], max_tokens: int | None = None) -> BatchPlan:
         """The next batch from texts of these lengths in tokens, most urgent first; the first one is always in it.
@@ -105,6 +106,7 @@ class Model:
         self.seconds_per_token = full_s / self.batch_tokens
         soon_over = [shape.tokens for shape in self.shapes if seconds[shape] <= max(full_s / BRIEF_SHARE, BRIEF_S)]
         self.brief_tokens = max(soon_over, default=min(shape.tokens for shape in self.shapes))
+        self._traces_when_warm = self._encoder.traces
 
     def _seconds(self, shape: Shape) -> float:
         """The least of some runs after a first one: what else the machine does can only add to it."""
@@ -132,7 +134,12 @@ def load(folder: Path, choice: Choice = "auto", batch_tokens: int | None = None)
     tokens = batch_tokens or packing.batch_tokens(manifest.architecture, gpu)
     shapes = packing.shapes(manifest.max_length, tokens)
     contenders = (
-        Model(manifest, tokenizer, _encoder(weights, manifest, precision, gpu), shapes)
+        Model(
+            manifest=manifest,
+            tokenizer=tokenizer,
+            encoder=_encoder(weights, manifest, precision, gpu),
+            shapes=shapes,
+        )
         for precision in candidates(gpu, choice)
     )
     model = _fastest_that_agrees(contenders, folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from threading import Lock
 
 import numpy as np
@@ -15,7 +15,7 @@ OVERHEAD_BYTES = 350
 
 
 class AnswerCache:
-    """Probabilities by model version and token ids, within a bound on memory; what was not asked for longest goes.
+    """Probabilities by model, version and token ids, within a bound on memory; what was not asked for longest goes.
 
     What a job asks to see of an answer is no part of the key: all of it is made from the probabilities. Safe to share
     by threads.
@@ -25,30 +25,33 @@ class AnswerCache:
         """`most_bytes` bounds what it holds; with 0 it keeps nothing."""
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._rows: OrderedDict[tuple[str, bytes], Row] = OrderedDict()
+        self._rows: OrderedDict[tuple[Hashable, bytes], Row] = OrderedDict()
         self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def find(self, version: str, keys: Sequence[bytes]) -> list[Row | None]:
-        """float32[labels] for each text, None where it is not known. `keys` are the texts' token ids as bytes."""
+    def find(self, source: Hashable, keys: Sequence[bytes]) -> list[Row | None]:
+        """float32[labels] for each text, None where `source`, a version of a model, is not known to have answered it.
+
+        `keys` are the texts' token ids as bytes.
+        """
         with self._lock:
-            found = [self._rows.get((version, key)) for key in keys]
+            found = [self._rows.get((source, key)) for key in keys]
             for key, row in zip(keys, found, strict=True):
                 if row is not None:
-                    self._rows.move_to_end((version, key))
+                    self._rows.move_to_end((source, key))
         return found
 
-    def keep(self, version: str, keys: Sequence[bytes], rows: NDArray[np.float32]) -> None:
+    def keep(self, source: Hashable, keys: Sequence[bytes], rows: NDArray[np.float32]) -> None:
         """Remember rows of float32[texts, labels] for when these texts come again."""
         if not self._most_bytes:
             return
         with self._lock:
             for key, row in zip(keys, map(np.array, rows), strict=True):
-                if (version, key) not in self._rows:
+                if (source, key) not in self._rows:
                     self._bytes += _size(key, row)
-                    self._rows[version, key] = row
+                    self._rows[source, key] = row
             while self._bytes > self._most_bytes:
                 (_, key), row = self._rows.popitem(last=False)
                 self._bytes -= _size(key, row)

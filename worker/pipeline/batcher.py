@@ -5,7 +5,9 @@ with much load batches fill by themselves. The interactive lane goes first, and 
 text of the bulk lane has waited longer than the age bound, that lane gets every second batch: so neither starves, and a
 short question waits for one bulk batch at most.
 
-All texts of a batch belong to the model version and the lane of the first of them: a short question would pay for the
+All texts of a batch belong to the model version and the lane of the first of them. So models take turns by the age of
+what waits for them, and since a worker lets little of each wait (worker/queueing/flow_control.py), none waits for more
+than two batches of each other one. A short question would pay for the
 bulk texts that fill up its batch. While short questions come in, batches of the bulk lane are brief, because the next
 question has to wait for the running one. A chunk whose first attempt failed, perhaps by bringing its worker down,
 shares no batch with others.
@@ -20,8 +22,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from contract.message import Lane
-from worker.pipeline.work import ChunkWork, TextWork
+from contract.message import JobQueue, Lane
+from worker.pipeline.work import ChunkWork, Source, TextWork
 
 if TYPE_CHECKING:
     from worker.engine.model import Model
@@ -56,6 +58,14 @@ class Batch(Generic[P]):
     @property
     def model(self) -> Model:
         return self.offered[0].chunk.model
+
+    @property
+    def queue(self) -> JobQueue:
+        return self.offered[0].chunk.queue
+
+    @property
+    def source(self) -> Source:
+        return self.offered[0].chunk.source
 
     @property
     def is_full(self) -> bool:

@@ -26,8 +26,8 @@ WAIT_S = 1.0
 class Committer:
     """Commits complete chunks and settles them. While Redis is away it holds them and tries again."""
 
-    def __init__(self, chunks: ChunkStore, on_texts: Callable[[int, int], None]) -> None:
-        """`on_texts` gets the texts of each group that was committed, and their bytes as the backlog counts them."""
+    def __init__(self, chunks: ChunkStore, on_texts: Callable[[str, int, int], None]) -> None:
+        """`on_texts` gets the model, the texts and their bytes, as the backlog counts them, of each committed chunk."""
         self._chunks = chunks
         self._on_texts = on_texts
         self._complete: SimpleQueue[ChunkWork | None] = SimpleQueue()
@@ -88,8 +88,7 @@ class Committer:
                 LATE_CHUNKS.inc()
             work.steps.append(("commit", started, ended))
             work.settled.set()
-        leases = [work.lease for work in group]
-        self._on_texts(sum(len(lease.texts) for lease in leases), sum(lease.stored_bytes for lease in leases))
+            self._on_texts(work.lease.model, len(work.lease.texts), work.lease.stored_bytes)
 
 
 def _is_fatal(error: Exception) -> bool:

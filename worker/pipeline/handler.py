@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from contract.chunk_store import ChunkStore, Skipped
-from contract.errors import StoreUnavailable
+from contract.errors import NoModel, StoreUnavailable
 from contract.job_record import Lease
 from contract.message import Ticket
 from contract.prediction import AnswerRule, TextRead
@@ -32,10 +32,10 @@ RETRY_S = 0.5
 
 
 class ModelHolder(Protocol):
-    """Whoever knows which model is served at the moment."""
+    """Whoever knows which models are served at the moment."""
 
-    @property
-    def model(self) -> Model: ...
+    def model(self, name: str) -> Model:
+        """The version to use for new work. Raises NoModel while none is in memory."""
 
 
 class MessageHandler:
@@ -51,10 +51,11 @@ class MessageHandler:
         flow: FlowControl,
         cache: AnswerCache,
         send_back: Callable[[Sequence[Ticket]], None],
+        give_back: Callable[[Sequence[Ticket]], None],
         record: Callable[[ChunkWork], None] = lambda _: None,
     ) -> None:
-        """`send_back` puts tickets that are not leased into their queue again. `record` is told of every chunk that is
-        settled."""
+        """`send_back` puts tickets that are not leased into their queue again, `give_back` those that are. `record` is
+        told of every chunk that is settled."""
         self._chunks = chunks
         self._models = models
         self._inference = inference
@@ -62,6 +63,7 @@ class MessageHandler:
         self._flow = flow
         self._cache = cache
         self._send_back = send_back
+        self._give_back = give_back
         self._record = record
         self._lock = Lock()
         self._held: set[Ticket] = set()
@@ -72,7 +74,7 @@ class MessageHandler:
         try:
             for work in [work for lease in self._lease(mine) if (work := self._admit(lease))]:
                 work.settled.wait()
-                self._flow.release(work.lane, work.waiting_tokens)
+                self._flow.settle(work.queue, work.waiting_tokens)
                 self._tell(work)
         finally:
             with self._lock:
@@ -129,14 +131,18 @@ class MessageHandler:
     def _admit(self, lease: Lease) -> ChunkWork | None:
         """Hand the chunk on to the device. One that can't even be read is left to `Reconciler.retry_forgotten`."""
         try:
-            work = ChunkWork(lease, self._models.model)
+            work = ChunkWork(lease, self._models.model(lease.model))
             texts = self._answer_known(work, list(self._tokenize(work)))
+        except NoModel as error:
+            log.info("%s goes back to its queue: %s", lease.ticket, error)
+            self._give_back([lease.ticket])
+            return None
         except Exception:
             log.exception("%s can't be read", lease.ticket)
             return None
         work.tokens = work.waiting_tokens = sum(text.length for text in texts)
         work.steps.append(("tokenize", work.arrived, time.monotonic()))
-        self._flow.hold(work.lane, work.tokens)
+        self._flow.hold(work.queue, work.tokens)
         if texts:
             self._inference.add(texts)
         else:
@@ -145,7 +151,7 @@ class MessageHandler:
 
     def _answer_known(self, work: ChunkWork, texts: Sequence[TextWork]) -> Sequence[TextWork]:
         """Answer the texts whose answer was computed before; return the others."""
-        rows = self._cache.find(work.model.version, [text.key for text in texts])
+        rows = self._cache.find(work.source, [text.key for text in texts])
         known = [(text, row) for text, row in zip(texts, rows, strict=True) if row is not None]
         if not known:
             return texts
@@ -170,4 +176,4 @@ class MessageHandler:
             else:
                 read = TextRead(len(each.ids), each.truncated, each.unknown_share)
                 UNKNOWN_TEXTS.inc(not read.is_known)
-                yield TextWork(work, index, each.ids, read)
+                yield TextWork(chunk=work, index=index, ids=each.ids, read=read)

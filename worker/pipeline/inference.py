@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from itertools import compress
 from threading import Condition
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contract.loop import STOP_S
-from contract.message import Lane
+from contract.message import JobQueue
 from contract.prediction import AnswerRule
 from contract.stored_result import text_error
 from worker.loops import worker_loop
@@ -23,23 +24,20 @@ from worker.metrics import (
     BATCH_TEXTS,
     BATCH_TOKENS,
     FAILED_TEXTS,
-    HALVED_BUDGETS,
     SHARED_ANSWERS,
 )
 from worker.pipeline.answer_cache import AnswerCache
 from worker.pipeline.answers import predictions
 from worker.pipeline.batcher import Batch, Batcher
+from worker.pipeline.token_budget import TokenBudget
 from worker.pipeline.work import ChunkWork, TextWork
 
 if TYPE_CHECKING:
+    from encoders.tokenization import Ids
     from worker.engine.model import Model
     from worker.engine.packing import BatchPlan
 
 log = logging.getLogger(__name__)
-LEAST_TOKENS = 64
-CAREFUL_TEXTS, CAREFUL_SHARE = 300, 4
-"""After a text that the model failed on, batches have so many times fewer tokens for so many texts: where one text is
-poisonous there are others, and each costs its batch."""
 
 
 class Inference:
@@ -56,26 +54,25 @@ class Inference:
         start_suspect: Callable[[ChunkWork], bool],
         on_complete: Callable[[ChunkWork], None],
         is_out_of_memory: Callable[[Exception], bool],
-        on_taken: Callable[[Lane, int], None],
+        on_taken: Callable[[JobQueue, int], None],
+        on_paid: Callable[[str, float], None],
         cache: AnswerCache,
     ) -> None:
-        """`on_taken` is told of tokens of a lane that no longer wait; fewer than none when some wait again."""
+        """`on_taken` is told of tokens of a queue that no longer wait; fewer than none when some wait again. `on_paid`
+        gets a batch's model with its seconds on the device; one that left nothing waiting counts as its share of a full
+        one."""
         self._batcher = batcher
         self._start_suspect = start_suspect
         self._on_complete = on_complete
         self._is_out_of_memory = is_out_of_memory
         self._on_taken = on_taken
+        self._on_paid = on_paid
         self._cache = cache
-        self._careful_texts = 0
-        """How many texts still go in small batches."""
-        self._max_tokens: int | None = None
-        """Tokens of a batch at most, once the device has run out of memory."""
+        self._budgets: WeakKeyDictionary[Model, TokenBudget] = WeakKeyDictionary()
         self._changed = Condition()
         self._batch_since: float | None = None
         self.busy_total_s = 0.0
         """Seconds that the device has been busy, ever."""
-        self.paid_s = 0.0
-        """The same, but that a batch which left nothing waiting counts as its share of a full one."""
         # A device that fails on everything will not get better; a batch is never run twice because of the first time.
         self.loop = worker_loop("inference", self._step, wake=self._notify, is_fatal=lambda _: True)
 
@@ -118,7 +115,7 @@ class Inference:
             busy_s = self.busy_s()
             self.busy_total_s += busy_s
             share_s = batch.plan.tokens * batch.model.seconds_per_token
-            self.paid_s += busy_s if batch.is_full else min(busy_s, share_s)
+            self._on_paid(batch.queue.model, busy_s if batch.is_full else min(busy_s, share_s))
             self._batch_since = None
 
     def _next(self) -> Batch[BatchPlan] | None:
@@ -144,13 +141,13 @@ class Inference:
         work.settled.set()
         return False
 
+    def _budget(self, model: Model) -> TokenBudget:
+        if (found := self._budgets.get(model)) is None:
+            found = self._budgets[model] = TokenBudget(model.batch_tokens, model.brief_tokens)
+        return found
+
     def _plan(self, model: Model, lengths: Sequence[int], brief: bool) -> BatchPlan:
-        bounds = [self._max_tokens or model.batch_tokens]
-        if brief:
-            bounds.append(model.brief_tokens)
-        if self._careful_texts > 0:
-            bounds.append(model.batch_tokens // CAREFUL_SHARE)
-        return model.plan(lengths, min(bounds))
+        return model.plan(lengths, self._budget(model).tokens(brief=brief))
 
     def _run(self, batch: Batch[BatchPlan]) -> None:
         texts, model = batch.texts, batch.model
@@ -169,14 +166,14 @@ class Inference:
         BATCH_TEXTS.observe(len(texts))
         BATCH_TOKENS.observe(batch.plan.tokens)
         BATCH_ROWS.inc(batch.plan.shape.tokens)
-        self._careful_texts -= len(texts)
+        self._budget(model).note_computed(len(texts))
         self._answer_all(batch, texts, rows)
 
     def _count_waiting(self, texts: Sequence[TextWork], sign: int) -> None:
-        """Texts of one lane leave the queue for the device (-1), or come back (1)."""
+        """Texts of one queue leave it for the device (-1), or come back (1)."""
         for text in texts:
             text.chunk.waiting_tokens += sign * text.length
-        self._on_taken(texts[0].chunk.lane, -sign * sum(text.length for text in texts))
+        self._on_taken(texts[0].chunk.queue, -sign * sum(text.length for text in texts))
 
     def _put_back(self, batch: Batch[BatchPlan], texts: Sequence[TextWork]) -> None:
         """Let texts whose batch failed join the next one, unless nobody wants them any more."""
@@ -202,13 +199,13 @@ class Inference:
             if self._is_short_of_memory(batch.model, failure):
                 self._put_back(batch, suspects)
                 return
-            self._careful_texts = CAREFUL_TEXTS
+            self._budget(batch.model).be_careful()
             self._fail(batch, suspects[0], failure)
 
     def _try(self, batch: Batch[BatchPlan], texts: Sequence[TextWork]) -> Exception | None:
         """Run and answer some texts of a batch that failed; what the model raised, None when it did not."""
         try:
-            rows = batch.model.predict([text.ids for text in texts], self._max_tokens)
+            rows = self._predict(batch.model, [text.ids for text in texts])
         except Exception as error:  # noqa: BLE001
             return error
         self._answer_all(batch, texts, rows)
@@ -216,20 +213,17 @@ class Inference:
 
     def _is_short_of_memory(self, model: Model, error: Exception) -> bool:
         """True when the error says so and smaller batches, from now on, can help."""
-        tokens = self._max_tokens or model.batch_tokens
-        if not self._is_out_of_memory(error) or tokens <= LEAST_TOKENS:
-            return False
-        self._max_tokens = tokens // 2
-        HALVED_BUDGETS.inc()
-        log.warning("out of memory: batches have %d tokens at most from now on", self._max_tokens)
-        return True
+        return self._is_out_of_memory(error) and self._budget(model).halve()
+
+    def _predict(self, model: Model, texts: Sequence[Ids]) -> NDArray[np.float32]:
+        return model.predict(texts, self._budget(model).max_tokens)
 
     def _fail(self, batch: Batch[BatchPlan], text: TextWork, error: Exception) -> None:
         """Blame the text, once the device has shown that it still answers another: its first and last token.
 
         Raises what is wrong with the device otherwise, so that the worker ends and the text is tried elsewhere.
         """
-        if not np.isfinite(batch.model.predict([text.ids[[0, -1]]], self._max_tokens)).all():
+        if not np.isfinite(self._predict(batch.model, [text.ids[[0, -1]]])).all():
             raise ArithmeticError("the device computes what is not a number") from error
         for each in batch.with_copies([text]):
             log.error("text %d of %s can't be predicted", each.index, each.chunk.lease.ticket, exc_info=error)
@@ -246,7 +240,7 @@ class Inference:
             for text in compress(texts, ~finite):
                 self._fail(batch, text, ArithmeticError("a probability is not a number"))
             texts, rows = list(compress(texts, finite)), rows[finite]
-        self._cache.keep(batch.model.version, [text.key for text in texts], rows)
+        self._cache.keep(batch.source, [text.key for text in texts], rows)
         if batch.copies:
             SHARED_ANSWERS.inc(sum(len(batch.copies.get(text.key, ())) for text in texts))
             rows = np.repeat(rows, [1 + len(batch.copies.get(text.key, ())) for text in texts], axis=0)

@@ -1,78 +1,84 @@
-"""Which model is served: follows CURRENT, loads a new version beside the old one, swaps when it is warm."""
+"""Which models are served: those that RETORT_MODEL names, or all on the volume, as far as memory allows.
+
+Each follows its own CURRENT and is loaded, checked, swapped and refused by itself. Where their weights together exceed
+the bound, those stay in memory that were used last: a model that is left out is loaded when a job for it waits, and the
+one that was not used for longest makes room, once the new one is loaded. The default model always stays.
+"""
 
 from __future__ import annotations
 
-import errno
-import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contract.errors import BadArtifact, BadModel, NoModel
-from contract.fleet import WorkerState
+from contract.errors import NoModel
 from contract.loop import STOP_S
-from contract.model_store import CURRENT, ModelStore
+from contract.model_store import ModelStore
+from contract.selection import Selection
 from worker.loops import worker_loop
-from worker.metrics import MODEL, REFUSED_VERSIONS, RELOADS
+from worker.metrics import UNLOADED_MODELS
+from worker.pipeline.model_follower import ModelFollower, Sighting
 
 if TYPE_CHECKING:
     from worker.engine.model import Model
 
-log = logging.getLogger(__name__)
-RETRY_S = 30.0
-"""A version that could not be read, or any while nothing is served, is tried again after this: it may have passed."""
-ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
-Sighting = tuple[str, int]
-"""A version that CURRENT named, and when CURRENT was written: activating a refused version again tries it again."""
+STAY_S = 10.0
+"""A model stays in memory for so long at least, so that two which take turns do not spend their time on loading."""
 
 
 class ModelManager:
-    """Holds the served model. A version that can't be loaded is refused, and the old one goes on serving."""
+    """The models of this worker, by name. `model` may be called by any thread; all else is the loop's."""
 
     def __init__(
         self,
         *,
         store: ModelStore,
-        name: str,
+        selection: Selection,
         load: Callable[[Path], Model],
-        on_first: Callable[[], None],
+        on_loaded: Callable[[str, Model], None],
+        on_unloaded: Callable[[str], None],
+        is_wanted: Callable[[str], bool],
         reload_s: float,
         device: str,
+        most_bytes: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`on_loaded` is told of each version that is served from now on, `on_unloaded` of each model that is in memory
+        no longer. `is_wanted` says whether jobs for a model wait. `most_bytes` bounds the weights in memory; 0: never.
+        """
         self._store = store
-        self._name = name
+        self._selection = selection
         self._load = load
-        self._on_first = on_first
+        self._on_loaded = on_loaded
+        self._on_unloaded = on_unloaded
+        self._is_wanted = is_wanted
         self._device = device
+        self._most_bytes = most_bytes
         self._clock = clock
-        self._model: Model | None = None
-        self._seen: Sighting | None = None
-        self._refused_at = float("-inf")
-        self._was_unreadable = False
-        """Whether the last refusal was for an error of the system, and not for what the version is."""
-        self._complaint = ""
-        self.state = WorkerState.WAITING_FOR_MODEL
-        self.refused: dict[str, str] = {}
-        """Versions that were refused since the last swap, and why."""
-        self.loop = worker_loop("model-manager", self.poll_current, pause_s=reload_s)
+        self._followers: dict[str, ModelFollower] = {}
+        self._follow(selection.names)
+        self.loop = worker_loop("model-manager", self.poll, pause_s=reload_s)
 
     @property
-    def model(self) -> Model:
-        """The model to use for new work. Raises NoModel before the first one is loaded."""
-        if self._model is None:
-            raise NoModel(f"no version of model {self._name!r} is loaded yet")
-        return self._model
+    def followers(self) -> list[ModelFollower]:
+        """One for each model that is served or is to be, the default one first."""
+        return list(self._followers.values())
 
     @property
-    def loaded(self) -> Model | None:
-        return self._model
+    def names(self) -> list[str]:
+        return list(self._followers)
 
     @property
-    def refuses_current(self) -> bool:
-        """True when CURRENT names a version that can't be loaded."""
-        return self._seen is not None and self._seen[0] in self.refused
+    def loaded(self) -> list[Model]:
+        """What is in memory."""
+        return [each.loaded for each in self.followers if each.loaded is not None]
+
+    def model(self, name: str) -> Model:
+        """The version to use for new work. Raises NoModel while none is in memory."""
+        if (follower := self._followers.get(name)) is None:
+            raise NoModel(f"model {name!r} is not served here")
+        return follower.use()
 
     def start(self) -> None:
         self.loop.start()
@@ -81,78 +87,68 @@ class ModelManager:
         """Look for no new version any more; True when the thread ended within `timeout_s`."""
         return self.loop.stop(timeout_s)
 
-    def poll_current(self) -> None:
-        """Load what CURRENT names if that is new."""
-        try:
-            sighting = self._sight()
-        except (NoModel, OSError) as error:
-            self._complain(f"waiting for a model: {error}")
-            return
-        if sighting == self._seen and not self._is_worth_a_retry():
-            return
-        self._seen = sighting
-        if self._model is None or self._model.version != sighting[0]:
-            self._take(sighting[0])
+    def poll(self) -> None:
+        """Look at the volume once, load what is new there or wanted again, and unload what there is no room for."""
+        if self._selection.every:
+            self._discover()
+        for follower in self.followers:
+            if self.loop.is_stopping:
+                return
+            if sighting := follower.due():
+                self._consider(follower, sighting)
+        self._make_room()
 
-    def _is_worth_a_retry(self) -> bool:
-        may_pass = self._model is None or self._was_unreadable
-        return may_pass and self._clock() - self._refused_at >= RETRY_S
+    def _discover(self) -> None:
+        """Follow every model on the volume; forget those that have gone from it and are in memory no longer."""
+        published = self._store.published()
+        self._follow(published)
+        kept = {*published, *self._selection.names}
+        for gone in [each for each in self.followers if each.name not in kept and each.loaded is None]:
+            gone.forget()
+            self._followers = {name: each for name, each in self._followers.items() if each is not gone}
 
-    def _sight(self) -> Sighting:
-        version = self._store.current(self._name)
-        return version, (self._store.root / self._name / CURRENT).stat().st_mtime_ns
+    def _follow(self, names: Iterable[str]) -> None:
+        """Follow these models too. The dictionary is replaced, never changed, for other threads read it."""
+        more = {
+            name: ModelFollower(name, store=self._store, load=self._load, device=self._device, clock=self._clock)
+            for name in names
+            if name not in self._followers
+        }
+        if more:
+            followers = (self._followers | more).items()
+            self._followers = dict(sorted(followers, key=lambda one: one[0] != self._selection.default))
 
-    def _take(self, version: str) -> None:
-        if self._model is None:
-            self.state = WorkerState.LOADING
-        log.info("loading %s version %s", self._name, version)
-        try:
-            model = self._load(self._store.path(self._name, version))
-            if model.version != version:
-                raise BadArtifact(f"the manifest of {version} says that it is version {model.version}")
-        except BadModel as error:
-            self._was_unreadable = _is_of_the_system(error)
-            self._refuse(version, str(error))
-        except Exception as error:
-            log.exception("version %s can't be loaded", version)
-            self._was_unreadable = _is_of_the_system(error)
-            self._refuse(version, f"{type(error).__name__}: {error}")
-        else:
-            self._was_unreadable = False
-            self._swap(model)
+    def _consider(self, follower: ModelFollower, sighting: Sighting) -> None:
+        if not self._may_load(follower, sighting):
+            follower.leave_unloaded()
+        elif follower.take(sighting) and follower.loaded is not None:
+            self._on_loaded(follower.name, follower.loaded)
+            self._make_room()
 
-    def _refuse(self, version: str, why: str) -> None:
-        REFUSED_VERSIONS.inc()
-        self._refused_at = self._clock()
-        self.refused[version] = why
-        if self._model is None:
-            self.state = WorkerState.WAITING_FOR_MODEL
-        serving = self._model.version if self._model else "none"
-        log.error("version %s is refused, still serving %s: %s", version, serving, why)
+    def _may_load(self, follower: ModelFollower, sighting: Sighting) -> bool:
+        if not self._most_bytes or follower.loaded is not None or follower.name == self._selection.default:
+            return True
+        more = self._store.weights_bytes(follower.name, sighting[0])
+        if self._bytes() + more <= self._most_bytes:
+            return True
+        others = self._removable()
+        return (not others or any(map(self._has_stayed, others))) and self._is_wanted(follower.name)
 
-    def _swap(self, model: Model) -> None:
-        first = self._model is None
-        self._model = model
-        self.refused.clear()
-        self.state = WorkerState.READY
-        RELOADS.inc()
-        MODEL.clear()
-        MODEL.labels(self._name, model.version, model.precision, self._device).set(1)
-        log.info("serving %s version %s in %s on %s", self._name, model.version, model.precision, self._device)
-        if first:
-            self._on_first()
+    def _make_room(self) -> None:
+        """Unload what was not used for longest until the rest is within the bound; the one used last stays."""
+        for each in sorted(self._removable(), key=lambda each: each.used_at)[:-1]:
+            if not self._most_bytes or self._bytes() <= self._most_bytes:
+                return
+            if self._has_stayed(each):
+                self._on_unloaded(each.name)
+                each.unload()
+                UNLOADED_MODELS.inc()
 
-    def _complain(self, message: str) -> None:
-        if message != self._complaint:
-            log.warning(message)
-            self._complaint = message
+    def _removable(self) -> list[ModelFollower]:
+        return [each for each in self.followers if each.loaded is not None and each.name != self._selection.default]
 
+    def _has_stayed(self, follower: ModelFollower) -> bool:
+        return self._clock() - follower.loaded_at >= STAY_S
 
-def _is_of_the_system(error: BaseException) -> bool:
-    """True when the system failed to read a file that is there."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError):
-            return cause.errno not in ABSENT
-        cause = cause.__cause__
-    return False
+    def _bytes(self) -> int:
+        return sum(each.bytes for each in self.followers if each.loaded is not None)

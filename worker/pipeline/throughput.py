@@ -1,12 +1,12 @@
 """How fast this worker gets through work while it has plenty: what bounds and `Retry-After` are computed from.
 
 A text that comes alone has the device to itself, and says nothing about how many could have come with it. So its time
-on the device counts as what it would have been in a full batch; see `Inference.paid_s`.
+on the device counts as what it would have been in a full batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
 from dataclasses import dataclass
 from threading import Lock
 
@@ -24,32 +24,44 @@ class Rate:
     bytes: float = 0.0
 
 
+@dataclass
+class _Tally:
+    """What was done for one model since its rate was last computed."""
+
+    texts: int = 0
+    bytes: int = 0
+    paid_s: float = 0.0
+    rate: Rate = Rate()
+
+
 class Throughput:
-    """A moving average over the seconds of the device that the work was worth."""
+    """By model, a moving average over the seconds of the device that its work was worth. Safe to share by threads."""
 
-    def __init__(self, paid_total_s: Callable[[], float]) -> None:
-        self._paid_total_s = paid_total_s
+    def __init__(self) -> None:
         self._lock = Lock()
-        self._texts = self._bytes = 0
-        self._busy_before = 0.0
-        self._rate = Rate()
+        self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
 
-    def add(self, texts: int, size: int) -> None:
-        """Count texts that are done, of so many bytes together."""
+    def pay(self, model: str, seconds: float) -> None:
+        """Count the device's time for the model; see `Inference`."""
         with self._lock:
-            self._texts += texts
-            self._bytes += size
+            self._tallies[model].paid_s += seconds
 
-    def rate(self) -> Rate:
+    def add(self, model: str, texts: int, size: int) -> None:
+        """Count texts of the model that are done, of so many bytes together."""
+        with self._lock:
+            tally = self._tallies[model]
+            tally.texts += texts
+            tally.bytes += size
+
+    def rate(self, model: str) -> Rate:
         """The average up to now."""
         with self._lock:
-            busy = self._paid_total_s() - self._busy_before
-            if busy >= LEAST_BUSY_S and self._texts:
-                newest = Rate(self._texts / busy, self._bytes / busy)
-                self._rate = newest if self._rate == Rate() else _mix(self._rate, newest)
-                self._busy_before += busy
-                self._texts = self._bytes = 0
-            return self._rate
+            tally = self._tallies[model]
+            if tally.paid_s >= LEAST_BUSY_S and tally.texts:
+                newest = Rate(tally.texts / tally.paid_s, tally.bytes / tally.paid_s)
+                rate = newest if tally.rate == Rate() else _mix(tally.rate, newest)
+                tally = self._tallies[model] = _Tally(rate=rate)
+            return tally.rate
 
 
 def _mix(old: Rate, new: Rate) -> Rate:

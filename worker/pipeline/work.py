@@ -7,12 +7,16 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from contract.job_record import Lease
-from contract.message import Lane
+from contract.message import JobQueue, Lane
 from contract.prediction import Options, TextRead
 
 if TYPE_CHECKING:
     from encoders.tokenization import Ids
     from worker.engine.model import Model
+
+
+Source = tuple[str, str]
+"""Where answers come from: a model's name and its version."""
 
 
 class ChunkWork:
@@ -49,6 +53,14 @@ class ChunkWork:
         return self.lease.lane
 
     @property
+    def queue(self) -> JobQueue:
+        return JobQueue(self.lease.model, self.lease.lane)
+
+    @property
+    def source(self) -> Source:
+        return self.lease.model, self.model.version
+
+    @property
     def queued_s(self) -> float:
         """Seconds from its job's admission to its lease."""
         return max(0, self.lease.leased_ms - self.lease.created_ms) / 1000
@@ -72,7 +84,7 @@ class TextWork:
 
     __slots__ = ("arrived", "chunk", "ids", "index", "key", "length", "read")
 
-    def __init__(self, chunk: ChunkWork, index: int, ids: Ids, read: TextRead) -> None:
+    def __init__(self, *, chunk: ChunkWork, index: int, ids: Ids, read: TextRead) -> None:
         """`ids` is int32[tokens], `index` the text's place in the chunk."""
         self.chunk = chunk
         self.index = index

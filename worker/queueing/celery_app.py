@@ -1,9 +1,9 @@
-"""The Celery side of the worker: one task, two lanes, a threads pool that waits for the device."""
+"""The Celery side of the worker: one task, two lanes of each model, a threads pool that waits for the device."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -65,6 +65,7 @@ def create_app(
     settings: WorkerSettings,
     *,
     process: Callable[[Sequence[Ticket]], None],
+    models: Callable[[], Sequence[str]],
     hub_moved: Callable[[], None],
     on_hub: Callable[[Any], None],
     quarantine: Quarantine,
@@ -72,7 +73,8 @@ def create_app(
 ) -> Celery:
     """The app of this process. `process` runs on a thread of the pool and returns when the message may be forgotten.
 
-    `hub_moved` is called every second by Celery's event loop, `on_hub` with the loop whenever a connection is made.
+    `models` names those whose queues are read, of which more may come. `hub_moved` is called every second by Celery's
+    event loop, `on_hub` with the loop whenever a connection is made.
     """
     app = Celery("retort")
     transport = SENTINEL_TRANSPORT if settings.redis_address.sentinels else TRANSPORT
@@ -102,8 +104,14 @@ def create_app(
             self.messages = parent.task_consumer.channel.qos
             self.messages.restore_at_shutdown = False
             on_hub(parent.hub)
+            self.tick(parent)
+            parent.timer.call_repeatedly(1.0, self.tick, (parent,))
+
+        def tick(self, parent: Any) -> None:
             hub_moved()
-            parent.timer.call_repeatedly(1.0, hub_moved)
+            for name in queue_names(models()):
+                if not parent.task_consumer.consuming_from(name):
+                    parent.add_task_queue(name)
 
         def stop(self, _: Any) -> None:
             # Only a worker that ends puts the messages in hand back. When the connection breaks, they are worked on.
@@ -123,7 +131,7 @@ def run(app: Celery, settings: WorkerSettings) -> int:
 
 
 def _worker_arguments(settings: WorkerSettings) -> list[str]:
-    queues = ",".join(queue_name(settings.model, lane) for lane in Lane)
+    queues = ",".join(queue_names([settings.default_model]))
     return [
         "--quiet",
         "worker",
@@ -135,6 +143,11 @@ def _worker_arguments(settings: WorkerSettings) -> list[str]:
         "--without-mingle",
         "--without-heartbeat",
     ]
+
+
+def queue_names(models: Iterable[str]) -> list[str]:
+    """The queues of all lanes of these models."""
+    return [queue_name(model, lane) for model in models for lane in Lane]
 
 
 def send(app: Celery, resends: Sequence[Resend]) -> None:

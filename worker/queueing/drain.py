@@ -1,4 +1,4 @@
-"""How a worker that was told to end gives back what it will not do."""
+"""How a worker gives back what it will not do: all that waits when it was told to end, and what it has no model for."""
 
 from __future__ import annotations
 
@@ -23,14 +23,12 @@ class Drain:
         self,
         *,
         chunks: ChunkStore,
-        model: str,
         drop_waiting: Callable[[], Sequence[Ticket]],
         send: Callable[[Sequence[Resend]], None],
     ) -> None:
         """`drop_waiting` forgets the leased chunks that have not begun, and returns their tickets."""
         self.has_begun = False
         self._chunks = chunks
-        self._model = model
         self._drop_waiting = drop_waiting
         self._send = send
         self._thread: Thread | None = None
@@ -47,13 +45,17 @@ class Drain:
 
     def send_unleased(self, tickets: Iterable[Ticket]) -> None:
         """Put tickets into their queue again whose message was taken off it and that this worker does not lease."""
-        self._resend(lambda: self._chunks.resend_lost(tickets, self._model))
+        self._resend(lambda: self._chunks.resend_lost(tickets))
+
+    def give_back(self, tickets: Sequence[Ticket]) -> None:
+        """Undo leases of chunks that this worker has not begun, and put their tickets into their queues again."""
+        self._resend(lambda: self._chunks.give_back(tickets))
 
     def _give_back_waiting(self) -> None:
         self.has_begun = True
         dropped = self._drop_waiting()
         log.info("draining: %d chunks are given back", len(dropped))
-        self._resend(lambda: self._chunks.give_back(dropped))
+        self.give_back(dropped)
 
     def _resend(self, undo: Callable[[], Sequence[Resend]]) -> None:
         try:

@@ -7,7 +7,7 @@ breaks at the wrong moment. The job records know better. A chunk is
 - *queued* with its ticket in its queue: fine; otherwise its message is lost, unless it is young and on its way;
 - held by this worker, which knows nothing of it: something went wrong here, and the chunk is tried again.
 
-One of a model's workers sweeps at a time; each looks after its own leases.
+Of a model's workers one sweeps at a time, for all models whose sweeper it is; each looks after its own leases.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from contract.chunk_store import ChunkStore, Resend
 from contract.errors import StoreUnavailable
 from contract.fleet import Fleet
 from contract.job_store import JobStore
 from contract.loop import STOP_S
-from contract.message import Lane, Ticket
+from contract.message import JobQueue, Lane, Ticket
 from contract.sweep_store import SweepStore
 from contract.unreadable import Unreadable
 from worker.loops import worker_loop
@@ -52,11 +53,14 @@ class Reconciler:
         send: Callable[[Sequence[Resend]], None],
         held: Callable[[], set[Ticket]],
         liveness_known: Callable[[], bool],
-        model: str,
+        models: Callable[[], Sequence[str]],
         interval_s: float,
     ) -> None:
-        """`held` gives the tickets that this worker works on. `liveness_known` says whether every live worker has had
-        the time to send a heartbeat: just after an outage of Redis all of them look dead."""
+        """`models` names those whose chunks this worker looks after, `held` the tickets that it works on.
+
+        `liveness_known` says whether every live worker has had the time to send a heartbeat: just after an outage of
+        Redis all of them look dead.
+        """
         self._records = records
         self._fleet = fleet
         self._chunks = chunks
@@ -65,7 +69,7 @@ class Reconciler:
         self._send = send
         self._held = held
         self._liveness_known = liveness_known
-        self._model = model
+        self._models = models
         self._interval_s = interval_s
         self._forgotten: set[Ticket] = set()
         self.loop = worker_loop("reconciler", self._step, pause_s=interval_s)
@@ -77,17 +81,17 @@ class Reconciler:
         """Leave the sweeps to another worker; True when the thread ended within `timeout_s`."""
         ended = self.loop.stop(timeout_s)
         try:
-            self._records.release_lock()
+            self._records.release_locks(self._models())
         except StoreUnavailable:
-            log.debug("the sweeper's lock will expire by itself")
+            log.debug("the sweeper's locks will expire by themselves")
         return ended
 
     def _step(self) -> None:
         started = time.monotonic()
         self.retry_forgotten()
-        if self._has_lock():
-            self.sweep()
-            self._release_lock_unless_liveness_known()
+        if mine := self._take_locks():
+            self.sweep(mine)
+            self._release_locks_unless_liveness_known(mine)
         self.loop.pause_s = max(self._interval_s, (time.monotonic() - started) / DUTY)
 
     def retry_forgotten(self) -> None:
@@ -97,10 +101,16 @@ class Reconciler:
         self._forgotten = forgotten - twice
         self._resend(self._chunks.give_up(twice, "a worker could not process it; its log says why"), "forgotten")
 
-    def sweep(self) -> None:
-        """Once over everything. A part that fails leaves the others their turn; what the last one raised is raised."""
+    def sweep(self, models: Sequence[str]) -> None:
+        """Once over everything that is of these models, or of all.
+
+        A part that fails leaves the others their turn; what the last one raised is raised.
+        """
         fault: Exception | None = None
-        for part in (self._records.repair, self._expire_jobs, self._reclaim, self._resend_lost):
+        parts: list[Callable[[], None]] = [partial(self._records.repair, model) for model in models]
+        parts += [self._expire_jobs, self._reclaim]
+        parts += [partial(self._resend_lost, model) for model in models]
+        for part in parts:
             try:
                 part()
             except StoreUnavailable:
@@ -110,12 +120,13 @@ class Reconciler:
         if fault is not None:
             raise fault
 
-    def _has_lock(self) -> bool:
-        return self._records.take_lock(LOCK_PAUSES * self.loop.pause_s)
+    def _take_locks(self) -> list[str]:
+        """The models whose sweeper this worker is."""
+        return self._records.take_locks(self._models(), LOCK_PAUSES * self.loop.pause_s)
 
-    def _release_lock_unless_liveness_known(self) -> None:
+    def _release_locks_unless_liveness_known(self, models: Sequence[str]) -> None:
         if not self._liveness_known():
-            self._records.release_lock()
+            self._records.release_locks(models)
 
     def _expire_jobs(self) -> None:
         """End what is overdue. A job that can't be ended is looked at no more, or it would hide the others."""
@@ -138,18 +149,18 @@ class Reconciler:
             self._resend(self._chunks.reclaim(leases, worker, f"worker {worker} died while it ran"), "dead-worker")
             self._fleet.leave(worker)
 
-    def _resend_lost(self) -> None:
-        missing = self._records.waiting(SETTLED_AFTER_MS)
+    def _resend_lost(self, model: str) -> None:
+        missing = self._records.waiting(model, SETTLED_AFTER_MS)
         if missing:
             # A worker may have taken one just now: its chunk is no longer queued when Redis is asked to send it again.
-            lost = missing - self._queued_tickets()
-            self._resend(self._chunks.resend_lost(lost, self._model), "lost-message")
+            lost = missing - self._queued_tickets(model)
+            self._resend(self._chunks.resend_lost(lost, model), "lost-message")
 
-    def _queued_tickets(self) -> set[Ticket]:
+    def _queued_tickets(self, model: str) -> set[Ticket]:
         """The tickets in the queues. A message that can't be read counts for nothing: its tickets are sent again."""
         tickets: set[Ticket] = set()
         for lane in Lane:
-            for message in self._records.messages(lane):
+            for message in self._records.messages(JobQueue(model, lane)):
                 try:
                     tickets.update(tickets_of(message))
                 except ValueError as error:
