@@ -28,6 +28,7 @@ RECORD_FIELDS = (
     "c:0", "t:0", "r:0", "e:0",
 )  # fmt: skip
 CHANNELS = ("retort:wake", "retort:cancelled")
+REFUSALS = (redis.RedisError, OperationalError, StoreUnavailable, RuntimeError)
 COUNTERS = tuple(f"{lane}_{unit}" for lane in Lane for unit in ("texts", "bytes", "drained"))
 
 
@@ -115,7 +116,7 @@ def mutate(service: DirectJobs, rng: random.Random) -> str:
     kind = rng.choices(list(MUTATIONS), [share for _, share in MUTATIONS.values()])[0]
     try:
         MUTATIONS[kind][0](service, rng)
-    except (redis.RedisError, OperationalError, StoreUnavailable, RuntimeError):
+    except (*REFUSALS, AttributeError):  # kombu's channel, when an error has closed it under its user, lacks attributes
         return f"{kind}, refused"
     return kind
 

@@ -163,5 +163,6 @@ def send(app: Celery, resends: Sequence[Resend]) -> None:
             message = pack(tickets[start : start + size])
             try:
                 app.send_task(TASK, args=[message], queue=queue_name(model, lane), ignore_result=True)
-            except OperationalError as error:
+            except (OperationalError, AttributeError) as error:
+                # kombu's channel, when an error has closed it under its user, lacks attributes.
                 raise StoreUnavailable(f"Redis: {error}") from error
