@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,18 @@ from benchmarks.arm import serve
 from contract.artifact import WEIGHTS, read_manifest
 from encoders.tokenization import Ids, read_tokenizer
 from training.bert_compat import tf
+from training.fit.dropout import Drop, nothing_dropped
 from training.fit.model import Classifier
 
 BATCH = 32
+
+
+class PaddedClassifier(Classifier):
+    """The trainer's model with the forward pass of bert-for-tf2's own layer; the length of a batch must be static."""
+
+    def states(self, ids: Any, drop: Drop = nothing_dropped) -> Any:
+        """int32[batch, length] → float32[batch, length, hidden]"""
+        return self.bert([ids, tf.zeros_like(ids)]) * tf.cast(ids != 0, tf.float32)[:, :, None]
 
 
 class Plain:
@@ -28,7 +38,7 @@ class Plain:
     def __init__(self, artifact: Path) -> None:
         self._manifest = manifest = read_manifest(artifact)
         self.tokenizer = read_tokenizer(artifact, manifest.tokenizer, manifest.max_length)
-        self._model = Classifier(manifest.architecture, len(manifest.labels), dropout=0.0)
+        self._model = PaddedClassifier(manifest.architecture, len(manifest.labels))
         self._model.load(load_file(artifact / WEIGHTS))
         batch = tf.TensorSpec([BATCH, manifest.max_length], tf.int32)
         self._function = tf.function(self._probabilities, input_signature=[batch])

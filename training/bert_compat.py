@@ -8,20 +8,20 @@ the order can't go wrong. What it needs, and why:
   are not tf-keras's.
 - `mask_zero`, without which padding is attended to, and token types as a second input, without which their embedding
   is never made and the pretrained one is silently dropped.
-- Its attention adds a float32 mask to scores of any precision; `_Attention` computes the softmax in float32 and the
-  products in the layer's own precision. Layer normalization is always computed in float32.
+- oneDNN's kernels, which TensorFlow leaves off on older processors, where they are faster too.
+
+What is trained is the layer's variables. `training.fit.encoder` computes with them what the layer would, faster.
 """
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf
@@ -33,19 +33,12 @@ sys.modules["tensorflow.python.keras"] = keras
 sys.modules["tensorflow.python.keras.backend"] = keras.backend
 
 import bert  # noqa: E402
-import bert.attention  # noqa: E402
-import bert.embeddings  # noqa: E402
-import bert.transformer  # noqa: E402
 import params_flow  # noqa: E402
 
 from contract.artifact import ActivationName, Architecture  # noqa: E402
 
 __all__ = ["bert", "bert_layer", "keras", "params_flow", "tf"]
 
-# Dropout then draws from generators whose state can be set, so that an interrupted run can be continued exactly.
-keras.backend.experimental.enable_tf_random_generator()
-
-MASKED = -10000.0
 ACTIVATIONS: dict[ActivationName, Callable[[Any], Any]] = {
     "gelu": lambda x: tf.nn.gelu(x, approximate=False),
     "gelu_tanh": lambda x: tf.nn.gelu(x, approximate=True),
@@ -56,37 +49,11 @@ ACTIVATIONS: dict[ActivationName, Callable[[Any], Any]] = {
 }
 
 
-class _Attention(bert.attention.AttentionLayer):  # type: ignore[misc]
-    """Scaled dot-product attention: float32 softmax, products in the compute precision of the layer."""
-
-    def call(self, inputs: Any, mask: Any = None, training: Any = None, **_: Any) -> Any:
-        """`inputs` [batch, length, hidden], `mask` bool[batch, length] → [batch, length, hidden]."""
-        length, heads, size = inputs.shape[1], self.params.num_heads, self.params.size_per_head
-
-        def split(tensor: Any) -> Any:
-            return tf.transpose(tf.reshape(tensor, [-1, length, heads, size]), [0, 2, 1, 3])
-
-        query = split(self.query_layer(inputs) * size**-0.5)
-        key, value = split(self.key_layer(inputs)), split(self.value_layer(inputs))
-        scores = tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32)  # [batch, heads, length, length]
-        if mask is not None:
-            scores += ((1.0 - tf.cast(mask, tf.float32)) * MASKED)[:, None, None, :]
-        weights = self.dropout_layer(tf.cast(tf.nn.softmax(scores), value.dtype), training=training)
-        context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
-        return tf.reshape(context, [-1, length, heads * size])
-
-
-_LayerNorm = functools.partial(params_flow.LayerNormalization, dtype="float32")
-bert.transformer.AttentionLayer = _Attention
-bert.transformer.LayerNormalization = _LayerNorm
-bert.embeddings.pf = SimpleNamespace(LayerNormalization=_LayerNorm)
-
-
-def bert_layer(architecture: Architecture, dropout: float) -> Any:
-    """A built `bert.BertModelLayer`: [int32[batch, length], token types likewise] → [batch, length, hidden].
+def bert_layer(architecture: Architecture, dropout: float = 0.0) -> Any:
+    """A built `bert.BertModelLayer`: [int32[batch, length], token types likewise] → float32[batch, length, hidden].
 
     `length` must be static but may differ from call to call: the layers' memory of the shape that they were built
-    with is cleared. The layer computes in the precision of Keras's global policy; its variables are float32.
+    with is cleared.
     """
     layer = bert.BertModelLayer.from_params(_params(architecture, dropout), name="bert")
     sample = tf.ones((1, 2), tf.int32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from contract.artifact import Architecture
 from harness import reference_bert, tiny_artifact
 from tests.base_models import random_head
 from training.bert_compat import tf
+from training.fit.dropout import Dropout
 from training.fit.model import Classifier
 from training.pretrained import minilm
 from training.pretrained.base_model import BaseModel
@@ -34,13 +36,12 @@ def states(base: BaseModel) -> NDArray[np.float32]:
     padded = np.zeros((len(ids), max(map(len, ids))), np.int32)
     for row, text in enumerate(ids):
         padded[row, : len(text)] = text
-    encoder = _with_weights(base, "float32").bert
-    found: NDArray[np.float32] = encoder([padded, np.zeros_like(padded)]).numpy()
+    found: NDArray[np.float32] = _with_weights(base, "float32").states(tf.constant(padded)).numpy()
     return found
 
 
 def _with_weights(base: BaseModel, precision: str) -> Classifier:
-    model = Classifier(base.architecture, 2, dropout=0.1, precision=precision)
+    model = Classifier(base.architecture, 2, precision=precision)
     tensors = {f"bert.{name}": tensor for name, tensor in base.tensors.items()}
     model.load(tensors | random_head(base.architecture, 2, seed=0))
     return model
@@ -84,7 +85,7 @@ def test_pooled_output_equals_hugging_faces(base: BaseModel, states: NDArray[np.
 def test_classifier_equals_the_plain_numpy_bert_for_every_architecture(change: dict[str, Any]) -> None:
     architecture = Architecture.model_validate(tiny_artifact.tiny_architecture().model_dump() | change)
     weights = tiny_artifact.random_weights(architecture, labels=3, seed=1)
-    model = Classifier(architecture, 3, dropout=0.1)
+    model = Classifier(architecture, 3)
     model.load(weights)
     texts = [[2, 9, 11, 3], [2, 40, 3], [2, *range(20, 30), 3]]
 
@@ -97,7 +98,7 @@ def test_classifier_equals_the_plain_numpy_bert_for_every_architecture(change: d
 def test_weights_that_go_in_come_out() -> None:
     architecture = tiny_artifact.tiny_architecture()
     weights = tiny_artifact.random_weights(architecture, labels=3, seed=2)
-    model = Classifier(architecture, 3, dropout=0.1)
+    model = Classifier(architecture, 3)
 
     model.load(weights)
 
@@ -109,22 +110,68 @@ def test_weights_that_go_in_come_out() -> None:
 def test_bfloat16_products_give_nearly_the_same_logits(base: BaseModel) -> None:
     ids = tf.constant([GOLDEN["texts"][1]["ids"]])
 
-    exact = _with_weights(base, "float32").bert([ids, tf.zeros_like(ids)]).numpy()
-    rounded = _with_weights(base, "bfloat16").bert([ids, tf.zeros_like(ids)]).numpy()
+    exact = _with_weights(base, "float32").states(ids).numpy()
+    rounded = _with_weights(base, "bfloat16").states(ids).numpy()
 
     assert 0 < np.abs(exact - rounded).max() < 0.05
 
 
+PADDED = tf.constant([[2, 9, 11, 3, 0, 0, 0], [2, 20, 21, 22, 23, 24, 3], [0] * 7])
+
+
+def _tiny(**change: Any) -> Classifier:
+    architecture = Architecture.model_validate(tiny_artifact.tiny_architecture().model_dump() | change)
+    model = Classifier(architecture, 3)
+    model.load(tiny_artifact.random_weights(architecture, labels=3, seed=1))
+    return model
+
+
+def test_padding_is_left_out_of_what_the_layer_of_bert_for_tf2_computes() -> None:
+    model = _tiny()
+    real = PADDED.numpy() != 0
+
+    own, layers = model.states(PADDED).numpy(), model.bert([PADDED, tf.zeros_like(PADDED)]).numpy()
+
+    np.testing.assert_allclose(own[real], layers[real], atol=2e-5)
+    assert not own[~real].any()
+
+
+@pytest.mark.parametrize("activation", ["gelu", "gelu_tanh", "relu"])
+def test_gradients_are_those_of_the_layer_of_bert_for_tf2(activation: str) -> None:
+    model = _tiny(activation=activation)
+    weights = tf.random.stateless_normal([*PADDED.shape, 1], [1, 1]) * tf.cast(PADDED != 0, tf.float32)[:, :, None]
+
+    def gradients(states: Callable[[], Any]) -> list[Any]:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.sin(states()) * weights)
+        return [tf.convert_to_tensor(g).numpy() for g in tape.gradient(loss, model.bert.trainable_variables)]
+
+    own = gradients(lambda: model.states(PADDED))
+    layers = gradients(lambda: model.bert([PADDED, tf.zeros_like(PADDED)]))
+
+    for found, expected in zip(own, layers, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-4 * max(1.0, np.abs(expected).max()))
+
+
 def test_dropout_depends_on_seed_and_step_alone() -> None:
-    architecture = tiny_artifact.tiny_architecture()
-    model = Classifier(architecture, 3, dropout=0.5)
-    ids = tf.constant([[2, 9, 11, 3]])
+    model = _tiny()
 
     def logits(seed: int, step: int) -> list[float]:
-        model.seed_dropout(seed, tf.constant(step, tf.int64))
-        first: list[float] = model.logits(ids, training=True).numpy()[0].tolist()
+        drop = Dropout(0.5, seed, tf.constant(step, tf.int64))
+        first: list[float] = model.logits(PADDED, drop).numpy()[0].tolist()
         return first
 
     assert logits(1, 1) == logits(1, 1)
     assert logits(1, 1) != logits(1, 2)
     assert logits(1, 1) != logits(2, 1)
+
+
+def test_dropout_drops_its_share_other_numbers_each_time_and_keeps_the_mean() -> None:
+    drop = Dropout(0.1, 1, tf.constant(1, tf.int64))
+    ones = tf.ones([333, 331])
+
+    first, second = drop(ones).numpy(), drop(ones).numpy()
+
+    assert np.mean(first == 0) == pytest.approx(0.1, abs=0.005)
+    assert first.mean() == pytest.approx(1.0, abs=0.005)
+    assert np.mean((first == 0) & (second == 0)) == pytest.approx(0.01, abs=0.002)

@@ -14,7 +14,7 @@ from training.pretrained.base_models import load_base_model
 
 
 def _logits(base: BaseModel) -> np.ndarray:
-    model = Classifier(base.architecture, 3, dropout=0.0)
+    model = Classifier(base.architecture, 3)
     tensors = {f"bert.{name}": tensor for name, tensor in base.tensors.items()}
     model.load(tensors | random_head(base.architecture, 3, seed=0))
     logits: np.ndarray = model.logits(tf.constant([[2, 9, 11, 40, 3, 0, 0, 0], [2, 8, 3, 0, 0, 0, 0, 0]])).numpy()

@@ -1,7 +1,8 @@
 """AdamW: Adam (Kingma & Ba 2014) with decoupled weight decay (Loshchilov & Hutter 2017), warm-up and linear decay.
 
-Written here for speed on a CPU: a dense variable is updated by one fused kernel, and of an embedding table only the
-rows that the batch touched (as in "lazy" Adam), which Keras's optimizer does not do: half of a small BERT is its
+Written here for speed on a CPU, where an update is a walk through memory: a dense variable is updated by one fused
+kernel, decays that are next to nothing are done several steps at a time, and of an embedding table only the rows that
+the batch touched are updated (as in "lazy" Adam), which Keras's optimizer does not do: half of a small BERT is its
 embedding table.
 """
 
@@ -13,6 +14,8 @@ from typing import Any
 from training.bert_compat import tf
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-6
+DECAY_EVERY = 16
+"""Steps between two decays of dense variables, each by as much as those steps together."""
 
 
 class AdamW:
@@ -35,9 +38,17 @@ class AdamW:
         second = {f"second/{name}": slot for name, slot in self._second.items()}
         return {"updates": self.updates, **first, **second}
 
+    def decay(self, strategy: Any, learning_rate: Any) -> None:
+        """Decay the dense variables as much as DECAY_EVERY steps would; outside of the replicas of `strategy`."""
+        for name, variable in self._trained.items():
+            if self._decay[name] and not _is_table(name):
+                share = learning_rate * (DECAY_EVERY * self._rates[name] * self._decay[name])
+                strategy.extended.update(variable, _shrink, args=(share,), group=False)
+
     def apply(self, gradients: Sequence[Any], learning_rate: Any) -> None:
         """Update each variable by its gradient (same order as `trained`); `learning_rate` is a float32 scalar.
 
+        Rows of embedding tables decay here, everything else by `decay`.
         Called by every replica of a distribution strategy, with gradients that were summed over the replicas before.
         """
         tf.distribute.get_replica_context().merge_call(self._apply, args=(gradients, learning_rate))
@@ -57,9 +68,14 @@ class AdamW:
 
 
 def clip(gradients: Sequence[Any], norm: float) -> list[Any]:
-    """The gradients scaled down so that their global norm is at most `norm`."""
-    clipped: list[Any] = tf.clip_by_global_norm(gradients, norm)[0]
-    return clipped
+    """The gradients scaled down so that their global norm is at most `norm`; left alone where it is."""
+    values = [gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient for gradient in gradients]
+    found = tf.linalg.global_norm(values)
+    scaled = tf.cond(found > norm, lambda: [value * (norm / found) for value in values], lambda: values)
+    return [
+        tf.IndexedSlices(value, old.indices, old.dense_shape) if isinstance(old, tf.IndexedSlices) else value
+        for old, value in zip(gradients, scaled, strict=True)
+    ]
 
 
 def learning_rate(step: int, steps: int, warmup: float, peak: float) -> float:
@@ -77,8 +93,7 @@ def _update(variable: Any, first: Any, second: Any, gradient: Any, powers: Any, 
 
 
 def _update_whole(variable: Any, first: Any, second: Any, gradient: Any, powers: Any, rates: Any) -> None:
-    rate, decay = rates
-    variable.assign_sub(variable * decay)
+    rate, _ = rates
     tf.raw_ops.ResourceApplyAdam(
         var=variable.handle, m=first.handle, v=second.handle, beta1_power=powers[0], beta2_power=powers[1],
         lr=rate, beta1=BETA_1, beta2=BETA_2, epsilon=EPSILON, grad=gradient,
@@ -96,6 +111,15 @@ def _update_rows(variable: Any, first: Any, second: Any, gradient: Any, powers: 
     first.scatter_update(tf.IndexedSlices(first_rows, rows))
     second.scatter_update(tf.IndexedSlices(second_rows, rows))
     variable.scatter_sub(tf.IndexedSlices(step, rows))
+
+
+def _shrink(variable: Any, share: Any) -> None:
+    variable.assign_sub(variable * share)
+
+
+def _is_table(name: str) -> bool:
+    """Whether the gradient is of some rows alone."""
+    return name.endswith(("word_embeddings.weight", "position_embeddings.weight"))
 
 
 def _undecayed(name: str) -> bool:

@@ -10,15 +10,25 @@ from numpy.typing import NDArray
 from encoders.families import CLASSIFIER, family_of
 from training.bert_compat import tf
 from training.data.batches import PaddedBatch
+from training.fit.dropout import Dropout
 from training.fit.model import Classifier, Tensors
-from training.fit.optimizer import AdamW, clip
+from training.fit.optimizer import DECAY_EVERY, AdamW, clip
 from training.fit.start import Start
 from training.hyperparameters import HyperParameters
 from training.pretrained.base_model import BaseModel
 
+_SIGNATURE = [
+    tf.TensorSpec((None, None), tf.int32),
+    tf.TensorSpec((None,), tf.int32),
+    tf.TensorSpec((None,), tf.float32),
+    tf.TensorSpec((), tf.float32),
+    tf.TensorSpec((), tf.int64),
+]
+"""Of a step on one device: one trace does for batches of every length."""
+
 
 class Trainer:
-    """The model and its optimizer. `step` is traced once per batch length.
+    """The model and its optimizer. `step` is traced once, on several devices once per batch length.
 
     What a step does is a function of the variables, the batch, the seed and the step's number: dropout too.
     """
@@ -31,13 +41,13 @@ class Trainer:
             self.model = Classifier(
                 base.architecture,
                 len(start.head.bias),
-                dropout=parameters.dropout,
                 precision=parameters.precision,
                 pooling=start.pooling,
             )
             self._optimizer = AdamW(self.model.variables, parameters.weight_decay, {CLASSIFIER: parameters.head_rate})
         self.model.load(starting_weights(base, start))
-        self._step = tf.function(self._distributed_step)
+        self._decay = tf.function(self._decay_all)
+        self._step = tf.function(self._distributed_step, input_signature=_SIGNATURE if self._replicas == 1 else None)
 
     @property
     def rows(self) -> int:
@@ -54,7 +64,13 @@ class Trainer:
     def step(self, batch: PaddedBatch, weights: NDArray[np.float32], rate: float, number: int) -> float:
         """Train on `batch`, its rows weighted by `weights` (which sum to 1), and return the loss before the step."""
         shards = [self._shard(array) for array in (batch.ids, batch.labels, weights)]
-        return float(self._step(*shards, tf.constant(rate, tf.float32), tf.constant(number, tf.int64)))
+        loss = float(self._step(*shards, tf.constant(rate, tf.float32), tf.constant(number, tf.int64)))
+        if number % DECAY_EVERY == DECAY_EVERY - 1:
+            self._decay(tf.constant(rate, tf.float32))
+        return loss
+
+    def _decay_all(self, rate: Any) -> None:
+        self._optimizer.decay(self._strategy, rate)
 
     @property
     def _replicas(self) -> int:
@@ -68,14 +84,13 @@ class Trainer:
         )
 
     def _distributed_step(self, ids: Any, labels: Any, weights: Any, rate: Any, number: Any) -> Any:
-        with self._strategy.scope():
-            self.model.seed_dropout(self._parameters.seed, number)
-        losses = self._strategy.run(self._replica_step, args=(ids, labels, weights, rate))
+        losses = self._strategy.run(self._replica_step, args=(ids, labels, weights, rate, number))
         return self._strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
 
-    def _replica_step(self, ids: Any, labels: Any, weights: Any, rate: Any) -> Any:
+    def _replica_step(self, ids: Any, labels: Any, weights: Any, rate: Any, number: Any) -> Any:
+        drop = Dropout(self._parameters.dropout, self._parameters.seed, number)
         with tf.GradientTape() as tape:
-            logits = self.model.logits(ids, training=True)
+            logits = self.model.logits(ids, drop)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             loss = tf.reduce_sum(losses * weights)
         gradients = tape.gradient(loss, list(self.model.variables.values()))
