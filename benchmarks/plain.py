@@ -29,7 +29,7 @@ class PaddedClassifier(Classifier):
 
     def states(self, ids: Any, drop: Drop = nothing_dropped) -> Any:
         """int32[batch, length] → float32[batch, length, hidden]"""
-        return self.bert([ids, tf.zeros_like(ids)]) * tf.cast(ids != 0, tf.float32)[:, :, None]
+        return drop(self.bert([ids, tf.zeros_like(ids)])) * tf.cast(ids != 0, tf.float32)[:, :, None]
 
 
 class Plain:

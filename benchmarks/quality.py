@@ -132,7 +132,7 @@ def swapped_found(data: Path, seed: int) -> float:
     base = minilm.load()
     examples, swapped = _swapped(table, base.text_tokenizer(128).encode(table.texts), seed)
     features = frozen_features(base, examples, buckets=4, precision=best_precision())["mean"]
-    _, quality = quality_of_labels(features, examples.labels, len(table.classes), strength=10.0, seed=seed)
+    _, quality = quality_of_labels(features, examples.labels, len(table.classes))
     first = quality.argsort(kind="stable")[: len(swapped)]
     return len(set(first.tolist()) & swapped) / len(swapped)
 

@@ -12,14 +12,12 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from training.bert_compat import bert, bert_layer, keras, params_flow
+from training.bert_compat import bert_layer, keras
 from training.data.batches import Examples
 from training.data.table import read_table
 from training.evaluation.linear_head import LinearHead
@@ -41,8 +39,7 @@ class Stock:
     """bert-for-tf2 and Keras as their documentation uses them."""
 
     def __init__(self, base: BaseModel, examples: Examples, classes: int, max_length: int) -> None:
-        with _layers_as_they_come():
-            layer = bert_layer(base.architecture, dropout=0.1)
+        layer = bert_layer(base.architecture, dropout=0.1)
         ids, types = (keras.Input((max_length,), dtype="int32") for _ in range(2))
         pooled = keras.layers.Dense(base.architecture.hidden_size, activation="tanh")(layer([ids, types])[:, 0])
         logits = keras.layers.Dense(classes)(keras.layers.Dropout(0.1)(pooled))
@@ -61,17 +58,6 @@ class Stock:
         started = time.perf_counter()
         self._model.fit(self._inputs, self._labels, batch_size=BATCH, verbose=0)
         return time.perf_counter() - started
-
-
-@contextmanager
-def _layers_as_they_come() -> Iterator[None]:
-    """Take back, for a while, what training.bert_compat puts in place of some of bert-for-tf2's layers."""
-    own = bert.transformer.AttentionLayer, bert.transformer.LayerNormalization, bert.embeddings.pf
-    bert.transformer.AttentionLayer = bert.attention.AttentionLayer
-    bert.transformer.LayerNormalization = params_flow.LayerNormalization
-    bert.embeddings.pf = params_flow
-    yield
-    bert.transformer.AttentionLayer, bert.transformer.LayerNormalization, bert.embeddings.pf = own
 
 
 class Turns:
@@ -107,8 +93,16 @@ def measure(data: Path, max_length: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         turns = Turns(Stock(base, examples, classes, max_length))
         head = LinearHead(np.zeros((classes, base.architecture.hidden_size), np.float32), np.zeros(classes, np.float32))
-        start, parts = Start("mean", 1.0, head), Parts(examples, few, classes)
-        Run(base, parts, start, parameters, folder=Path(folder), watchers=[turns], checkpoint_s=1e9).fit()
+        start, parts = Start(pooling="mean", strength=1.0, head=head), Parts(examples, few, classes)
+        Run(
+            base=base,
+            parts=parts,
+            start=start,
+            parameters=parameters,
+            folder=Path(folder),
+            watchers=[turns],
+            checkpoint_s=1e9,
+        ).fit()
     own, stock = (len(examples) / statistics.median(times[1:]) for times in (turns.own, turns.stock))
     return {
         "data": data.name,

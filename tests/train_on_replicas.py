@@ -32,8 +32,10 @@ def main(base: Path, folder: Path) -> None:
         work.mkdir()
         strategy = tf.distribute.MirroredStrategy(devices)
         model = hugging_face.load(base, "tiny")
-        start = Start("mean", 10.0, LinearHead(*random_head(model.architecture, 3, seed=1).values()))
-        state = Run(model, parts, start, PARAMETERS, folder=work, strategy=strategy).fit()
+        start = Start(
+            pooling="mean", strength=10.0, head=LinearHead(*random_head(model.architecture, 3, seed=1).values())
+        )
+        state = Run(base=model, parts=parts, start=start, parameters=PARAMETERS, folder=work, strategy=strategy).fit()
         print(json.dumps([*state.losses, state.history[0].validation_loss]))
 
 

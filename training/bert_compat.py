@@ -37,7 +37,7 @@ import params_flow  # noqa: E402
 
 from contract.artifact import ActivationName, Architecture  # noqa: E402
 
-__all__ = ["bert", "bert_layer", "keras", "params_flow", "tf"]
+__all__ = ["bert_layer", "keras", "tf"]
 
 ACTIVATIONS: dict[ActivationName, Callable[[Any], Any]] = {
     "gelu": lambda x: tf.nn.gelu(x, approximate=False),

@@ -55,7 +55,7 @@ def train(recipe: Recipe, store: Store, settings: TrainingSettings, console: Con
         with console.status("scoring"), store.staging() as staged:
             trained = score(recipe, base, data, frozen, state, weights, before_s, console)
             write_report(trained, state, data.report, staged / REPORT, console)
-            write_suspects(data, frozen, recipe.parameters.seed, staged / REPORT, console)
+            write_suspects(data, frozen, staged / REPORT, console)
             write_artifact(trained, staged)
             manifest = store.add(staged)
         shutil.rmtree(work)
@@ -87,10 +87,10 @@ def _fit(
         watchers = [shown, TensorBoard(settings.logs_dir / recipe.name / recipe.key)]
         parts = Parts(data.part(data.parts.train), data.part(data.parts.validation), len(data.classes))
         run = Run(
-            base,
-            parts,
-            start,
-            recipe.parameters,
+            base=base,
+            parts=parts,
+            start=start,
+            parameters=recipe.parameters,
             folder=work,
             watchers=watchers,
             checkpoint_s=settings.checkpoint_s,

@@ -95,7 +95,9 @@ def _held_out(
     else:
         logits, known = predict(validation), validation.labels
     temperature = helpful_temperature(logits, known)
-    held = HeldOutPredictions(data.texts_of(data.parts.test), test.labels, predict(test), temperature)
+    held = HeldOutPredictions(
+        texts=data.texts_of(data.parts.test), labels=test.labels, logits=predict(test), temperature=temperature
+    )
     return held, len(known) if temperature != 1.0 else 0
 
 

@@ -72,7 +72,7 @@ Result = tuple[TrainingState, dict[str, np.ndarray]]
 
 def frozen_start(base: BaseModel, seed: int = 1) -> Start:
     """The first token of the frozen base and a head that knows nothing, for what is to be learnt."""
-    return Start("first", 10.0, LinearHead(*random_head(base.architecture, 3, seed).values()))
+    return Start(pooling="first", strength=10.0, head=LinearHead(*random_head(base.architecture, 3, seed).values()))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,15 @@ def start(base: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> Callable
         parameters = PARAMETERS.model_copy(update=changes)
         watchers = [watch] if watch else []
         begin = frozen_start(base)
-        run = Run(base, PARTS, begin, parameters, folder=folder, watchers=watchers, checkpoint_s=every_s)
+        run = Run(
+            base=base,
+            parts=PARTS,
+            start=begin,
+            parameters=parameters,
+            folder=folder,
+            watchers=watchers,
+            checkpoint_s=every_s,
+        )
         state = run.fit()
         return state, load_weights(run.best)
 
@@ -134,7 +142,7 @@ def test_every_pooling_learns_also_from_batches_that_are_not_full(
 ) -> None:
     begin = replace(frozen_start(base), pooling=pooling)
 
-    run = Run(base, PARTS, begin, PARAMETERS, folder=tmp_path)
+    run = Run(base=base, parts=PARTS, start=begin, parameters=PARAMETERS, folder=tmp_path)
     state = run.fit()
 
     assert len(PARTS.train) % PARAMETERS.batch_size
@@ -160,7 +168,7 @@ def test_a_start_that_no_epoch_betters_is_what_is_kept(base: BaseModel, tmp_path
     parameters = PARAMETERS.model_copy(update={"learning_rate": 0.3, "warmup": 0.0})
     begin = frozen_start(base)
 
-    run = Run(base, PARTS, begin, parameters, folder=tmp_path)
+    run = Run(base=base, parts=PARTS, start=begin, parameters=parameters, folder=tmp_path)
     state = run.fit()
 
     assert state.best_epoch == -1
@@ -170,7 +178,8 @@ def test_a_start_that_no_epoch_betters_is_what_is_kept(base: BaseModel, tmp_path
 
 
 def test_no_epoch_at_all_keeps_the_start(base: BaseModel, tmp_path: Path) -> None:
-    run = Run(base, PARTS, frozen_start(base), PARAMETERS.model_copy(update={"epochs": 0}), folder=tmp_path)
+    none = PARAMETERS.model_copy(update={"epochs": 0})
+    run = Run(base=base, parts=PARTS, start=frozen_start(base), parameters=none, folder=tmp_path)
 
     assert run.fit().history == []
     assert run.best.exists()

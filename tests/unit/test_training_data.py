@@ -37,6 +37,17 @@ def test_every_format_gives_the_same_table_and_fingerprint(tmp_path: Path, suffi
     assert table.sha256 == expected.sha256
 
 
+def test_every_row_knows_its_line_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text('post,tags\ngood,x\n,x\n"on two\nlines",y\nlast,x\n', encoding="utf-8")
+
+    table = read_table(path)
+
+    assert table.texts == ["good", "on two\nlines", "last"]
+    assert [place.line for place in table.places] == [2, 4, 6]
+    assert {place.file for place in table.places} == {"data.csv"}
+
+
 def test_the_fingerprint_depends_on_texts_labels_and_order() -> None:
     tables = [
         one_label_table(["a", "b"], ["x", "y"]),

@@ -17,7 +17,8 @@ from training.evaluation.evaluate import (
 )
 
 LOGITS = np.array([[3, 0, 0], [0, 2, 0], [0, 0.5, 0], [4, 0, 0], [0, 0, 1]], np.float32)
-HELD = HeldOutPredictions(["a", "bb", "c", "d", "eeee"], np.array([0, 1, 0, 2, 2], np.int32), LOGITS, temperature=2.0)
+TRUE = np.array([0, 1, 0, 2, 2], np.int32)
+HELD = HeldOutPredictions(texts=["a", "bb", "c", "d", "eeee"], labels=TRUE, logits=LOGITS, temperature=2.0)
 
 
 def test_scores_of_a_worked_example() -> None:
@@ -30,9 +31,9 @@ def test_scores_of_a_worked_example() -> None:
 
 def test_scores_of_each_class() -> None:
     assert per_class(HELD, 3) == [
-        ClassScores(0.5, 0.5, 0.5, 2),
-        ClassScores(0.5, 1.0, 2 / 3, 1),
-        ClassScores(1.0, 0.5, 2 / 3, 2),
+        ClassScores(precision=0.5, recall=0.5, f1=0.5, texts=2),
+        ClassScores(precision=0.5, recall=1.0, f1=2 / 3, texts=1),
+        ClassScores(precision=1.0, recall=0.5, f1=2 / 3, texts=2),
     ]
 
 
@@ -54,7 +55,9 @@ def test_golden_texts_go_from_the_shortest_to_the_longest_with_scaled_probabilit
 
 def test_the_most_confused_pairs_come_first() -> None:
     labels = np.array([0, 0, 0, 1, 2, 2], np.int32)
-    held = HeldOutPredictions(["x"] * 6, labels, np.eye(3, dtype=np.float32)[[1, 1, 0, 2, 2, 0]], temperature=1.0)
+    held = HeldOutPredictions(
+        texts=["x"] * 6, labels=labels, logits=np.eye(3, dtype=np.float32)[[1, 1, 0, 2, 2, 0]], temperature=1.0
+    )
 
     assert confused_pairs(held, most=2) == [(0, 1, 2), (1, 2, 1)]
 
@@ -65,7 +68,7 @@ def test_an_interval_holds_the_truth_about_as_often_as_it_says() -> None:
         labels = generator.integers(0, 2, 150).astype(np.int32)
         right = generator.random(150) < 0.8
         logits = np.eye(2, dtype=np.float32)[np.where(right, labels, 1 - labels)]
-        found = intervals(HeldOutPredictions(["x"] * 150, labels, logits, temperature=1.0), 2)
+        found = intervals(HeldOutPredictions(texts=["x"] * 150, labels=labels, logits=logits, temperature=1.0), 2)
         hits += found["accuracy_low"] <= 0.8 <= found["accuracy_high"]
 
     assert hits >= 34

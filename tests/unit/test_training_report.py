@@ -30,7 +30,10 @@ from training.fit.checkpoint import Epoch, TrainingState
 TEXTS = ["<b>bold</b> & brave", "sort a list", "select rows", "throw"]
 LABELS = ("c<++>", "python", "sql")
 HELD = HeldOutPredictions(
-    TEXTS, np.array([0, 1, 2, 0], np.int32), np.eye(3, dtype=np.float32)[[1, 1, 2, 0]] * 3, temperature=1.5
+    texts=TEXTS,
+    labels=np.array([0, 1, 2, 0], np.int32),
+    logits=np.eye(3, dtype=np.float32)[[1, 1, 2, 0]] * 3,
+    temperature=1.5,
 )
 DATA = DataReport(
     rows=40,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from sklearn.linear_model import Ridge
 
 from encoders.tokenization import EncodedText
 from tests.unit.test_training_linear_head import clouds
@@ -17,7 +18,8 @@ from training.data.batches import Examples
 from training.data.data_report import report_on
 from training.data.encoded import EncodedCorpus
 from training.data.split import Split
-from training.data.table import one_label_table
+from training.data.table import Place, one_label_table
+from training.evaluation.left_out import LOGITS, PENALTY, left_out_logits
 from training.evaluation.linear_head import LinearHead
 from training.evaluation.suspects import mergeable_labels, near_duplicates, quality_of_labels, wrong_labels
 from training.fit.frozen import Frozen
@@ -33,7 +35,7 @@ def test_most_labels_that_were_swapped_are_at_the_head_of_the_list() -> None:
     labels = right.copy()
     labels[swapped] = (right[swapped] + generator.integers(1, CLASSES, len(swapped))) % CLASSES
 
-    probabilities, quality = quality_of_labels(features, labels, CLASSES, strength=10.0, seed=1)
+    probabilities, quality = quality_of_labels(features, labels, CLASSES)
 
     first = np.argsort(quality)[: len(swapped)]
     assert len(set(first) & set(swapped)) >= 0.7 * len(swapped)
@@ -42,6 +44,19 @@ def test_most_labels_that_were_swapped_are_at_the_head_of_the_list() -> None:
     assert len(found) >= 0.7 * len(swapped)
     assert np.mean([suspect.suggested == right[suspect.row] for suspect in found]) > 0.8
     assert [suspect.quality for suspect in suspects] == sorted(suspect.quality for suspect in suspects)
+
+
+def test_what_is_said_of_a_text_is_what_a_model_fitted_without_it_says() -> None:
+    features, labels = clouds(3, each=10)
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    extended = np.concatenate([unit, np.ones((30, 1))], axis=1)
+
+    found = left_out_logits(features, labels, 3)
+
+    for row in (0, 11, 29):
+        others = np.arange(30) != row
+        truth = Ridge(alpha=PENALTY, fit_intercept=False).fit(extended[others], np.eye(3)[labels[others]])
+        np.testing.assert_allclose(found[row], LOGITS * truth.predict(extended[[row]])[0], atol=1e-3)
 
 
 def test_texts_that_are_nearly_the_same_with_other_labels_are_named() -> None:
@@ -80,19 +95,23 @@ def _corpus() -> tuple[EncodedCorpus, Frozen]:
         examples=Examples([], wrong),
         parts=Split(np.arange(60), nobody, nobody),
         report=report,
+        places=[Place("tickets.csv", 2 * number + 2) for number in range(60)],
     )
-    start = Start("mean", 10.0, LinearHead(np.zeros((3, 16), np.float32), np.zeros(3, np.float32)))
+    start = Start(
+        pooling="mean", strength=10.0, head=LinearHead(np.zeros((3, 16), np.float32), np.zeros(3, np.float32))
+    )
     return data, Frozen(features, start)
 
 
-def test_the_file_can_be_read_again_and_names_rows_from_1(tmp_path: Path) -> None:
+def test_the_file_can_be_read_again_and_names_the_lines_of_the_table(tmp_path: Path) -> None:
     data, frozen = _corpus()
     told = io.StringIO()
 
-    write_suspects(data, frozen, 1, tmp_path, Console(file=told, markup=False))
+    write_suspects(data, frozen, tmp_path, Console(file=told, markup=False))
 
     rows = list(csv.DictReader((tmp_path / FILE).open(encoding="utf-8", newline="")))
-    assert (rows[0]["row"], rows[0]["text"], rows[0]["label"], rows[0]["suggested"]) == ("1", data.texts[0], "c", "$")
+    first = [rows[0][name] for name in ("file", "line", "text", "label", "suggested")]
+    assert first == ["tickets.csv", "2", data.texts[0], "c", "$"]
     assert f"{len(rows)} rows may have a wrong label" in told.getvalue()
 
 

@@ -12,7 +12,7 @@ from training.fit.progress import Pace, ProgressLines, Step, progress
 
 
 def _step(number: int, *, loss: float = 1.0, length: int = 16, seconds: float = 0.5) -> Step:
-    return Step(number, steps=100, loss=loss, learning_rate=1e-4, texts=32, length=length, seconds=seconds)
+    return Step(number=number, steps=100, loss=loss, learning_rate=1e-4, texts=32, length=length, seconds=seconds)
 
 
 def test_the_step_that_compiles_says_nothing_about_the_pace() -> None:

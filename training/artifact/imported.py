@@ -131,7 +131,9 @@ def evaluate(model: PretrainedClassifier, table: Table) -> Evaluation:
     order = np.random.default_rng(SEED).permutation(len(table))
     fitted, kept = order[: len(order) // 2], np.sort(order[len(order) // 2 :])
     temperature = fit_temperature(logits[fitted], labels[fitted])
-    held = HeldOutPredictions([table.texts[row] for row in kept], labels[kept], logits[kept], temperature)
+    held = HeldOutPredictions(
+        texts=[table.texts[row] for row in kept], labels=labels[kept], logits=logits[kept], temperature=temperature
+    )
     return Evaluation(temperature, len(fitted), held)
 
 

@@ -21,7 +21,7 @@ from training.evaluation.suspects import (
 from training.fit.frozen import Frozen
 
 FILE = "suspects.csv"
-COLUMNS = ("row", "text", "label", "suggested", "quality", "why")
+COLUMNS = ("file", "line", "text", "label", "suggested", "quality", "why")
 
 
 @dataclass(frozen=True)
@@ -32,26 +32,26 @@ class Suspects:
     merges: list[Merge] = field(default_factory=list)
 
 
-def find_suspects(data: EncodedCorpus, frozen: Frozen, seed: int) -> Suspects:
+def find_suspects(data: EncodedCorpus, frozen: Frozen) -> Suspects:
     """Look at every row of the corpus; a row is named once, for the first reason."""
     labels, classes = data.examples.labels, len(data.classes)
-    probabilities, quality = quality_of_labels(frozen.features, labels, classes, frozen.start.strength, seed)
+    probabilities, quality = quality_of_labels(frozen.features, labels, classes)
     wrong = wrong_labels(probabilities, labels, quality)
     named = {suspect.row for suspect in wrong}
     near = [s for s in near_duplicates(frozen.features, labels, data.texts, quality) if s.row not in named]
     return Suspects([*wrong, *near], mergeable_labels(probabilities, labels))
 
 
-def write_suspects(data: EncodedCorpus, frozen: Frozen, seed: int, report: Path, console: Console) -> None:
+def write_suspects(data: EncodedCorpus, frozen: Frozen, report: Path, console: Console) -> None:
     """Write the file to the report's folder and say what is in it; a fault here costs nothing but the file."""
     with trimming("suspects.csv", console):
-        found = find_suspects(data, frozen, seed)
+        found = find_suspects(data, frozen)
         with (report / FILE).open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             writer.writerows(
                 (
-                    suspect.row + 1,
+                    *data.places[suspect.row],
                     data.texts[suspect.row],
                     data.classes[data.examples.labels[suspect.row]],
                     data.classes[suspect.suggested],

@@ -61,8 +61,9 @@ def _joined(tables: list[Table]) -> Table:
     texts = [text for table in tables for text in table.texts]
     notes = [note for table in tables for note in table.notes]
     label_sets = [labels for table in tables for labels in table.label_sets]
+    places = [place for table in tables for place in table.places]
     several = tables[0].several
-    return Table(texts=texts, label_sets=label_sets, dropped=dropped, notes=notes, several=several)
+    return Table(texts=texts, label_sets=label_sets, dropped=dropped, notes=notes, places=places, several=several)
 
 
 def _fingerprint(tables: dict[str, Table]) -> str:

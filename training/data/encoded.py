@@ -12,7 +12,7 @@ from training.data.batches import Examples
 from training.data.data_report import DataReport, report_on
 from training.data.recipe import Recipe
 from training.data.split import Rows, Split
-from training.data.table import Table
+from training.data.table import Place, Table
 from training.hyperparameters import DataFacts
 from training.pretrained.base_model import BaseModel
 
@@ -28,6 +28,7 @@ class EncodedCorpus:
     examples: Examples
     parts: Split
     report: DataReport
+    places: list[Place]
 
     def part(self, rows: Rows) -> Examples:
         return Examples([self.examples.ids[row] for row in rows], self.examples.labels[rows])
@@ -52,7 +53,12 @@ def encode(recipe: Recipe, base: BaseModel) -> EncodedCorpus:
     examples = Examples([text.ids for text in encoded], label_numbers(table, table.classes))
     report = report_on(table, encoded, max_length)
     return EncodedCorpus(
-        texts=table.texts, classes=tuple(table.classes), examples=examples, parts=recipe.corpus.parts, report=report
+        texts=table.texts,
+        classes=tuple(table.classes),
+        examples=examples,
+        parts=recipe.corpus.parts,
+        report=report,
+        places=table.places,
     )
 
 

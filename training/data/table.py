@@ -31,6 +31,15 @@ FORMATS = {
 SHOWN_LINES = 3
 
 
+class Place(NamedTuple):
+    """Where a row was read."""
+
+    file: str
+    """Its name, without folders."""
+    line: int
+    """From 1; the number of the row where a format has no lines."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """Texts with their labels; every row is usable."""
@@ -42,6 +51,8 @@ class Table:
     """Rows that could not be used and are not here, by what was wrong with them."""
     notes: list[str] = field(default_factory=list, compare=False)
     """How the file was read, and which of its lines were left out and why."""
+    places: list[Place] = field(default_factory=list, compare=False)
+    """Where each row was read, if it was in a file."""
     several: bool = False
 
     def __len__(self) -> int:
@@ -119,7 +130,7 @@ def _usable(rows: TableRows | ParquetRows, options: TableOptions, path: Path) ->
     read = list(_readable(rows, text_column, columns))
     cells = columns.ended([row.labels for row in read])
     form = label_form(cells, options.label_separator)
-    texts, label_sets = list[str](), list[LabelSet]()
+    texts, label_sets, places = list[str](), list[LabelSet](), list[Place]()
     empty: dict[str, list[int]] = {"empty text": [], "empty label": []}
     for row, cell in zip(read, cells, strict=True):
         try:
@@ -130,6 +141,7 @@ def _usable(rows: TableRows | ParquetRows, options: TableOptions, path: Path) ->
         if row.text and (labels or form.several):
             texts.append(row.text)
             label_sets.append(labels)
+            places.append(Place(path.name, row.line))
         else:
             empty["empty text" if not row.text else "empty label"].append(row.line)
     rows.odd.check(len(texts) + sum(map(len, empty.values())))
@@ -146,6 +158,7 @@ def _usable(rows: TableRows | ParquetRows, options: TableOptions, path: Path) ->
         label_sets=label_sets,
         dropped={problem: count for problem, count in dropped.items() if count},
         notes=notes,
+        places=places,
         several=form.several,
     )
 

@@ -17,7 +17,7 @@ RESAMPLES = 500
 ENDS = ("low", "high")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HeldOutPredictions:
     """Held-out texts with what the model said of them."""
 
@@ -91,7 +91,7 @@ def label_scores(labels: Labels, predicted: Labels) -> dict[str, float]:
     }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ClassScores:
     precision: float
     recall: float
@@ -104,7 +104,10 @@ def per_class(held: HeldOutPredictions, classes: int) -> list[ClassScores]:
     numbers = precision_recall_fscore_support(
         held.labels, held.predicted, labels=list(range(classes)), zero_division=0.0
     )
-    return [ClassScores(float(p), float(r), float(f), int(n)) for p, r, f, n in zip(*numbers, strict=True)]
+    return [
+        ClassScores(precision=float(p), recall=float(r), f1=float(f), texts=int(n))
+        for p, r, f, n in zip(*numbers, strict=True)
+    ]
 
 
 def confused_pairs(held: HeldOutPredictions, most: int) -> list[tuple[int, int, int]]:

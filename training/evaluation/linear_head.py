@@ -7,21 +7,19 @@ encoders were trained to be compared, and served on the same divided by their me
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
+
+from training.evaluation.softmax_regression import softmax_regression
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int32]
 
-MOST_STEPS, TOLERANCE = 300, 1e-4
-FEWEST_STEPS, MOST_ROUGH_STEPS, ROUGH_WORK = 20, 100, 1e8
-"""A rough fit takes fewer steps where texts times classes are many: some ten seconds at most."""
+MOST_STEPS, FEWEST_STEPS, WORK = 60, 10, 5e8
+"""Steps are limited where texts times classes are many. From some 20 on more hardly change an answer."""
 ABSENT = -20.0
 """Bias of a class that no text of the fit has."""
 
@@ -39,14 +37,9 @@ class LinearHead:
 
 
 def fit_head(
-    features: Floats,
-    labels: Labels,
-    classes: int,
-    strength: float,
-    class_weights: Floats | None = None,
-    steps: int = MOST_STEPS,
+    features: Floats, labels: Labels, classes: int, strength: float, class_weights: Floats | None = None
 ) -> LinearHead:
-    """The head that logistic regression finds in so many steps; `strength` is the inverse penalty (sklearn's `C`)."""
+    """The head that logistic regression finds; `strength` is the inverse penalty (sklearn's `C`)."""
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     scale = float(lengths.mean()) or 1.0
     present, numbers = np.unique(labels, return_inverse=True)
@@ -55,25 +48,23 @@ def fit_head(
     if len(present) == 1:
         bias[present] = 0.0
         return LinearHead(weight, bias)
-    model = LogisticRegression(C=strength, max_iter=steps, tol=TOLERANCE)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(
-            features / np.maximum(lengths, 1e-9), numbers, None if class_weights is None else class_weights[labels]
-        )
-    two = len(present) == 2  # a single row, the logit of the second class
-    rows = np.vstack([-model.coef_, model.coef_]) / 2 if two else model.coef_
-    offsets = np.concatenate([-model.intercept_, model.intercept_]) / 2 if two else model.intercept_
-    weight[present], bias[present] = rows / scale, offsets
+    coefficients, bias[present] = softmax_regression(
+        features / np.maximum(lengths, 1e-9),
+        numbers,
+        len(present),
+        strength=strength,
+        weights=None if class_weights is None else class_weights[labels],
+        steps=int(min(max(WORK / (len(labels) * len(present)), FEWEST_STEPS), MOST_STEPS)),
+    )
+    weight[present] = coefficients / scale
     return LinearHead(weight, bias)
 
 
 def out_of_fold(features: Floats, labels: Labels, classes: int, strength: float, folds: int, seed: int) -> Floats:
-    """float32[texts, classes]: logits of each text by a head that was fitted, roughly, on the other folds."""
-    steps = int(min(max(ROUGH_WORK / (len(labels) * classes), FEWEST_STEPS), MOST_ROUGH_STEPS))
+    """float32[texts, classes]: logits of each text by a head that was fitted on the other folds."""
     logits = np.empty((len(labels), classes), np.float32)
     for inside in _folds(labels, folds, seed):
-        head = fit_head(features[~inside], labels[~inside], classes, strength, steps=steps)
+        head = fit_head(features[~inside], labels[~inside], classes, strength)
         logits[inside] = head.logits(features[inside])
     return logits
 

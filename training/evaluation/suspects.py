@@ -1,6 +1,6 @@
 """Rows of the table that are probably wrong: confident learning (Northcutt et al. 2021, arXiv:1911.00068), by cleanlab.
 
-Every text gets probabilities from a linear head on frozen features that was fitted without it. A label that they speak
+Every text gets probabilities from a linear model of frozen features that was fitted without it. A label that they speak
 against, and a text that is nearly another one of another label, are suspect.
 """
 
@@ -15,11 +15,13 @@ from cleanlab.rank import get_label_quality_scores
 from numpy.typing import NDArray
 
 from training.evaluation.calibration import fit_temperature, softmax
-from training.evaluation.linear_head import Floats, Labels, out_of_fold
+from training.evaluation.left_out import left_out_logits
+from training.evaluation.linear_head import Floats, Labels
 
-FOLDS = 4
 NEAR = 0.97
 """Cosine of the features from which on two texts are nearly the same."""
+MOST_CALIBRATED = 10_000
+"""Texts by which the probabilities are calibrated."""
 MOST_COMPARED = 30_000
 """Texts that are compared each with each."""
 BLOCK = 2_000
@@ -27,7 +29,7 @@ MERGEABLE = 0.25
 """Share of two labels' texts that is taken for the other's from which on one may ask whether they are two."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Suspect:
     """A row, by its place in the table, that a person should look at."""
 
@@ -48,12 +50,11 @@ class Merge:
     share: float
 
 
-def quality_of_labels(
-    features: Floats, labels: Labels, classes: int, strength: float, seed: int
-) -> tuple[Floats, NDArray[np.float64]]:
-    """float32[texts, classes], calibrated out-of-fold probabilities, and float64[texts], how well each label suits."""
-    logits = out_of_fold(features, labels, classes, strength, FOLDS, seed)
-    probabilities = softmax(logits, fit_temperature(logits, labels))
+def quality_of_labels(features: Floats, labels: Labels, classes: int) -> tuple[Floats, NDArray[np.float64]]:
+    """float32[texts, classes], calibrated and without the text, and float64[texts], how well each label suits."""
+    logits = left_out_logits(features, labels, classes)
+    every = -(-len(labels) // MOST_CALIBRATED)
+    probabilities = softmax(logits, fit_temperature(logits[::every], labels[::every]))
     quality: NDArray[np.float64] = get_label_quality_scores(labels, probabilities, method="normalized_margin")
     return probabilities, quality
 
@@ -65,7 +66,7 @@ def wrong_labels(probabilities: Floats, labels: Labels, quality: NDArray[np.floa
     issues = np.flatnonzero(find_label_issues(labels, probabilities, n_jobs=1))
     suggested = probabilities.argmax(axis=-1)
     ranked = issues[np.argsort(quality[issues], kind="stable")]
-    return [Suspect(int(row), int(suggested[row]), float(quality[row]), "another label fits better") for row in ranked]
+    return [_suspect(row, suggested[row], quality, "another label fits better") for row in ranked]
 
 
 def near_duplicates(
@@ -81,12 +82,16 @@ def near_duplicates(
         nearest = cosine.argmax(axis=1)
         for row, other in zip(own[cosine.max(axis=1) >= NEAR], nearest[cosine.max(axis=1) >= NEAR], strict=True):
             why = f"nearly the same, with another label: {texts[other]}"
-            found.append(Suspect(int(row), int(labels[other]), float(quality[row]), why))
+            found.append(_suspect(row, labels[other], quality, why))
     return sorted(found, key=lambda suspect: suspect.quality)
 
 
+def _suspect(row: int, suggested: int, quality: NDArray[np.float64], why: str) -> Suspect:
+    return Suspect(row=int(row), suggested=int(suggested), quality=float(quality[row]), why=why)
+
+
 def mergeable_labels(probabilities: Floats, labels: Labels) -> list[Merge]:
-    """Pairs of labels that out-of-fold predictions exchange most, the closest pair first."""
+    """Pairs of labels that predictions without the text exchange most, the closest pair first."""
     classes = probabilities.shape[1]
     counts = np.bincount(labels, minlength=classes)
     predicted = probabilities.argmax(axis=-1)

@@ -59,9 +59,7 @@ class TokenEncoder:
         """float32[T, H]"""
         part = self._bert.embeddings_layer
         words = tf.gather(part.word_embeddings_layer.embeddings, tf.gather(tf.reshape(ids, [-1]), layout.tokens))
-        positions = tf.gather(
-            part.position_embeddings_layer.embedding_table, layout.tokens % tf.shape(ids)[1]
-        )
+        positions = tf.gather(part.position_embeddings_layer.embedding_table, layout.tokens % tf.shape(ids)[1])
         types = part.token_type_embeddings_layer.embeddings[0]
         return drop(_normalized(part.layer_norm_layer, words + (positions + types)))
 

@@ -48,11 +48,11 @@ class Run:
 
     def __init__(
         self,
+        *,
         base: BaseModel,
         parts: Parts,
         start: Start,
         parameters: HyperParameters,
-        *,
         folder: Path,
         watchers: Sequence[Watcher] = (),
         checkpoint_s: float = 60.0,
@@ -64,7 +64,7 @@ class Run:
         self._buckets = bucket_lengths(lengths, parameters.buckets)
         weights = class_weights(parts.train.labels, parts.labels)
         self._class_weights = weights if parameters.class_weights else np.ones_like(weights)
-        self._trainer = Trainer(base, start, parameters, strategy)
+        self._trainer = Trainer(base=base, start=start, parameters=parameters, strategy=strategy)
         self._predict = predictor(self._trainer.model, self._buckets)
         self.state = TrainingState()
 
@@ -118,9 +118,17 @@ class Run:
         state.loss_sum += loss
         seconds = time.monotonic() - started
         state.seconds += seconds
-        texts = int(np.count_nonzero(batch.weights))
+        step_seen = Step(
+            number=number,
+            steps=steps,
+            loss=loss,
+            learning_rate=rate,
+            texts=int(np.count_nonzero(batch.weights)),
+            length=batch.ids.shape[1],
+            seconds=seconds,
+        )
         for watcher in self._watchers:
-            watcher.step(Step(number, steps, loss, rate, texts, batch.ids.shape[1], seconds))
+            watcher.step(step_seen)
 
     def _see_start(self) -> None:
         """The model before any step is the first that may be the best."""

@@ -18,6 +18,7 @@ from training.pretrained.names import hugging_face_name, transposed
 
 Tensors = dict[str, NDArray[np.float32]]
 
+
 class Classifier:
     """Variables are float32 whatever the precision of the products; so are the pooling, the classifier and logits."""
 

@@ -19,7 +19,7 @@ CLEARLY = 0.97
 TRIED_TEXTS, FOLDS = 1000, 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Start:
     """A model by itself: the frozen encoder with this head. Fine-tuning has to be better than it."""
 
@@ -53,7 +53,8 @@ def choose_start(features: Features, labels: Labels, classes: int, parameters: H
         strength = other if by_strength[other] < CLEARLY * by_strength[usual] else usual
         reasons.append(f"strength of the linear head {strength:g}: log loss {_shown(by_strength)}")
     weights = class_weights(labels, classes) if parameters.class_weights else None
-    return Start(pooling, strength, fit_head(features[pooling], labels, classes, strength, weights), tuple(reasons))
+    head = fit_head(features[pooling], labels, classes, strength, weights)
+    return Start(pooling=pooling, strength=strength, head=head, reasons=tuple(reasons))
 
 
 def class_weights(labels: Labels, classes: int) -> np.typing.NDArray[np.float32]:

@@ -33,7 +33,7 @@ class Trainer:
     What a step does is a function of the variables, the batch, the seed and the step's number: dropout too.
     """
 
-    def __init__(self, base: BaseModel, start: Start, parameters: HyperParameters, strategy: Any = None) -> None:
+    def __init__(self, *, base: BaseModel, start: Start, parameters: HyperParameters, strategy: Any = None) -> None:
         """Starts from `base` with the head of `start`; every GPU takes part if no `strategy` is given."""
         self._parameters = parameters
         self._strategy = strategy or _strategy()
