@@ -1,17 +1,19 @@
-"""`python -m benchmarks.quality FILE…`: how good `train` is by itself, and how fast, on real tables.
+"""`python -m benchmarks.quality TABLE… [SET…]`: how good `train` is by itself, and how fast, on real tables.
 
-Each file is trained on as a user would, by the command line with no option but columns and files, in a process of its
-own and with another split for each of three seeds. What a file is called says what is asked of it:
+Each table is trained on as a user would, by the command line with no option but columns and files, in a process of its
+own and with another split for each of three seeds. A TABLE is a file or a folder of them; what it is called says what
+is asked of it:
 
 - `NAME_train.csv` with `NAME_test.csv` among the files: the second is scored, all of the first is learnt from; besides,
   samples of it with 10 and 5 texts a label, as `NAME_10` and `NAME_5`. In a copy of the first with 5% of the labels
-  swapped at random, the suspects are looked for.
-- any other `NAME.csv`: a tenth of it is held out.
+  swapped at random, the suspects are looked for (`swapped`), and an epoch of it is timed (`speed`).
+- any other `NAME.csv` or `NAME_train.csv`: a tenth of it is held out; so it is of `examples/questions.csv`, which is
+  always among them, with five seeds.
 
 `benchmarks/quality.json` gets `<set>_accuracy`, `_baseline`, `_frozen`, `_ece` and `_seconds`, means over the seeds,
-with every run beside them. `--set NAME` takes only that set, `--seeds N` fewer or more seeds; figures of sets that were
-not run stay. `--against FOLDER`, a checkout of an older release, adds `training_speedup`: texts a second in our steps
-over those of the older ones, by turns.
+`<set>_spread`, the standard deviation of the accuracy, and every run beside them; `swapped_found`; and
+`training_speedup`, texts a second over those of the code before a commit (`--against`), by turns. SETs, by the names of
+their figures, are all that is run if any is given; figures of sets that were not run stay.
 """
 
 from __future__ import annotations
@@ -28,17 +30,20 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.record import ROOT, Record, machine
+from benchmarks.speedup import BEFORE, speedup
 from contract.artifact import read_manifest
 from training.data.table import Table, read_table
 
 RECORD = Record(ROOT / "benchmarks" / "quality.json", ROOT / "docs" / "training.md")
-SEEDS = 3
+EXAMPLE = ROOT / "examples" / "questions.csv"
+SEEDS, EXAMPLE_SEEDS = 3, 5
 FEW = (10, 5)
 SWAPPED = 0.05
 KNOWN = {"stackoverflow_titles20": "titles20", "stackoverflow_16k": "posts16k", "questions": "example"}
@@ -49,10 +54,14 @@ METRICS = {
     "frozen": "frozen_accuracy",
     "ece": "calibration_error",
 }
-TURNS = 3
 
 
-@dataclass(frozen=True)
+Found = tuple[Mapping[str, float], Any]
+"""Figures by name, and what they were made of."""
+Part = Callable[[], Found]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """A set to learn, and the file to score by; a part of `data` if there is none."""
 
@@ -72,9 +81,9 @@ def problems(files: Sequence[Path]) -> list[Problem]:
         name = KNOWN.get(stem, stem)
         if file in tests.values():
             continue
-        found.append(Problem(name, file, tests.get(stem)))
+        found.append(Problem(name=name, data=file, test=tests.get(stem)))
         if stem in tests:
-            found += [Problem(f"{name}_{each}", file, tests[stem], each) for each in FEW]
+            found += [Problem(name=f"{name}_{each}", data=file, test=tests[stem], each=each) for each in FEW]
     return found
 
 
@@ -109,7 +118,11 @@ def _sampled(data: Path, each: int, seed: int, folder: Path) -> Path:
     for text, label in zip(table.texts, table.labels, strict=True):
         by_label[label].append(text)
     generator = random.Random(seed)
-    rows = [(text, label) for label in sorted(by_label) for text in generator.sample(by_label[label], each)]
+    rows = [
+        (text, label)
+        for label in sorted(by_label)
+        for text in generator.sample(by_label[label], min(each, len(by_label[label])))
+    ]
     return _written(rows, folder / f"sample_{each}_{seed}.csv")
 
 
@@ -150,46 +163,59 @@ def _swapped(table: Table, encoded: Sequence[Any], seed: int) -> tuple[Any, set[
     return Examples([text.ids for text in encoded], labels), set(rows.tolist())
 
 
-def speedup(data: Path, older: Path) -> float:
-    """Texts a second of our training steps over those of an older checkout: medians of turns."""
-    rates: dict[Path, list[float]] = {older: [], ROOT: []}
-    with tempfile.TemporaryDirectory() as folder:
-        table = read_table(data)
-        copy = _written(zip(table.texts, table.labels, strict=True), Path(folder) / data.name)
-        command = [sys.executable, "-m", "benchmarks.training", str(copy), "64"]
-        for _ in range(TURNS):
-            for root, found in rates.items():
-                done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-                found.append(json.loads(done.stdout)["texts_per_second"])
-    return statistics.median(rates[ROOT]) / statistics.median(rates[older])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__.split("\n")[0])
-    parser.add_argument("files", nargs="+", type=Path, help="tables, as the module's documentation says")
-    parser.add_argument("--set", action="append", dest="names", help="only this set; more than once for several")
-    parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--against", type=Path, help="a checkout of an older release")
+    parser.add_argument("asked", nargs="*", metavar="TABLE or SET", help="as the module's documentation says")
+    parser.add_argument("--seeds", type=int, help=f"of each set; {SEEDS} if not given, {EXAMPLE_SEEDS} of the example")
+    parser.add_argument("--against", default=BEFORE, help="a commit whose training is timed beside today's")
     chosen = parser.parse_args()
-    for problem in problems(chosen.files):
-        if chosen.names and problem.name not in chosen.names:
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            runs = [measure(problem, seed, Path(folder)) for seed in range(1, chosen.seeds + 1)]
-        figures = {f"{problem.name}_{name}": statistics.mean(run[name] for run in runs) for name in runs[0]}
-        _save(problem.name, figures, runs)
-    learnt = next((problem.data for problem in problems(chosen.files) if problem.test), None)
-    if learnt and (not chosen.names or "swapped" in chosen.names):
-        found = [swapped_found(learnt, seed) for seed in range(1, chosen.seeds + 1)]
-        _save("swapped", {"swapped_found": statistics.mean(found)}, found)
-    if learnt and chosen.against:
-        _save("speed", {"training_speedup": speedup(learnt, chosen.against)}, str(chosen.against.name))
+    tables = [Path(asked) for asked in chosen.asked if Path(asked).exists()]
+    names = {asked for asked in chosen.asked if not Path(asked).exists()}
+    parts = _parts([*_files(tables), EXAMPLE], chosen.seeds, chosen.against)
+    if unknown := sorted(names - parts.keys()):
+        parser.error(f"no table and no set: {', '.join(unknown)}; sets are {', '.join(parts)}")
+    for name, part in parts.items():
+        if not names or name in names:
+            _save(name, *part())
 
 
-def _save(part: str, figures: dict[str, float], runs: Any) -> None:
+def _files(tables: Sequence[Path]) -> list[Path]:
+    return [file for table in tables for file in (sorted(table.glob("*.csv")) if table.is_dir() else [table])]
+
+
+def _parts(files: Sequence[Path], seeds: int | None, commit: str) -> dict[str, Part]:
+    """What there is to run, by name."""
+    found = problems(files)
+    parts: dict[str, Part] = {problem.name: partial(_trained, problem, seeds) for problem in found}
+    if learnt := next((problem.data for problem in found if problem.test), None):
+        parts["swapped"] = partial(_swapped_found, learnt, seeds or SEEDS)
+        parts["speed"] = partial(_speedup, learnt, commit)
+    return parts
+
+
+def _trained(problem: Problem, seeds: int | None) -> Found:
+    count = seeds or (EXAMPLE_SEEDS if problem.data == EXAMPLE else SEEDS)
+    with tempfile.TemporaryDirectory() as folder:
+        runs = [measure(problem, seed, Path(folder)) for seed in range(1, count + 1)]
+    figures = {f"{problem.name}_{name}": statistics.mean(run[name] for run in runs) for name in runs[0]}
+    spread = statistics.stdev(run["accuracy"] for run in runs) if count > 1 else 0.0
+    return figures | {f"{problem.name}_spread": spread}, runs
+
+
+def _swapped_found(data: Path, seeds: int) -> Found:
+    shares = [swapped_found(data, seed) for seed in range(1, seeds + 1)]
+    return {"swapped_found": statistics.mean(shares)}, shares
+
+
+def _speedup(data: Path, commit: str) -> Found:
+    ratio, seconds = speedup(data, commit)
+    return {"training_speedup": ratio}, {"against": commit, "seconds": seconds}
+
+
+def _save(part: str, figures: Mapping[str, float], details: Any) -> None:
     results = RECORD.load()
     results["figures"] |= {name: round(value, 4) for name, value in figures.items()}
-    results["parts"][part] = {"machine": machine(), "details": runs}
+    results["parts"][part] = {"machine": machine(), "details": details}
     RECORD.store(results)
     print(json.dumps({part: figures}), flush=True)
 
