@@ -44,7 +44,7 @@ def test_every_row_knows_its_line_in_the_file(tmp_path: Path) -> None:
     table = read_table(path)
 
     assert table.texts == ["good", "on two\nlines", "last"]
-    assert [place.line for place in table.places] == [2, 4, 6]
+    assert [place.line for place in table.places] == [2, 5, 6]
     assert {place.file for place in table.places} == {"data.csv"}
 
 

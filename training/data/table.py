@@ -37,7 +37,7 @@ class Place(NamedTuple):
     file: str
     """Its name, without folders."""
     line: int
-    """From 1; the number of the row where a format has no lines."""
+    """From 1, the last one of a row of several; the number of the row where a format has no lines."""
 
 
 @dataclass(frozen=True, kw_only=True)
