@@ -59,7 +59,7 @@ class HyperParameters(Strict):
     precision: Precision = Field(
         default="float32", description="of matrix products; bfloat16 where the device is good at it"
     )
-    buckets: int = Field(default=4, ge=1, le=16, description="static lengths that batches are padded to")
+    buckets: int = Field(default=4, ge=1, le=16, description="lengths by which texts are put into batches")
     validation: float = Field(default=0.1, gt=0, lt=0.5, description="share of the texts that chooses the epoch")
     test: float = Field(default=0.1, gt=0, lt=0.5, description="share of the texts that is scored at the end")
     seed: int = Field(default=1, ge=0, description="of the split, the order, the dropout and the new layer")

@@ -1,7 +1,7 @@
-"""Length-bucketed batches: texts of similar length together, padded to one of a few static lengths.
+"""Length-bucketed batches: texts of similar length together, padded to one of a few lengths.
 
-A batch of a few static shapes costs few traces and little padding. The plan of an epoch is a function of the seed and
-the epoch alone, so that an interrupted run continues with the very batches that it would have had.
+The plan of an epoch is a function of the seed and the epoch alone, so that an interrupted run continues with the very
+batches that it would have had.
 """
 
 from __future__ import annotations

@@ -1,0 +1,33 @@
+"""What the benchmark of quality makes of the files that it is given."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import quality
+
+
+def test_a_table_with_a_test_part_is_learnt_from_whole_and_by_samples(tmp_path: Path) -> None:
+    train, test, alone = (tmp_path / name for name in ("intents_train.csv", "intents_test.csv", "tickets.csv"))
+
+    found = {problem.name: problem for problem in quality.problems([train, test, alone])}
+
+    assert found.keys() == {"intents", "intents_10", "intents_5", "tickets"}
+    assert {found[name].test for name in ("intents", "intents_10", "intents_5")} == {test}
+    assert [found[name].each for name in found] == [None, 10, 5, None]
+    assert found["tickets"].test is None
+
+
+def test_a_set_that_there_is_not_is_refused_and_those_that_there_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tickets.csv").touch()
+    monkeypatch.setattr(sys, "argv", ["quality", str(tmp_path), "tikets"])
+
+    with pytest.raises(SystemExit):
+        quality.main()
+
+    assert "no table and no set: tikets; sets are tickets, example" in capsys.readouterr().err
