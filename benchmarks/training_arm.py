@@ -14,13 +14,13 @@ import numpy as np
 
 from training.data.batches import Examples, bucket_lengths, fill, plan_epoch
 from training.fit.step import Trainer
-from training.hyperparameters import HyperParameters
+from training.hyperparameters import HyperParameters, Precision
 from training.pretrained import minilm
 
 BATCH, RATE = 32, 1e-5
 
 
-def main(path: str, precision: str) -> None:
+def main(path: str, precision: Precision) -> None:
     with np.load(path) as arrays:
         padded, labels = arrays["ids"], arrays["labels"]
     examples = Examples([row[row != 0] for row in padded], labels)
@@ -43,11 +43,12 @@ def trainer_of(classes: int, parameters: HyperParameters) -> Any:
         from training.evaluation.linear_head import LinearHead
         from training.fit.start import Start
     except ImportError:
-        return Trainer(base, classes, parameters)
+        older: Any = Trainer
+        return older(base, classes, parameters)
     hidden = base.architecture.hidden_size
     head = LinearHead(np.zeros((classes, hidden), np.float32), np.zeros(classes, np.float32))
     return Trainer(base=base, start=Start(pooling="mean", strength=1.0, head=head), parameters=parameters)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1], "bfloat16" if sys.argv[2] == "bfloat16" else "float32")
