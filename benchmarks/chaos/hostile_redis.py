@@ -91,7 +91,7 @@ def damage_type(service: DirectJobs, rng: random.Random) -> None:
     model = service.settings.default_model
     keys = [
         "retort:workers", "retort:deadlines", "retort:dead", "retort:totals", "retort:quarantine", "retort:recount",
-        "retort:relist", "retort:jobs:", "retort:id-key", "retort:write-check", "retort:tried",
+        "retort:relist", "retort:served", "retort:jobs:", "retort:id-key", "retort:write-check", "retort:tried",
         f"retort:queued:{model}", f"retort:backlog:{model}", f"retort:sweeper:{model}",
         *(queue_name(model, lane) for lane in Lane),
         *(f"retort:leased:{worker}" for worker in _names(service.client, "retort:workers")),

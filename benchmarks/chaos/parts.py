@@ -17,6 +17,7 @@ from benchmarks.chaos.audit import blemishes, jobs_figures, percentile, recoveri
 from benchmarks.chaos.clients import Clients, Job
 from benchmarks.chaos.faults import Fault
 from benchmarks.chaos.stack import Stack
+from contract.errors import StoreUnavailable
 from contract.quarantine import Quarantine
 from harness.artifact import point_current_to
 from harness.tiny_artifact import write_tiny_artifact
@@ -74,7 +75,7 @@ def hostile_redis_writes(seed: int, mutations: int) -> Found:
                     time.sleep(rng.expovariate(50))
                 time.sleep(2 * WARM_UP_S)
             ended = stack.ended_processes()
-            noted = len(Quarantine(stack.client, stack.settings).entries())
+            noted = _noted(stack)
             last_lines = {name: stack.processes[name].last_lines() for name in ended if name in stack.processes}
     late = [job for job in clients.jobs if job.answered - job.asked > LATE_S]
     figures = {
@@ -85,6 +86,14 @@ def hostile_redis_writes(seed: int, mutations: int) -> Found:
     notes = {"kinds": dict(done), "ended": ended, "last_lines": last_lines, "noted": noted,
              "failures": clients.failures[:50], "bad": blemishes(clients)[:50], "retries": clients.retries}  # fmt: skip
     return Found(figures | jobs_figures([clients]), [], notes)
+
+
+def _noted(stack: Stack) -> int | None:
+    """Entries of the quarantine; None while it is damaged itself, and no sweep has set it aside."""
+    try:
+        return len(Quarantine(stack.client, stack.settings).entries())
+    except StoreUnavailable:
+        return None
 
 
 def swaps(seed: int, reloads: int, rollbacks: int) -> Found:

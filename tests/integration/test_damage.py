@@ -149,7 +149,7 @@ def test_a_damaged_counter_is_survived_and_counted_anew(rig: Rig, junk: str) -> 
 @pytest.mark.parametrize(
     "key",
     ["retort:workers", "retort:deadlines", "retort:dead", "retort:totals", "retort:queued:m", "retort:leased:me",
-     "retort:backlog:m", "retort:id-key", "retort:quarantine"],
+     "retort:backlog:m", "retort:id-key", "retort:quarantine", "retort:served"],
 )  # fmt: skip
 def test_a_key_of_another_type_is_set_aside_and_work_goes_on(rig: Rig, key: str) -> None:
     rig.store.delete(key)
@@ -163,6 +163,14 @@ def test_a_key_of_another_type_is_set_aside_and_work_goes_on(rig: Rig, key: str)
     assert rig.store.type(key) != "list"
     assert rig.store.type(f"retort:set-aside:{key}") == "list"
     assert rig.finish(rig.healthy) is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize("lasts_ms", [None, 86_400_000])
+def test_a_sweepers_lock_that_a_stranger_wrote_is_nobodys(rig: Rig, lasts_ms: int | None) -> None:
+    rig.store.set("retort:sweeper:m", "a stranger", px=lasts_ms)
+    assert rig.sweep.take_locks(["m"], 2) == ["m"]
+    rig.store.set("retort:sweeper:m", "another worker", px=60_000)
+    assert rig.sweep.take_locks(["m"], 2) == []
 
 
 @pytest.mark.parametrize(
