@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import sys
+from typing import NoReturn
 
 from contract.errors import RetortError
 from training.cli import app
@@ -13,8 +15,16 @@ def main() -> None:
     try:
         app()
     except RetortError as error:
-        errors.print(str(error), style="red", soft_wrap=True)
-        sys.exit(1)
+        _refuse(str(error))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _refuse(f"{error}; once there is room, the same command goes on from the last checkpoint")
+
+
+def _refuse(why: str) -> NoReturn:
+    errors.print(why, style="red", soft_wrap=True)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

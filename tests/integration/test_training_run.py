@@ -18,6 +18,7 @@ from contract.model_store import ModelStore
 from harness.tiny_artifact import WORDS
 from harness.until import until
 from tests.base_models import write_hugging_face
+from tests.small_disk import fill, small_disk
 from training.artifact import held_out
 from training.fit import checkpoint
 from training.fit.loop import CHECKPOINT
@@ -151,6 +152,25 @@ def test_killed_in_the_middle_of_an_epoch_and_started_again_it_ends_as_an_unbrok
     resumed = verify(_current(tmp_path))
     assert resumed.metrics == manifest.metrics
     assert resumed.files["weights.safetensors"] == manifest.files["weights.safetensors"]
+
+
+def test_on_a_full_disk_training_says_so_in_a_line_and_publishes_nothing_and_goes_on_when_there_is_room(
+    inputs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "models").mkdir()
+    with small_disk(tmp_path / "models", "32m") as models:
+        running = subprocess.Popen(_command(inputs), env=_environment(tmp_path), stderr=subprocess.PIPE, text=True)
+        _wait_until_within_an_epoch(tmp_path, running)
+        ballast = fill(models)
+        _, said = running.communicate(timeout=STARTING_S)
+        assert running.returncode == 1
+        assert "No space left on device" in said
+        assert "Traceback" not in said
+        with pytest.raises(NoModel):
+            _current(tmp_path)
+        ballast.unlink()
+        assert "accuracy" in _train(inputs, tmp_path)
+        verify(_current(tmp_path))
 
 
 def _wait_until_within_an_epoch(folder: Path, running: subprocess.Popen[bytes]) -> None:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from contract.artifact import (
     MANIFEST,
@@ -24,6 +23,7 @@ from contract.artifact import (
     TokenizerOptions,
     sha256,
 )
+from training import durable
 from training.evaluation.evaluate import HeldOutPredictions
 from training.pretrained.base_model import Tensors
 
@@ -88,7 +88,7 @@ def write_artifact(trained: Trained, folder: Path) -> Manifest:
 
 def write_files(tensors: Tensors, pipeline: str, folder: Path) -> dict[str, str]:
     """Write weights and tokenizer to `folder`; the sha256 of every file that is there then, by relative path."""
-    save_file(dict(tensors), folder / WEIGHTS)
+    durable.write_tensors(folder / WEIGHTS, tensors)
     (folder / TOKENIZER).write_text(pipeline, encoding="utf-8")
     return {str(path.relative_to(folder)): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 

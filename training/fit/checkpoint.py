@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 from safetensors import safe_open
-from safetensors.numpy import save_file
 
 from training import durable
 
@@ -56,9 +55,7 @@ class TrainingState(BaseModel):
 
 def save(path: Path, tensors: Mapping[str, NDArray[np.generic]], state: TrainingState) -> None:
     """Replace the checkpoint at `path`, at once: a crash leaves the one before."""
-    temporary = durable.temporary_beside(path)
-    save_file(dict(tensors), temporary, metadata={"state": state.model_dump_json()})
-    durable.replace(temporary, path)
+    durable.write_tensors(path, tensors, {"state": state.model_dump_json()})
 
 
 def load(path: Path) -> tuple[dict[str, NDArray[np.generic]], TrainingState]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from training import durable
 from training.data.encoded import EncodedCorpus
@@ -45,9 +45,7 @@ def look(base: BaseModel, data: EncodedCorpus, parameters: HyperParameters, work
 def _features(base: BaseModel, data: EncodedCorpus, parameters: HyperParameters, kept: Path) -> Features:
     if not kept.exists():
         found = frozen_features(base, data.examples, parameters.buckets, parameters.precision)
-        temporary = durable.temporary_beside(kept)
-        save_file({str(pooling): tensor for pooling, tensor in found.items()}, temporary)
-        durable.replace(temporary, kept)
+        durable.write_tensors(kept, {str(pooling): tensor for pooling, tensor in found.items()})
         return found
     loaded = load_file(kept)
     return {pooling: loaded[pooling] for pooling in poolings_of(base)}

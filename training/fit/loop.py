@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from contract.artifact import WEIGHTS
 from training import durable
@@ -162,9 +162,7 @@ class Run:
         )
 
     def _keep_best(self) -> None:
-        temporary = durable.temporary_beside(self.best)
-        save_file(self._trainer.model.tensors(), temporary)
-        durable.replace(temporary, self.best)
+        durable.write_tensors(self.best, self._trainer.model.tensors())
 
     def _save(self) -> None:
         tensors = {name: np.asarray(variable.numpy()) for name, variable in self._trainer.variables.items()}
