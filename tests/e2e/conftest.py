@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from contract.artifact import MANIFEST, Manifest, read_manifest, sha256
 from harness.redis_server import RedisServer
@@ -78,6 +78,9 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(accept_downloads=True, viewport={"width": 1200, "height": 800})
     yield context
     context.close()
+
+
+expect.set_options(timeout=60_000)  # the usual five seconds are not enough on a busy machine
 
 
 @pytest.fixture

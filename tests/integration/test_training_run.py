@@ -159,13 +159,13 @@ def test_on_a_full_disk_training_says_so_in_a_line_and_publishes_nothing_and_goe
 ) -> None:
     (tmp_path / "models").mkdir()
     with small_disk(tmp_path / "models", "32m") as models:
-        running = subprocess.Popen(_command(inputs), env=_environment(tmp_path), stderr=subprocess.PIPE, text=True)
+        running = subprocess.Popen(_command(inputs), env=_environment(tmp_path), stderr=subprocess.PIPE)
         _wait_until_within_an_epoch(tmp_path, running)
         ballast = fill(models)
         _, said = running.communicate(timeout=STARTING_S)
         assert running.returncode == 1
-        assert "No space left on device" in said
-        assert "Traceback" not in said
+        assert b"No space left on device" in said
+        assert b"Traceback" not in said
         with pytest.raises(NoModel):
             _current(tmp_path)
         ballast.unlink()

@@ -35,21 +35,24 @@ def test_a_job_nobody_waits_for_is_accepted_and_read_later(client: FlaskClient) 
 def test_out_of_patience_the_job_is_shown_as_it_stands(client: FlaskClient) -> None:
     begun = time.monotonic()
     answer = client.post("/predict", json={"texts": ["a"]}, headers={"Prefer": "wait=1"})
-    assert 1 <= time.monotonic() - begun < 5
+    assert 1 <= time.monotonic() - begun < 9  # without its preference it would have waited for ten seconds
     assert answer.status_code == 202
     assert answer.headers["Preference-Applied"] == "wait=1"
     assert answer.get_json()["status"] == "queued"
 
 
-def test_a_poll_that_waits_answers_when_the_job_ends(app: Flask, client: FlaskClient, worker: AnsweringWorker) -> None:
+def test_a_poll_that_waits_answers_when_the_job_ends(
+    app: Flask, client: FlaskClient, worker: AnsweringWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.jobs.reader.LOOK_EVERY_S", 60)
     worker.go.clear()
     location = client.post("/predict", json={"texts": ["a"]}, headers=LATER).headers["Location"]
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(lambda: app.test_client().get(f"{location}?wait=30").get_json())
         worker.go.set()
         begun = time.monotonic()
-        assert waiting.result(30)["status"] == "succeeded"
-    assert time.monotonic() - begun < 5
+        assert waiting.result(60)["status"] == "succeeded"
+    assert time.monotonic() - begun < 25
 
 
 def test_a_poll_does_not_wait_unless_asked_to(client: FlaskClient) -> None:
@@ -107,7 +110,7 @@ def test_the_longest_wait_is_a_setting(make_app: MakeApp) -> None:
     client = make_app(max_wait_s=0.3).test_client()
     begun = time.monotonic()
     assert client.post("/predict?wait=3000", json={"texts": ["a"]}).status_code == 202
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60
 
 
 def test_nobody_is_remembered_once_they_stopped_waiting(app: Flask, client: FlaskClient) -> None:

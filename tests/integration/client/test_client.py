@@ -106,7 +106,7 @@ def test_retry_after_is_honoured(server: FaultyServer, client: Client, status: s
     server.accidents.append(Refusal(status, {"Retry-After": "1"}))
     started = time.monotonic()
     assert client.predict(["a"]) == expected(["a"])
-    assert 1.0 <= time.monotonic() - started < 5
+    assert 1.0 <= time.monotonic() - started < 20
 
 
 def test_a_full_backlog_is_waited_out(serve: Serve, settings: ApiSettings) -> None:
