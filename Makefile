@@ -22,7 +22,7 @@ PACKAGES = $(patsubst %/,%,$(dir $(wildcard */__init__.py)))
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help docs install demo status logs down train import download_base_bert download_data build_dev build_api start_api test test_containers test_arm64 check_locks lint typecheck bench chaos format lock
+.PHONY: help docs install demo status logs down train import download_base_bert download_data build_dev build_api start_api test test_containers test_clients test_arm64 check_locks lint typecheck bench chaos format lock
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -88,6 +88,16 @@ mutants: $(INSTALLED) ## break the pure modules in every way, show what no test 
 	@$(BIN)/python local/install.py $(LOCKS) requirements/mutants.txt
 	$(BIN)/python -m local.mutants $(MODULES)
 
+CLIENTS := .venv-clients
+$(CLIENTS)/installed: requirements/bootstrap.txt requirements/clients.txt
+	$(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r $<
+	@$(CLIENTS)/bin/python local/install.py $^
+	@touch $@
+
+test_clients: $(INSTALLED) $(CLIENTS)/installed ## Triton's and KServe's own clients against the service, from an environment of their own
+	$(BIN)/python -m pytest tests/integration/api/test_protocol_clients.py
+
 test_arm64: ## all of it on an emulated arm64 machine; needs root, Debian and an hour
 	tests/arm64/run
 
@@ -126,6 +136,7 @@ lock: $(BIN)/uv ## resolve and hash requirements/*.txt anew (OPTIONS=--upgrade f
 	$(COMPILE) pyproject.toml --extra tracing --extra worker --extra gpu -o requirements/worker-gpu.txt
 	$(COMPILE) pyproject.toml --extra api --extra worker --extra cpu --extra tracing --extra local --extra dev $(CPU) -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra api --extra worker --extra gpu --extra tracing --extra local --extra dev -o requirements/dev-gpu.txt
+	$(COMPILE) pyproject.toml --extra clients -o requirements/clients.txt
 	$(COMPILE) pyproject.toml --extra mutants --constraint requirements/dev.txt -o requirements/mutants.txt
 	$(COMPILE) pyproject.toml --extra docs --constraint requirements/dev.txt -o requirements/docs.txt
 

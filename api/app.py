@@ -8,7 +8,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from api.context import AppContext
-from api.http import auth, headers, hosts, probes, problems, request_log, tracing
+from api.http import auth, headers, hosts, probes, problems, protocols, request_log, tracing
 from api.http.problems import Problem
 from api.openapi import misspelt
 from api.server import logs
@@ -16,6 +16,8 @@ from api.settings import ApiSettings
 from api.views import request_metrics
 from api.views.docs import doc_views, swagger_ui
 from api.views.health import health_views
+from api.views.inference import inference_views
+from api.views.inference_models import inference_health_views, inference_model_views
 from api.views.jobs import job_views
 from api.views.metrics import metrics_views
 from api.views.models import model_views
@@ -30,7 +32,7 @@ log = logging.getLogger(__name__)
 
 VIEWS = (
     page_views, predict_views, job_views, model_views, report_views, report_link_views, status_views, health_views,
-    metrics_views, doc_views,
+    inference_views, inference_model_views, inference_health_views, metrics_views, doc_views,
 )  # fmt: skip
 
 
@@ -62,20 +64,22 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
 
 
 def _answer_errors_with_problems(app: Flask) -> None:
+    def answer(problem: Problem) -> Response:
+        return protocols.response(problem, request.path, g.request_id)
+
     @app.errorhandler(Problem)
     def refuse(problem: Problem) -> Response:
-        return problems.response(problem, g.request_id)
+        return answer(problem)
 
     @app.errorhandler(HTTPException)
     def explain(error: HTTPException) -> Response:
-        return problems.response(problems.of_http(error, METHOD_HINTS.get(request.path)), g.request_id)
+        return answer(problems.of_http(error, METHOD_HINTS.get(request.path)))
 
     @app.errorhandler(RetortError)
     def translate(error: RetortError) -> Response:
-        return problems.response(problems.of_error(error), g.request_id)
+        return answer(problems.of_error(error))
 
     @app.errorhandler(Exception)
     def admit_failure(error: Exception) -> Response:
         log.exception("request failed", exc_info=error, extra={"request": g.request_id})
-        problem = Problem("internal-error", f"the cause is in the service's log, under request {g.request_id}")
-        return problems.response(problem, g.request_id)
+        return answer(Problem("internal-error", f"the cause is in the service's log, under request {g.request_id}"))

@@ -17,6 +17,7 @@ from api.jobs.store_watch import StoreWatch
 from api.jobs.submitter import JobSubmitter
 from api.jobs.waiting_room import WaitingRoom
 from api.settings import ApiSettings
+from contract.artifact import Manifest
 from contract.errors import BadArtifact, NoModel
 from contract.fleet import Fleet
 from contract.job_record import JobStatus
@@ -106,13 +107,17 @@ class AppContext:
         served = self.fleet.served()
         return f"; served here: {', '.join(served)}" if served else ""
 
+    def manifest(self, model: str, version: str | None) -> Manifest | None:
+        """Of the version, or of the current one; None when it can't be read."""
+        try:
+            return self.models.manifest(model, version or self.models.current(model))
+        except (BadArtifact, NoModel):
+            return None
+
     def is_multi_label(self, job: JobStatus) -> bool:
         """True when the job's model gives a text any number of labels, as far as its manifest can be read."""
-        try:
-            version = job.version or self.models.current(job.model)
-            return self.models.manifest(job.model, version).label_thresholds is not None
-        except (BadArtifact, NoModel):
-            return False
+        manifest = self.manifest(job.model, job.version)
+        return manifest is not None and manifest.label_thresholds is not None
 
     def close(self) -> None:
         """Finish what has come in and end the threads."""

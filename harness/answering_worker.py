@@ -80,7 +80,7 @@ class AnsweringWorker:
         held: bool = False,
         rule: AnswerRule = ONE_LABEL,
     ) -> None:
-        self.id = "stand-in"
+        self.id = f"stand-in-{model}"
         self.model = model
         self.rule = rule
         self.go = Event()

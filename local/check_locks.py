@@ -30,6 +30,8 @@ CPU = ("bootstrap", "dev", "minilm")
 GPU = ("bootstrap", "dev-gpu", "minilm")
 MUTANTS = (*CPU, "mutants")
 DOCS = (*CPU, "docs")
+CLIENTS = ("bootstrap", "clients")
+ENVIRONMENTS = (CPU, GPU, MUTANTS, DOCS, CLIENTS)
 
 
 class Target(NamedTuple):
@@ -44,7 +46,7 @@ def targets() -> Iterator[Target]:
     """Images are for Linux; the environment that make installs is for macOS too, without CUDA there."""
     for platform in LINUX:
         yield from (Target(locks, platform, IMAGE_PYTHON) for locks in IMAGES)
-        yield from (Target(locks, platform, python) for python in PYTHONS for locks in (CPU, GPU, MUTANTS, DOCS))
+        yield from (Target(locks, platform, python) for python in PYTHONS for locks in ENVIRONMENTS)
     yield from (Target(CPU, MACOS, python) for python in MACOS_PYTHONS)
 
 

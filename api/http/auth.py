@@ -8,7 +8,7 @@ from api.http.api_keys import Key, Keys
 from api.http.problems import Problem
 from contract.rate_limit import RequestCounter
 
-OPEN = frozenset({"health", "metrics", "docs", "swagger_ui", "page", "report_links"})
+OPEN = frozenset({"health", "inference_health", "metrics", "docs", "swagger_ui", "page", "report_links"})
 """Blueprints that need no key: what probes, scrapers, browsers and readers of the documentation ask for; the page asks
 for a key itself, and a link to a report is one."""
 

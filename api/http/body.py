@@ -31,15 +31,27 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 def read(request: Request, model: type[Document], share: BodyShare, most_texts: int) -> Document:
     """The validated body. Raises Problem: 413, 415, 429, 400 with the place in the text, 422 with pointers."""
     _check_type(request)
-    document = _parsed(_received(request, share), most_texts)
+    return validated(received(request, share), model, EXAMPLE, most_strings=most_texts, most_parts=MOST_PARTS)
+
+
+def validated(text: bytearray, model: type[Document], example: str, *, most_strings: int, most_parts: int) -> Document:
+    """The JSON document. Raises Problem: 400 with the place in the text, 422 with pointers.
+
+    example: a short one, for who sends something else. A text of more strings than `most_strings` and MOST_PARTS, or of
+    more lists, objects and members than `most_parts`, is not parsed at all.
+    """
+    if len(text) > SMALL_BYTES:
+        _check_shape(text, most_strings, most_parts)
+    document = _parsed(text)
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise _refusal(error, model) from None
+        raise _refusal(error, model, example) from None
 
 
-def _received(request: Request, share: BodyShare) -> bytearray:
-    """The whole body. Raises Problem when it is cut off or broken, RequestEntityTooLarge over the limit."""
+def received(request: Request, share: BodyShare) -> bytearray:
+    """The whole body. Raises Problem when it is cut off, broken or encoded, RequestEntityTooLarge over the limit."""
+    _check_encoding(request)
     body = bytearray()
     try:
         while part := request.stream.read(READ_BYTES):
@@ -56,10 +68,8 @@ def _received(request: Request, share: BodyShare) -> bytearray:
     return body
 
 
-def _parsed(body: bytearray, most_texts: int) -> Any:
+def _parsed(body: bytearray) -> Any:
     """The JSON document. Raises Problem, which names line and column."""
-    if len(body) > SMALL_BYTES:
-        _check_shape(body, most_texts)
     try:
         return from_json(body, cache_strings="keys")
     except ValueError as error:
@@ -70,13 +80,13 @@ def _parsed(body: bytearray, most_texts: int) -> Any:
         raise Problem("invalid-json", str(error), field_errors=[FieldError("pointer", "", str(error))]) from None
 
 
-def _check_shape(body: bytearray, most_texts: int) -> None:
+def _check_shape(body: bytearray, most_strings: int, most_parts: int) -> None:
     """Refuse millions of lists, members or strings before they take the memory and the time to parse them."""
-    most_strings = most_texts + MOST_PARTS
-    structure, strings = _STRING.subn(b"", body, count=most_strings)
-    if strings == most_strings or sum(map(structure.count, (b"[", b"{", b":"))) > MOST_PARTS:
+    counted = most_strings + MOST_PARTS
+    structure, strings = _STRING.subn(b"", body, count=counted)
+    if strings == counted or sum(map(structure.count, (b"[", b"{", b":"))) > most_parts:
         raise invalid(
-            FieldError("pointer", "", f"expected is one object with one list of at most {most_texts} strings")
+            FieldError("pointer", "", f"expected is one object with one list of at most {most_strings} strings")
         )
 
 
@@ -93,6 +103,9 @@ def _check_type(request: Request) -> None:
     charset = request.mimetype_params.get("charset", "utf-8")
     if charset.lower() not in ("utf-8", "utf8", "us-ascii", "ascii"):
         raise Problem("unsupported-media-type", f"charset {charset!r}: JSON is sent in UTF-8 (RFC 8259)")
+
+
+def _check_encoding(request: Request) -> None:
     encoding = request.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
         raise Problem(
@@ -102,14 +115,16 @@ def _check_type(request: Request) -> None:
         )
 
 
-def _refusal(error: ValidationError, model: type[BaseModel]) -> Problem:
+def _refusal(error: ValidationError, model: type[BaseModel], example: str) -> Problem:
     errors = error.errors(include_input=False, include_url=False)[:MOST_FAULTS]
-    return invalid(*(_fault(one, model) for one in errors))
+    return invalid(*(_fault(one, model, example) for one in errors))
 
 
-def _fault(error: ErrorDetails, model: type[BaseModel]) -> FieldError:
+def _fault(error: ErrorDetails, model: type[BaseModel], example: str) -> FieldError:
     pointer = "".join(f"/{_token(part)}" for part in error["loc"])
     help_text = _HELP.get(error["type"], error["msg"])
+    if error["type"] == "model_type" and not error["loc"]:
+        help_text = f"expected is one object, {example} for example"
     if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
         help_text += hint(str(error["loc"][0]), model.model_fields)
     return FieldError("pointer", pointer, help_text)
@@ -122,9 +137,9 @@ def _token(part: int | str) -> str:
 
 
 _HELP = {
+    "model_type": "expected is an object",
     "list_type": "an array of strings, also for a single text",
     "too_short": "the list is empty; give at least one text",
     "extra_forbidden": "no such member",
-    "model_type": f"expected is one object, {EXAMPLE} for example",
     "string_unicode": "contains a lone surrogate, which is no character",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response, request
 
-PRIVATE = frozenset({"predict", "jobs"})
+PRIVATE = frozenset({"predict", "jobs", "inference"})
 """Blueprints whose answers belong to who asked."""
 POLICY = "default-src 'none'; frame-ancestors 'none'"
 """For what is no page: nothing is loaded for it, and nobody frames it."""

@@ -7,7 +7,7 @@ from flask import Flask, request
 from api.http.presence import SOCKET
 from api.http.problems import Problem
 
-PROBES = frozenset({"health", "metrics"})
+PROBES = frozenset({"health", "inference_health", "metrics"})
 """Blueprints that probes and scrapers ask."""
 
 

@@ -47,11 +47,22 @@ KINDS: Mapping[str, Kind] = {
         404, "No such job", "The id was never issued by this service, or the job belongs to another caller."
     ),
     "no-model": Kind(404, "No such model", "`GET /models` lists the models that are published or served."),
+    "no-version": Kind(
+        404,
+        "The model is not served in this version",
+        "`GET /v2/models/NAME` lists the versions that workers serve. Without a version, whichever is served answers.",
+    ),
     "method-not-allowed": Kind(405, "This address does not take this method", "`Allow` lists the methods it takes."),
     "not-acceptable": Kind(
         406,
         "None of the accepted media types is offered",
         "Results are offered as `application/json`, `application/x-ndjson` and `text/csv`.",
+    ),
+    "not-in-time": Kind(
+        408,
+        "The answer takes longer than the request waits",
+        "The job is accepted and goes on: `Location` and `detail` say where its answer will be. Wait longer with "
+        "`?wait=`, or send texts by the thousand to `POST /predict`. Only below `/v2`.",
     ),
     "gone-job": Kind(
         410,
@@ -76,6 +87,12 @@ KINDS: Mapping[str, Kind] = {
         "Parts of the request are not valid",
         "`errors` lists what is wrong: a `pointer` (RFC 6901) into the body, a query `parameter` or a `header`, each "
         "with what is expected. Nothing was stored.",
+    ),
+    "texts-not-predicted": Kind(
+        422,
+        "Some texts could not be predicted",
+        "Ask for the output `error`, too, or for no outputs by name: then each text has its error in its place, and "
+        "all others have their answers. Only below `/v2`.",
     ),
     "idempotency-conflict": Kind(
         422,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,13 +10,15 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from api import __version__
 from api.http.problems import KINDS, MEDIA_TYPE
-from api.openapi.operation import Operation, ResponseSpec
+from api.openapi.operation import JSON, Operation, ResponseSpec
 from api.openapi.operations import operations
 from api.openapi.schemas import ProblemDocument
 from api.settings import ApiSettings
 
 EVERYWHERE = ("bad-request", "uri-too-long", "headers-too-large")
 """Problems of HTTP itself, which any request can have."""
+SERVERS = frozenset(EVERYWHERE)
+"""They may be told before anybody knows which address was meant, and so which protocol."""
 _REFERENCES = "#/components/schemas/{model}"
 _DESCRIPTION = (
     "Classifies texts with a BERT model. Short questions are answered at once; big jobs are accepted, can be watched, "
@@ -49,6 +51,8 @@ def _schemas(listed: Iterable[Operation]) -> dict[str, Any]:
     for operation in listed:
         if operation.body:
             models[operation.body] = "validation"
+        if operation.error:
+            models[operation.error] = "validation"
         for answer in operation.answers:
             models |= {model: "validation" for model in answer.content.values() if isinstance(model, type)}
     _, definitions = models_json_schema(list(models.items()), by_alias=True, ref_template=_REFERENCES)
@@ -82,7 +86,7 @@ def _responses(operation: Operation, settings: ApiSettings) -> dict[str, Any]:
     for name in names:
         by_status.setdefault(KINDS[name].status, []).append(name)
     for status, same in by_status.items():
-        found[str(status)] = _problem(same)
+        found[str(status)] = _problem(same, operation.error)
     return found
 
 
@@ -101,9 +105,12 @@ def _answer(answer: ResponseSpec) -> dict[str, Any]:
     return document
 
 
-def _problem(names: Iterable[str]) -> dict[str, Any]:
+def _problem(names: Collection[str], error: type[BaseModel] | None) -> dict[str, Any]:
     titles = "; ".join(f"{KINDS[name].title} (`{name}`)" for name in names)
-    return {"description": titles, "content": {MEDIA_TYPE: {"schema": _reference(ProblemDocument)}}}
+    content = {JSON: {"schema": _reference(error)}} if error else {}
+    if not error or not SERVERS.isdisjoint(names):
+        content[MEDIA_TYPE] = {"schema": _reference(ProblemDocument)}
+    return {"description": titles, "content": content}
 
 
 def _reference(model: type[BaseModel]) -> dict[str, str]:

@@ -13,7 +13,6 @@ from flask import Flask, request
 from api.http.hints import nearest
 from api.http.problems import FieldError, invalid
 from api.openapi.operations import operations
-from api.openapi.schemas import PredictRequest
 from api.settings import ApiSettings
 
 LIKENESS = 0.7
@@ -23,7 +22,7 @@ def install(app: Flask, settings: ApiSettings) -> None:
     known = {
         (operation.method, operation.path): (
             {parameter.name for parameter in operation.parameters if parameter.where == "query"},
-            PredictRequest.model_fields.keys() if operation.body else (),
+            operation.body.model_fields.keys() if operation.body else (),
         )
         for operation in operations(settings)
     }

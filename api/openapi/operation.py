@@ -56,3 +56,5 @@ class Operation:
     body: type[BaseModel] | None = None
     examples: Mapping[str, Any] = field(default_factory=dict)
     needs_key: bool = True
+    error: type[BaseModel] | None = None
+    """What its problems are told as; problem details (RFC 9457) unless it is another protocol's."""

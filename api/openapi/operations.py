@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
-from api.openapi import page_operations, schemas
+from api.openapi import inference_operations, page_operations, schemas
 from api.openapi.operation import JSON, Operation, Parameter, ResponseSpec
 from api.settings import ApiSettings
 from contract.ids import ID_PATTERN
@@ -49,16 +49,23 @@ def _wait(settings: ApiSettings, otherwise: str) -> Parameter:
 
 def operations(settings: ApiSettings) -> list[Operation]:
     """Every operation, with the limits of these settings."""
-    return [_predict(settings), *_jobs(settings), *_models(), *page_operations.operations(), *_health()]
+    asking = [_wait(settings, f"{settings.default_wait_s:g}"), _PREFER, _idempotency(settings)]
+    return [
+        _predict(settings, asking), *_jobs(settings), *_models(), *page_operations.operations(), *_health(),
+        *inference_operations.operations(settings, asking),
+    ]  # fmt: skip
 
 
-def _predict(settings: ApiSettings) -> Operation:
-    key = Parameter(
+def _idempotency(settings: ApiSettings) -> Parameter:
+    return Parameter(
         name="Idempotency-Key",
         where="header",
         description=f"the same key with the same request gives the same job, for {settings.idempotency_ttl_s} s",
         schema={"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
     )
+
+
+def _predict(settings: ApiSettings, asking: Sequence[Parameter]) -> Operation:
     return Operation(
         method="post",
         path="/predict",
@@ -69,7 +76,7 @@ def _predict(settings: ApiSettings) -> Operation:
         "it. When that is not long enough, or the client does not want to wait, 202 says where the job is. A job "
         f"of {settings.bulk_from_texts} texts or more goes through the bulk lane and never delays short ones. "
         "A text that can't be predicted has an error in its place; all others have their answer.",
-        parameters=[_wait(settings, f"{settings.default_wait_s:g}"), _PREFER, key],
+        parameters=asking,
         body=schemas.predict_request(settings),
         examples=_EXAMPLES,
         answers=[

@@ -16,6 +16,7 @@ from contract.job_record import JobState
 from contract.prediction import WHOLE, Answer, Options
 
 TEXTS_FIELDS = ("texts", "X", "x")
+DEADLINE = "seconds from now; what is not predicted by then never will be"
 NO_OPTIONS = Options()
 """What a job gets that asks for nothing in particular: most do."""
 
@@ -51,9 +52,7 @@ class PredictRequest(Options, Texts):
         json_schema_extra={"oneOf": [{"required": [name]} for name in TEXTS_FIELDS]},
     )
 
-    deadline_s: Annotated[int, Field(ge=1), WHOLE] | None = Field(
-        default=None, description="seconds from now; what is not predicted by then never will be"
-    )
+    deadline_s: Annotated[int, Field(ge=1), WHOLE] | None = Field(default=None, description=DEADLINE)
     model: Name | None = Field(default=None, description="the model to ask; the service's default one when absent")
 
     @model_validator(mode="after")
@@ -84,10 +83,14 @@ def predict_request(settings: ApiSettings) -> type[PredictRequest]:
         name: (list[text], Field(default_factory=list, min_length=1, max_length=settings.max_texts))
         for name in TEXTS_FIELDS
     }
-    deadline = Annotated[int, Field(ge=1, le=settings.max_deadline_s), WHOLE] | None
-    described = PredictRequest.model_fields["deadline_s"].description
-    fields["deadline_s"] = (deadline, Field(default=settings.default_deadline_s, description=described))
+    fields["deadline_s"] = deadline_field(settings)
     return create_model("PredictRequest", __base__=PredictRequest, __doc__=PredictRequest.__doc__, **fields)
+
+
+def deadline_field(settings: ApiSettings) -> tuple[Any, Any]:
+    """`deadline_s` of a request, with the limits of these settings."""
+    within = Annotated[int, Field(ge=1, le=settings.max_deadline_s), WHOLE] | None
+    return within, Field(default=settings.default_deadline_s, description=DEADLINE)
 
 
 class JobModel(Document):

@@ -32,9 +32,14 @@ def health_views(context: AppContext) -> Blueprint:
 
 def liveness(context: AppContext) -> tuple[str, int]:
     """Whether every thread lives, as JSON and its status. Any thread of the system's may call this."""
-    dead = [f"the thread {loop.name} has ended" for loop in context.loops if loop.has_died()]
-    found = Live(status="not live", reasons=dead) if dead else Live()
-    return found.model_dump_json(by_alias=True), 503 if dead else 200
+    reasons = why_not_live(context)
+    found = Live(status="not live", reasons=reasons) if reasons else Live()
+    return found.model_dump_json(by_alias=True), 503 if reasons else 200
+
+
+def why_not_live(context: AppContext) -> list[str]:
+    """Why this process had better be started again; empty when it answers."""
+    return [f"the thread {loop.name} has ended" for loop in context.loops if loop.has_died()]
 
 
 def why_not_ready(context: AppContext) -> list[str]:

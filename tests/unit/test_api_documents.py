@@ -18,6 +18,8 @@ from api.openapi.document import openapi
 from api.openapi.schemas import Job
 from api.settings import ApiSettings
 from api.views.health import health_views
+from api.views.inference import inference_views
+from api.views.inference_models import inference_health_views, inference_model_views
 from api.views.jobs import job_views
 from api.views.models import model_views
 from api.views.page import page_views
@@ -30,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 OPERATORS_ONLY = {"bad-model", "bad-settings", "bad-artifact"}
 DESCRIBED = [
     page_views, predict_views, job_views, model_views, report_views, report_link_views, status_views, health_views,
+    inference_views, inference_model_views, inference_health_views,
 ]  # fmt: skip
 
 

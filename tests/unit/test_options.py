@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 from api.openapi.document import openapi
 from api.openapi.schemas import TEXTS_FIELDS, PredictRequest
 from api.settings import ApiSettings
-from api.views.predict import request_digest
+from api.views.admission import Question
 from contract.prediction import AnswerRule, Options, TextRead, dump_options, known_options, load_options
 from harness.answering_worker import ANY_LABELS, LABELS, ONE_LABEL, answer_document, scores
 from retort_client import wire
@@ -69,8 +69,8 @@ def test_a_later_option_at_its_default_changes_neither_record_nor_digest() -> No
 
 def test_the_digest_of_a_request_is_that_of_the_first_release() -> None:
     """Keys that an older API remembers go on standing for the same requests."""
-    asked = PredictRequest(texts=["a"], top_k=2)
-    assert request_digest(asked, "default", 3600) == "594fcebe9bb38b913e327dd9684b3ac2b6b1a4434533b1a4459bcb68e1da1820"
+    asked = Question(texts=["a"], texts_at="/texts", options=Options(top_k=2), model="default", deadline_s=3600)
+    assert asked.digest == "594fcebe9bb38b913e327dd9684b3ac2b6b1a4434533b1a4459bcb68e1da1820"
 
 
 @pytest.mark.parametrize("options", [Options(), Options(top_k=2), Options(top_k=9, scores=True)])

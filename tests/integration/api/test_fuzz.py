@@ -9,7 +9,7 @@ from harness.redis_server import RedisServer
 from tests.integration.api.fuzz import fuzz
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)  # minutes on a machine that has much else to do
 def test_what_the_document_promises_holds_for_generated_requests(
     store: redis.Redis, redis_server: RedisServer, tmp_path: Path
 ) -> None:
