@@ -32,6 +32,7 @@ def install(app: Flask) -> None:
             line["ms"] = round((time.perf_counter() - started) * 1000, 1)
             log.info("request", extra=line)
 
+        response.direct_passthrough = False  # of a file that is passed through, nobody is told the end
         response.call_on_close(write)
         return response
 

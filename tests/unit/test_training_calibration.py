@@ -6,6 +6,7 @@ from scipy.special import log_softmax
 
 from training.evaluation.calibration import (
     Bin,
+    binned_error,
     calibrated_log_loss,
     expected_calibration_error,
     fit_temperature,
@@ -141,14 +142,32 @@ def test_four_texts_are_fewer_than_the_folds_and_still_tell() -> None:
 
 
 def test_bins_are_of_equal_width_and_in_their_order() -> None:
-    scores = np.array([0.55, 0.65, 0.75, 0.95, 0.72])
+    scores = np.array([0.55, 0.65, 0.75, 0.95, 0.72, 0.85])
     probabilities = np.stack([scores, 1 - scores], axis=1)
-    labels = np.array([0, 1, 0, 0, 0], np.int32)
+    labels = np.array([0, 1, 0, 0, 0, 0], np.int32)
 
     found = reliability(probabilities, labels, bins=10)
 
-    assert [each.count for each in found] == [1, 1, 2, 1]
-    assert [each.accuracy for each in found] == [1, 0, 1, 1]
-    assert [each.confidence for each in found] == pytest.approx([0.55, 0.65, 0.735, 0.95])
-    # Two bins make one of all texts: right are 4 of 5, and the scores are 0.724 on average.
-    assert expected_calibration_error(probabilities, labels, bins=2) == pytest.approx(0.8 - 0.724)
+    assert [each.count for each in found] == [1, 1, 2, 1, 1]
+    assert [each.accuracy for each in found] == [1, 0, 1, 1, 1]
+    assert [each.confidence for each in found] == pytest.approx([0.55, 0.65, 0.735, 0.85, 0.95])
+    # Two bins make one of all texts.
+    assert expected_calibration_error(probabilities, labels, bins=2) == pytest.approx(abs(5 / 6 - scores.mean()))
+
+
+def test_the_last_bin_holds_a_score_of_one_and_not_its_neighbours() -> None:
+    scores = np.array([1.0, 0.95, 0.85])
+    right = np.array([False, True, True])
+
+    assert binned_error(scores, right, bins=10) == pytest.approx((abs(1.0 - 0.05) + 0.15) / 3)
+
+
+def test_the_same_texts_give_the_same_temperature() -> None:
+    generator = np.random.default_rng(3)
+    labels = generator.integers(0, 2, 200).astype(np.int32)
+    logits = generator.normal(size=(200, 2)).astype(np.float32)
+    few = [slice(start, start + 10) for start in range(0, 200, 10)]
+
+    first, second = ([helpful_temperature(logits[part], labels[part]) for part in few] for _ in range(2))
+
+    assert first == second

@@ -78,3 +78,15 @@ def test_invented_methods_and_addresses_make_no_series_of_their_own(client: Flas
     assert value(samples, "retort_http_requests_total", address="none", method="other", status="405") >= 1
     assert value(samples, "retort_http_requests_total", address="none", method="GET", status="404") >= 1
     assert not any("BREW" in str(key) or "very" in str(key) for key in samples)
+
+
+def test_a_file_is_counted_as_any_answer_is(client: FlaskClient) -> None:
+    before = scrape(client)
+    assert client.get("/docs/swagger-ui.css").status_code == 200
+    after = scrape(client)
+    labels = {"address": "/docs/<path:path>", "method": "GET", "status": "200"}
+    assert (
+        value(after, "retort_http_requests_total", **labels)
+        == value(before, "retort_http_requests_total", **labels) + 1
+    )
+    assert value(after, "retort_http_requests_in_flight") == value(before, "retort_http_requests_in_flight")

@@ -35,6 +35,11 @@ def test_a_line_says_who_did_what_and_how_long_it_took(lines: Any, make_app: Mak
     assert "secret" not in json.dumps(line)
 
 
+def test_a_file_is_logged_as_any_answer_is(lines: Any, make_app: MakeApp) -> None:
+    make_app().test_client().get("/docs/swagger-ui.css")
+    assert [(line["path"], line["status"]) for line in lines()] == [("/docs/swagger-ui.css", 200)]
+
+
 def test_texts_are_logged_only_when_switched_on(lines: Any, make_app: MakeApp) -> None:
     make_app(log_texts=True).test_client().post("/predict?wait=0", json={"texts": ["secret"]})
     assert lines()[0]["content"] == ["secret"]
