@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from harness.until import until
 from tests.stand_ins import POISON, echo, ids_of, text_works
+from worker import loops
 from worker.pipeline.answer_cache import AnswerCache
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.inference import Inference
@@ -28,6 +31,8 @@ class Rig:
 
     def __init__(self, start_suspect: Callable[[ChunkWork], bool] = lambda _: True) -> None:
         self.completed: SimpleQueue[ChunkWork] = SimpleQueue()
+        self.died: SimpleQueue[str] = SimpleQueue()
+        """Why the process would have ended itself."""
         self.cache = AnswerCache(2**20)
         self.taken: list[int] = []
         """Tokens that left the queue, or came back, fewer than none."""
@@ -48,14 +53,22 @@ class Rig:
         return work
 
     def next(self) -> ChunkWork:
-        return self.completed.get(timeout=PATIENCE_S)
+        found: ChunkWork = until(self._completed_or_died, PATIENCE_S, what="a chunk", pause_s=0.001)
+        return found
+
+    def _completed_or_died(self) -> ChunkWork | None:
+        assert self.died.empty(), self.died.get()
+        return None if self.completed.empty() else self.completed.get()
 
 
 @contextmanager
 def running(rig: Rig) -> Iterator[Rig]:
-    rig.inference.start()
-    yield rig
-    rig.inference.stop()
+    """The thread runs; should it die, the test fails, where the process of a worker would end."""
+    with mock.patch.object(loops, "end_process", rig.died.put):
+        rig.inference.start()
+        yield rig
+        rig.inference.stop()
+    assert rig.died.empty(), rig.died.get()
 
 
 def scores(work: ChunkWork) -> list[float | str]:
