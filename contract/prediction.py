@@ -158,12 +158,12 @@ class TextRead:
 
     @property
     def is_known(self) -> bool:
-        """Whether the vocabulary knows enough of it."""
+        """True when the vocabulary knows enough of the text."""
         return self.unknown < NOTABLE_UNKNOWN
 
     @property
     def is_usual(self) -> bool:
-        """Whether there is nothing to say of it beyond its tokens and whether it was cut."""
+        """True when there is nothing to say of it beyond its tokens and whether it was cut."""
         return self.is_known
 
     def members(self) -> dict[str, Any]:

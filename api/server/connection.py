@@ -60,7 +60,7 @@ class Connection(gevent.socket.socket):
         super().close()
 
     def is_reset(self) -> bool:
-        """Whether the client has broken the connection off, so that no answer can reach it."""
+        """True when the client has broken the connection off, so that no answer can reach it."""
         return self.getsockopt(gevent.socket.SOL_SOCKET, gevent.socket.SO_ERROR) != 0
 
     def await_request(self) -> None:

@@ -31,7 +31,7 @@ def health_views(context: AppContext) -> Blueprint:
 
 
 def liveness(context: AppContext) -> tuple[str, int]:
-    """Whether every thread lives, as JSON and its status. Any thread of the system's may call this."""
+    """Say whether every thread lives, as JSON and its status. Any thread of the system's may call this."""
     reasons = why_not_live(context)
     found = Live(status="not live", reasons=reasons) if reasons else Live()
     return found.model_dump_json(by_alias=True), 503 if reasons else 200

@@ -1,8 +1,9 @@
-"""How the house is built: imports run one way, a class name has one owner."""
+"""How the house is built: imports run one way, a class name has one owner, nothing is too large to be read."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -83,3 +84,79 @@ def test_a_class_name_has_one_owner() -> None:
                     owners[node.name].add(module)
 
     assert {name: modules for name, modules in owners.items() if len(modules) > 1} == {}
+
+
+MOST_POSITIONAL = 3
+"""Arguments of a constructor that a caller may give by their place."""
+
+
+def by_place(node: ast.ClassDef) -> int:
+    """Arguments that the constructor of the class takes by their place. A tuple has places for a reason."""
+    for statement in node.body:
+        if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
+            return len(statement.args.posonlyargs) + len(statement.args.args) - 1
+    dataclass = [text for text in map(ast.unparse, node.decorator_list) if text.startswith("dataclass")]
+    if not dataclass or "kw_only=True" in dataclass[0]:
+        return 0
+    fields = [statement for statement in node.body if isinstance(statement, ast.AnnAssign)]
+    return sum("ClassVar" not in ast.unparse(field.annotation) for field in fields)
+
+
+def test_arguments_by_place_are_counted() -> None:
+    source = """
+@dataclass(frozen=True)
+class Fields:
+    constant: ClassVar[int] = 1
+    first: int
+    second: int
+
+@dataclass(kw_only=True)
+class Named:
+    first: int
+
+class Written:
+    def __init__(self, first, second, third=3, *, named): ...
+"""
+    assert [by_place(node) for node in ast.parse(source).body if isinstance(node, ast.ClassDef)] == [2, 0, 3]
+
+
+def test_a_constructor_of_four_arguments_takes_them_by_name() -> None:
+    by_class = {
+        f"{module}.{node.name}": by_place(node)
+        for package in SERVICES
+        for module, tree in sources(package)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+
+    assert {name: count for name, count in by_class.items() if count > MOST_POSITIONAL} == {}
+
+
+MOST_LINES, MOST_OF_A_FUNCTION = 300, 50
+
+
+def python_files() -> list[Path]:
+    listed = subprocess.check_output(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT)
+    files = [ROOT / name for name in listed.decode().split("\0") if name.endswith(".py")]
+    return [file for file in files if file.is_file()]
+
+
+def functions(tree: ast.Module) -> dict[str, int]:
+    """The lines of each function, by its name."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {node.name: node.end_lineno - node.lineno + 1 for node in ast.walk(tree) if isinstance(node, kinds)}  # type: ignore[operator]
+
+
+def test_no_module_and_no_function_is_too_long_to_be_read_at_once() -> None:
+    long = {}
+    for file in python_files():
+        text, name = file.read_text(encoding="utf-8"), str(file.relative_to(ROOT))
+        if (lines := text.count("\n")) > MOST_LINES:
+            long[name] = lines
+        long |= {
+            f"{name} {function}": lines
+            for function, lines in functions(ast.parse(text)).items()
+            if lines > MOST_OF_A_FUNCTION
+        }
+
+    assert long == {}

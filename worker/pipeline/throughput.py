@@ -24,7 +24,7 @@ class Rate:
     bytes: float = 0.0
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Tally:
     """What was done for one model since its rate was last computed."""
 

@@ -97,6 +97,15 @@ def create_app(
         else:
             process(tickets)
 
+    app.steps["consumer"].add(_hub_step(models, hub_moved, on_hub))
+    return app
+
+
+def _hub_step(
+    models: Callable[[], Sequence[str]], hub_moved: Callable[[], None], on_hub: Callable[[Any], None]
+) -> type[bootsteps.StartStopStep]:
+    """What Celery's event loop does beside reading messages; see create_app."""
+
     class HubStep(bootsteps.StartStopStep):  # type: ignore[misc]
         requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -117,8 +126,7 @@ def create_app(
             # Only a worker that ends puts the messages in hand back. When the connection breaks, they are worked on.
             self.messages.restore_at_shutdown = state.should_stop is not None
 
-    app.steps["consumer"].add(HubStep)
-    return app
+    return HubStep
 
 
 def run(app: Celery, settings: WorkerSettings) -> int:

@@ -73,7 +73,7 @@ class ReadingChannel(kombu_redis.Channel):
 
 
 class SentinelReadingChannel(ReadingChannel, kombu_redis.SentinelChannel):
-    """The same, of the primary that Sentinels name."""
+    """Channel of the primary that Sentinels name."""
 
 
 class Transport(kombu_redis.Transport):
