@@ -16,6 +16,8 @@ Precision = Literal["float32", "bfloat16"]
 STEPS = 150
 """Steps that fine-tuning takes at least, within the bounds on epochs: the fewer the texts, the more often each."""
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 8
+FEW_A_LABEL, CONTRASTIVE_STEPS = 16, 50
+"""Texts a label, on average, up to which pairs of texts teach more than labels, and steps after which they have."""
 SHORTEST, LONGEST = 32, 256
 """Bounds on the length that is read of texts unless told otherwise: sentence encoders learnt from no longer ones."""
 RATE, RATE_HIDDEN = 1e-4, 384
@@ -28,6 +30,8 @@ class DataFacts:
 
     texts: int
     """Of the whole table."""
+    texts_a_label: float
+    """On average; infinite where a text may have several labels, so that no two belong together or apart."""
     long_text: int
     """Tokens that 95% of the texts have at most."""
     hidden: int
@@ -49,6 +53,9 @@ class HyperParameters(Strict):
     )
     pooling: Literal["mean", "first", "pooler"] | None = Field(
         default=None, description="what the head reads: mean, first, pooler; tried on training texts"
+    )
+    loss: Literal["cross-entropy", "contrastive"] = Field(
+        default="cross-entropy", description="contrastive where texts are few: pairs of a label, then a new linear head"
     )
     warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
     weight_decay: float = Field(default=0.01, ge=0, description="decoupled; not of biases and layer norms")
@@ -72,20 +79,27 @@ class HyperParameters(Strict):
         """
         base = cls.model_validate({"precision": precision, **given})
         trained = facts.texts * (1 - base.validation - base.test)
-        made = {
+        few = facts.texts_a_label <= FEW_A_LABEL
+        loss = given.get("loss", "contrastive" if few else "cross-entropy")
+        steps = CONTRASTIVE_STEPS if loss == "contrastive" else STEPS
+        made: dict[str, tuple[float | str, str]] = {
             "max_length": (
                 min(max(-(-facts.long_text // 8) * 8, SHORTEST), LONGEST, facts.positions),
                 f"95% of the texts have at most {facts.long_text} tokens",
             ),
             "epochs": (
-                min(max(math.ceil(STEPS * base.batch_size / trained), FEWEST_EPOCHS), MOST_EPOCHS),
+                min(max(math.ceil(steps * base.batch_size / trained), FEWEST_EPOCHS), MOST_EPOCHS),
                 f"{facts.texts} texts; stops when validation no longer gains",
             ),
             "learning_rate": (
-                RATE * min(1.0, RATE_HIDDEN / facts.hidden),
+                RATE * min(1.0, RATE_HIDDEN / facts.hidden) * (0.5 if loss == "contrastive" else 1.0),
                 f"the base model is {facts.hidden} wide",
             ),
+            "loss": (loss, f"{facts.texts_a_label:.3g} texts a label"),
         }
         taken = {name: choice for name, choice in made.items() if name not in given}
-        reasons = [f"{name} {value:g}: {reason}" for name, (value, reason) in taken.items()]
+        reasons = [
+            f"{name} {value if isinstance(value, str) else f'{value:g}'}: {reason}"
+            for name, (value, reason) in taken.items()
+        ]
         return base.model_copy(update={name: value for name, (value, _) in taken.items()}), reasons

@@ -198,7 +198,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, monkeypatch: pytes
     assert "the same command goes on" in result.output
 
 
-FACTS = DataFacts(texts=10_000, long_text=40, hidden=384, positions=512)
+FACTS = DataFacts(texts=10_000, texts_a_label=100, long_text=40, hidden=384, positions=512)
 
 
 @pytest.mark.parametrize(
@@ -229,8 +229,18 @@ def test_a_choice_is_told_with_its_reason_unless_it_was_given() -> None:
     parameters, reasons = HyperParameters.chosen({"epochs": 4}, FACTS, "float32")
 
     assert parameters.epochs == 4
-    assert [reason.split()[0] for reason in reasons] == ["max_length", "learning_rate"]
+    assert [reason.split()[0] for reason in reasons] == ["max_length", "learning_rate", "loss"]
     assert "40 tokens" in reasons[0]
+
+
+def test_few_texts_a_label_are_learnt_by_their_pairs_unless_told_otherwise() -> None:
+    few = replace(FACTS, texts=770, texts_a_label=10)
+
+    assert HyperParameters.chosen({}, FACTS, "float32")[0].loss == "cross-entropy"
+    chosen, reasons = HyperParameters.chosen({}, few, "float32")
+    assert (chosen.loss, chosen.epochs, chosen.learning_rate) == ("contrastive", 3, 5e-5)
+    assert "loss contrastive: 10 texts a label" in reasons
+    assert HyperParameters.chosen({"loss": "cross-entropy"}, few, "float32")[0].epochs == 8
 
 
 def test_the_device_chooses_the_precision_unless_told_otherwise() -> None:

@@ -12,10 +12,12 @@ import pytest
 
 from contract.artifact import Pooling
 from tests.base_models import random_head, write_hugging_face
+from training.bert_compat import tf
 from training.data.batches import Examples
 from training.errors import Diverged
 from training.evaluation.linear_head import LinearHead
 from training.fit.checkpoint import Epoch, TrainingState
+from training.fit.contrast import TEMPERATURE, contrastive_loss
 from training.fit.loop import Parts, Run, load_weights
 from training.fit.progress import Step
 from training.fit.start import Start, class_weights
@@ -148,6 +150,36 @@ def test_every_pooling_learns_also_from_batches_that_are_not_full(
     assert len(PARTS.train) % PARAMETERS.batch_size
     assert state.history[-1].validation_accuracy > 0.7
     assert ("bert.pooler.dense.weight" in load_weights(run.best)) == (pooling == "pooler")
+
+
+def test_pairs_teach_an_encoder_and_a_new_head_and_an_interruption_changes_nothing(
+    start: Callable[..., Result], tmp_path: Path
+) -> None:
+    unbroken, weights = start(loss="contrastive")
+    with pytest.raises(Killed):
+        start(tmp_path, Watch(kill_after=16), every_s=0, loss="contrastive")
+    again, resumed = start(tmp_path, every_s=0, loss="contrastive")
+
+    assert unbroken.start
+    assert unbroken.history[-1].validation_accuracy > unbroken.start.validation_accuracy
+    assert unbroken.history[-1].validation_accuracy > 0.8
+    assert unbroken.losses[-1] < unbroken.losses[0]
+    assert again.history == unbroken.history
+    assert all(np.array_equal(resumed[name], expected) for name, expected in weights.items())
+
+
+def test_the_contrastive_loss_is_that_of_picking_a_text_of_the_same_label() -> None:
+    generator = np.random.default_rng(1)
+    features, labels = generator.normal(size=(6, 4)).astype(np.float32), np.array([0, 1, 0, 1, 2, 0], np.int32)
+    weights = np.array([0.25, 0.25, 0.25, 0.25, 0, 0], np.float32)  # the last two are no texts
+
+    found = contrastive_loss(tf.constant(features), tf.constant(labels), tf.constant(weights))
+
+    unit = features[:4] / np.linalg.norm(features[:4], axis=1, keepdims=True)
+    chances = np.exp(unit @ unit.T / TEMPERATURE) * (1 - np.eye(4))
+    picked = chances / chances.sum(axis=1, keepdims=True)
+    expected = -np.mean([np.log(picked[own, other]) for own, other in ((0, 2), (2, 0), (1, 3), (3, 1))])
+    assert float(found) == pytest.approx(expected, rel=1e-4)
 
 
 def test_another_seed_is_another_run(start: Callable[..., Result], unbroken: Result) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.data.batches import Examples, bucket_lengths, fill, plan_epoch, plan_in_order
+from training.data.batches import Examples, bucket_lengths, fill, plan_epoch, plan_in_order, plan_pairs
 
 lengths = st.lists(st.integers(2, 100), min_size=1, max_size=60).map(lambda each: np.array(each, np.int64))
 
@@ -30,6 +30,25 @@ def test_buckets_hold_every_text_with_the_least_padding_possible(lengths: np.nda
 
     assert len(buckets) <= count
     assert _padded_tokens(lengths, tuple(buckets)) == min(_padded_tokens(lengths, choice) for choice in choices)
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=40), st.integers(2, 9), st.integers(0, 3))
+def test_in_pairs_every_text_comes_with_one_of_its_label_and_hardly_any_comes_twice(
+    labels: list[int], batch_size: int, epoch: int
+) -> None:
+    examples = Examples([np.ones(2 + n, np.int32) for n in range(len(labels))], np.array(labels, np.int32))
+
+    plan = plan_pairs(examples, batch_size, seed=1, epoch=epoch)
+
+    for planned in plan:
+        first, second = np.split(planned.texts, 2)
+        assert len(planned.texts) <= batch_size
+        assert np.array_equal(examples.labels[first], examples.labels[second])
+        assert all(a != b or labels.count(labels[a]) == 1 for a, b in zip(first, second, strict=True))
+        assert planned.length >= examples.lengths[planned.texts].max()
+    seen = np.concatenate([planned.texts for planned in plan]).tolist()
+    assert set(seen) == set(range(len(labels)))
+    assert len(seen) == len(labels) + sum(labels.count(label) % 2 for label in set(labels))
 
 
 @given(lengths, st.integers(1, 4), st.integers(1, 9), st.integers(0, 3))

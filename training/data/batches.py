@@ -83,6 +83,23 @@ def plan_epoch(
     return [planned[index] for index in generator.permutation(len(planned))]
 
 
+def plan_pairs(examples: Examples, batch_size: int, seed: int, epoch: int) -> list[Planned]:
+    """The batches of an epoch in which every text comes with another one of its label, by itself if it is the only one.
+
+    The first halves of a batch's pairs come before the second ones, so that several devices get whole pairs.
+    """
+    generator = np.random.default_rng((seed, epoch))
+    found = []
+    for label in np.unique(examples.labels):
+        texts = generator.permutation(np.flatnonzero(examples.labels == label))
+        found.append(np.append(texts, texts[:1] if len(texts) % 2 else texts[:0]).reshape(-1, 2))
+    pairs = generator.permutation(np.concatenate(found))
+    size = max(batch_size // 2, 1)
+    lengths = -(-examples.lengths // MULTIPLE) * MULTIPLE
+    chunks = [pairs[start : start + size] for start in range(0, len(pairs), size)]
+    return [Planned(int(lengths[chunk].max()), chunk.T.ravel()) for chunk in chunks]
+
+
 def plan_in_order(lengths: NDArray[np.int64], buckets: Sequence[int], batch_size: int) -> list[Planned]:
     """Every text once, shortest first: for prediction, where order does not matter."""
     return _plan(lengths, buckets, batch_size, np.argsort(lengths, kind="stable"))

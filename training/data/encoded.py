@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,7 +43,13 @@ def data_facts(table: Table, base: BaseModel) -> DataFacts:
     positions = base.architecture.longest_text
     encoded = base.text_tokenizer(positions).encode(table.texts)
     long_text = int(np.percentile([text.length for text in encoded], LONG_PERCENTILE, method="nearest"))
-    return DataFacts(texts=len(table), long_text=long_text, hidden=base.architecture.hidden_size, positions=positions)
+    return DataFacts(
+        texts=len(table),
+        texts_a_label=math.inf if table.several else len(table) / len(table.classes),
+        long_text=long_text,
+        hidden=base.architecture.hidden_size,
+        positions=positions,
+    )
 
 
 def encode(recipe: Recipe, base: BaseModel) -> EncodedCorpus:

@@ -17,13 +17,15 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from contract.artifact import WEIGHTS
+from encoders.families import CLASSIFIER
 from training import durable
-from training.data.batches import Examples, PaddedBatch, bucket_lengths, fill, plan_epoch
+from training.data.batches import Examples, PaddedBatch, Planned, bucket_lengths, fill, plan_epoch, plan_pairs
 from training.errors import Diverged
 from training.evaluation.calibration import calibrated_log_loss
+from training.evaluation.linear_head import fit_head
 from training.fit import checkpoint
 from training.fit.checkpoint import Epoch, TrainingState
-from training.fit.model import Tensors, predictor
+from training.fit.model import Tensors, in_batches, predictor
 from training.fit.optimizer import learning_rate
 from training.fit.progress import Step, Watcher
 from training.fit.start import Start, class_weights
@@ -59,7 +61,7 @@ class Run:
         strategy: Any = None,
     ) -> None:
         self._parts, self._parameters, self._folder = parts, parameters, folder
-        self._watchers, self._checkpoint_s = watchers, checkpoint_s
+        self._watchers, self._checkpoint_s, self._start = watchers, checkpoint_s, start
         lengths = np.concatenate([parts.train.lengths, parts.validation.lengths])
         self._buckets = bucket_lengths(lengths, parameters.buckets)
         weights = class_weights(parts.train.labels, parts.labels)
@@ -75,7 +77,7 @@ class Run:
 
     @property
     def steps_per_epoch(self) -> int:
-        return -(-len(self._parts.train) // self._parameters.batch_size)
+        return len(self._plan(epoch=0))
 
     def fit(self) -> TrainingState:
         """Train until the last epoch or until `patience` epochs brought no lower validation loss. Raises Diverged."""
@@ -99,10 +101,15 @@ class Run:
         return state.epoch >= parameters.epochs or state.epochs_without_gain >= parameters.patience
 
     def _remaining_batches(self) -> Iterator[tuple[int, PaddedBatch]]:
-        parameters, train = self._parameters, self._parts.train
-        plan = plan_epoch(train.lengths, self._buckets, parameters.batch_size, parameters.seed, self.state.epoch)
+        plan = self._plan(self.state.epoch)
         for step in range(self.state.step, len(plan)):
-            yield step, fill(train, plan[step], self._trainer.rows)
+            yield step, fill(self._parts.train, plan[step], self._trainer.rows)
+
+    def _plan(self, epoch: int) -> list[Planned]:
+        parameters, train = self._parameters, self._parts.train
+        if parameters.loss == "contrastive":
+            return plan_pairs(train, parameters.batch_size, parameters.seed, epoch)
+        return plan_epoch(train.lengths, self._buckets, parameters.batch_size, parameters.seed, epoch)
 
     def _train_on(self, step: int, batch: PaddedBatch) -> None:
         started, state, parameters = time.monotonic(), self.state, self._parameters
@@ -142,6 +149,8 @@ class Run:
     def _end_epoch(self) -> None:
         state = self.state
         started = time.monotonic()
+        if self._parameters.loss == "contrastive":
+            self._refit_head()
         seen = self._seen()
         state.history.append(seen)
         if state.best_epoch == state.epoch:
@@ -150,6 +159,14 @@ class Run:
         state.seconds += time.monotonic() - started
         for watcher in self._watchers:
             watcher.epoch(seen)
+
+    def _refit_head(self) -> None:
+        """Fit the head anew, to where the encoder has moved the training texts: their pairs say nothing about it."""
+        train, start, model = self._parts.train, self._start, self._trainer.model
+        weights = self._class_weights if self._parameters.class_weights else None
+        features = in_batches(model.features, self._buckets)(train)
+        head = fit_head(features, train.labels, self._parts.labels, start.strength, weights)
+        model.load(model.tensors() | {f"{CLASSIFIER}.weight": head.weight, f"{CLASSIFIER}.bias": head.bias})
 
     def _seen(self) -> Epoch:
         state, validation = self.state, self._parts.validation

@@ -41,7 +41,11 @@ class Classifier:
 
     def logits(self, ids: Any, drop: Drop = nothing_dropped) -> Any:
         """int32[batch, length] → float32[batch, labels]; id 0 is padding."""
-        return self._classifier(drop(self.pooled(self.states(ids, drop), ids, self._pooling)))
+        return self._classifier(drop(self.features(ids, drop)))
+
+    def features(self, ids: Any, drop: Drop = nothing_dropped) -> Any:
+        """int32[batch, length] → float32[batch, hidden], what the classifier reads."""
+        return self.pooled(self.states(ids, drop), ids, self._pooling)
 
     def states(self, ids: Any, drop: Drop = nothing_dropped) -> Any:
         """int32[batch, length] → float32[batch, length, hidden], the last layer; 0 where padding is."""

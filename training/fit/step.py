@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from encoders.families import CLASSIFIER, family_of
 from training.bert_compat import tf
 from training.data.batches import PaddedBatch
-from training.fit.dropout import Dropout
+from training.fit.contrast import contrastive_loss
+from training.fit.dropout import Drop, Dropout
 from training.fit.model import Classifier, Tensors
 from training.fit.optimizer import DECAY_EVERY, AdamW, clip
 from training.fit.start import Start
@@ -51,8 +52,8 @@ class Trainer:
 
     @property
     def rows(self) -> int:
-        """Rows of a batch: the texts of a step, rounded up so that every device has as many."""
-        return -(-self._parameters.batch_size // self._replicas) * self._replicas
+        """Rows of a batch: the texts of a step, a pair at least, rounded up so that every device has as many."""
+        return -(-max(self._parameters.batch_size, 2) // self._replicas) * self._replicas
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -90,14 +91,19 @@ class Trainer:
     def _replica_step(self, ids: Any, labels: Any, weights: Any, rate: Any, number: Any) -> Any:
         drop = Dropout(self._parameters.dropout, self._parameters.seed, number)
         with tf.GradientTape() as tape:
-            logits = self.model.logits(ids, drop)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            loss = tf.reduce_sum(losses * weights)
-        gradients = tape.gradient(loss, list(self.model.variables.values()))
+            loss = self._loss(ids, labels, weights, drop)
+        variables = list(self.model.variables.values())
+        gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         if self._replicas > 1:
             gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         self._optimizer.apply(clip(gradients, self._parameters.clip_norm), rate)
         return loss
+
+    def _loss(self, ids: Any, labels: Any, weights: Any, drop: Drop) -> Any:
+        if self._parameters.loss == "contrastive":
+            return contrastive_loss(self.model.features(ids, drop), labels, weights)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, self.model.logits(ids, drop))
+        return tf.reduce_sum(losses * weights)
 
 
 def starting_weights(base: BaseModel, start: Start) -> Tensors:
