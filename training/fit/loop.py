@@ -68,6 +68,7 @@ class Run:
         self._class_weights = weights if parameters.class_weights else np.ones_like(weights)
         self._trainer = Trainer(base=base, start=start, parameters=parameters, strategy=strategy)
         self._predict = predictor(self._trainer.model, self._buckets)
+        self._features = in_batches(self._trainer.model.features, self._buckets)
         self.state = TrainingState()
 
     @property
@@ -164,8 +165,7 @@ class Run:
         """Fit the head anew, to where the encoder has moved the training texts: their pairs say nothing about it."""
         train, start, model = self._parts.train, self._start, self._trainer.model
         weights = self._class_weights if self._parameters.class_weights else None
-        features = in_batches(model.features, self._buckets)(train)
-        head = fit_head(features, train.labels, self._parts.labels, start.strength, weights)
+        head = fit_head(self._features(train), train.labels, self._parts.labels, start.strength, weights)
         model.load(model.tensors() | {f"{CLASSIFIER}.weight": head.weight, f"{CLASSIFIER}.bias": head.bias})
 
     def _seen(self) -> Epoch:
