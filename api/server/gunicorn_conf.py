@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import resource
 import shutil
@@ -38,12 +37,6 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_most_files, _most_files))
 # The processes share their counters through files in this folder; prometheus_client reads the variable on import.
 _metrics_folder = tempfile.mkdtemp(prefix="retort-metrics-")
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics_folder
-
-
-def post_worker_init(_worker: Any) -> None:
-    """Keep the collector of garbage from looking again and again at what the application is made of: it stays."""
-    gc.collect()
-    gc.freeze()
 
 
 def child_exit(_server: Any, worker: Any) -> None:
