@@ -2,7 +2,8 @@
 
 Parts: model (engine against plain bert-for-tf2), served (what the path costs), latency (open loop, overload), bulk (a
 big job beside short questions, and its cancel), null (the path with next to no model), path (the way to a simulated
-GPU). All of them without an argument.
+GPU), repeated (what remembered answers are worth), poison (what texts cost that the model fails on), scale (fleets of
+up to 1,000 workers, in simulated time). All of them without an argument.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import artifacts, bulk, latency, model, path, report, texts
+from benchmarks import artifacts, bulk, latency, model, path, repeated, report, scale, texts
 from benchmarks.arm import Arm
+from benchmarks.chaos import poison
 from benchmarks.served import Asking, Served, measure, served_over_bare
 from harness.running_service import RunningService
 from harness.tiny_artifact import write_tiny_artifact
@@ -92,6 +94,21 @@ def measure_path(models: Path) -> None:
     report.save("feed", {}, report.rows(feeds))
 
 
+def measure_repeated(models: Path) -> None:
+    found = repeated.measure(models, texts.short(2000))
+    report.save("repeated", {"zipf_cache_gain": found.gain}, report.rows([found]))
+
+
+def measure_poison(models: Path) -> None:
+    report.save("poison", poison.measure(models), [])
+
+
+def measure_scale(_: Path) -> None:
+    known = report.RECORD.load()["parts"]
+    report.save("scale", {}, report.rows(scale.fleets(known)))
+    report.save("beside", {}, report.rows([scale.beside(known, device) for device in (scale.CPU, scale.GPU)]))
+
+
 PARTS: dict[str, Callable[[Path], None]] = {
     "model": measure_model,
     "served": measure_served,
@@ -99,6 +116,9 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "bulk": measure_bulk,
     "null": measure_null,
     "path": measure_path,
+    "repeated": measure_repeated,
+    "poison": measure_poison,
+    "scale": measure_scale,
 }
 
 

@@ -16,6 +16,8 @@ from benchmarks.bulk import Bulk
 from benchmarks.latency import Point
 from benchmarks.path import Feed, Way
 from benchmarks.record import ROOT, Record, machine
+from benchmarks.repeated import Repeated
+from benchmarks.scale import Beside, Fleet
 from benchmarks.served import Served
 
 RECORD = Record(ROOT / "benchmarks" / "results.json", ROOT / "docs" / "benchmarks.md")
@@ -36,8 +38,10 @@ FLOORS = {
     "path_requests_per_s_1": 1_500,
     "simulated_gpu_fill_bulk": 0.95,
     "simulated_gpu_fill_mixed": 0.85,
+    "zipf_cache_gain": 2,
 }
 CEILINGS = {
+    "poison_throughput_loss": 0.15,
     "bf16_max_score_difference": 0.03,
     "fp32_max_score_difference": 1e-4,
     "idle_latency_overhead_ms": 10,
@@ -57,7 +61,7 @@ def save(part: str, figures: dict[str, float], details: Any) -> None:
     RECORD.store(results)
 
 
-def rows(items: Sequence[Served | Point | Bulk | Way | Feed]) -> list[dict[str, Any]]:
+def rows(items: Sequence[Served | Point | Bulk | Way | Feed | Repeated | Fleet | Beside]) -> list[dict[str, Any]]:
     """Dataclasses as results.json holds them."""
     return [asdict(item) for item in items]
 

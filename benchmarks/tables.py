@@ -57,7 +57,7 @@ def _latency(rows: Sequence[Row]) -> str:
     )  # fmt: skip
 
 
-def _bulk(rows: Sequence[Row]) -> str:
+def _single(rows: Sequence[Row]) -> str:
     return _table(("what", "measured"), ((name, _3(value)) for name, value in rows[0].items()))
 
 
@@ -82,15 +82,40 @@ def _feeds(rows: Sequence[Row]) -> str:
     )  # fmt: skip
 
 
+def _fleets(rows: Sequence[Row]) -> str:
+    return _table(
+        ("a worker", "texts a request", "workers", "texts/s", "devices busy", "Redis busy", "API processes busy",
+         "full first"),
+        (
+            (row["device"], row["texts_per_request"], f"{row['workers']:,}", _3(row["texts_per_s"]),
+             f"{row['devices_busy']:.0%}", f"{row['redis_busy']:.0%}", _3(row["api_processes"]), row["full"])
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
+def _beside(rows: Sequence[Row]) -> str:
+    return _table(
+        ("a worker", "fill", "single questions, p50 ms", "p95 ms"),
+        (
+            (row["device"], _3(row["fill"]), _3(1000 * row["questions_p50_s"]), _3(1000 * row["questions_p95_s"]))
+            for row in rows
+        ),
+    )
+
+
 SECTIONS = {
     "model": ("Model: the engine against plain bert-for-tf2", _model),
     "served_minilm": ("Served over bare, MiniLM; CPU seconds of each process a second", _served),
     "served_base": ("Served over bare, BERT-base", _served),
     "latency": ("Latency of single texts under open-loop load, MiniLM", _latency),
-    "bulk": ("A job of 20,000 texts beside short questions, MiniLM", _bulk),
+    "bulk": ("A job of 20,000 texts beside short questions, MiniLM", _single),
     "path": ("The way alone: a device that takes no time; CPU time of each process", _ways),
     "feed": ("A simulated GPU, 30 ms for 16,384 tokens: bulk jobs, and bulk jobs beside 50 single questions/s", _feeds),
     "null": ("The path alone: a model that costs next to nothing", _served),
+    "repeated": ("10,000 questions of which some come again and again (Zipf, s = 1), MiniLM", _single),
+    "scale": ("Fleets in simulated time, as many requests as they can take", _fleets),
+    "beside": ("Single questions beside bulk requests on one worker, in simulated time", _beside),
 }
 
 

@@ -27,8 +27,6 @@ log = logging.getLogger(__name__)
 
 Probabilities = NDArray[np.float32]
 WARM_RUNS = 2
-BRIEF_S, BRIEF_SHARE = 0.035, 4
-"""A batch is soon over after so many seconds, or after this part of a full one's time if that is longer."""
 
 
 class Model:
@@ -104,8 +102,7 @@ class Model:
         self._cost = seconds.__getitem__
         full_s = max(seconds[shape] for shape in self.shapes if shape.tokens == self.batch_tokens)
         self.seconds_per_token = full_s / self.batch_tokens
-        soon_over = [shape.tokens for shape in self.shapes if seconds[shape] <= max(full_s / BRIEF_SHARE, BRIEF_S)]
-        self.brief_tokens = max(soon_over, default=min(shape.tokens for shape in self.shapes))
+        self.brief_tokens = packing.brief_tokens(seconds, full_s)
         self._traces_when_warm = self._encoder.traces
 
     def _seconds(self, shape: Shape) -> float:

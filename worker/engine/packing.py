@@ -6,7 +6,7 @@ about the same whether its text is short or long, and next to none is padding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,6 +27,10 @@ CPU_FLOPS = 1e11
 GPU_TOKENS = 16384
 FULL_ENOUGH = 0.85
 """Share of real tokens from which on no smaller batch is looked for."""
+
+
+BRIEF_S, BRIEF_SHARE = 0.035, 4
+"""A batch is soon over after so many seconds, or after this part of a full one's time if that is longer."""
 
 
 class Shape(NamedTuple):
@@ -101,6 +105,12 @@ def shapes(max_length: int, tokens: int) -> list[Shape]:
     packed = [length for length in PACKED_ROWS if length < longest] + [longest]
     grids = [Shape(rows, length) for length in packed for rows in _row_counts(tokens // length)]
     return [Shape(1, length) for length in SINGLE_ROWS] + grids
+
+
+def brief_tokens(seconds: Mapping[Shape, float], full_s: float) -> int:
+    """Tokens of the largest batch that is soon over, by the time of each shape and that of a full batch."""
+    soon_over = [shape.tokens for shape, each_s in seconds.items() if each_s <= max(full_s / BRIEF_SHARE, BRIEF_S)]
+    return max(soon_over, default=min(shape.tokens for shape in seconds))
 
 
 def _row_counts(most: int) -> list[int]:
