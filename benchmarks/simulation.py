@@ -14,21 +14,21 @@ from itertools import count
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.simulated_time import Clock, Server
 from contract.job_record import Lease
-from contract.message import Lane, Ticket
+from contract.message import JobQueue, Lane, Ticket
 from contract.prediction import Options, TextRead
 from worker.engine import packing
 from worker.engine.packing import BatchPlan, Shape
 from worker.pipeline.batcher import Batch, Batcher
 from worker.pipeline.work import ChunkWork, TextWork
-from worker.queueing.flow_control import FlowControl, PauseReason
+from worker.queueing.flow_control import FlowControl
 
 if TYPE_CHECKING:
     from worker.engine.model import Model
 
+MODEL = "simulated"
 MAX_LENGTH = 256
 BATCHES_AHEAD = 2
 MAX_AGE_S = 2.0
@@ -107,8 +107,7 @@ class SimulatedWorker:
         self._service, self._clock, self._model = service, service.clock, model
         self._batcher = Batcher(MAX_AGE_S, service.clock)
         self._flow = FlowControl()
-        self._flow.set_bounds(dict.fromkeys(Lane, BATCHES_AHEAD * model.batch_tokens))
-        self._flow.resume(PauseReason.NO_MODEL)
+        self._flow.open(MODEL, dict.fromkeys(Lane, BATCHES_AHEAD * model.batch_tokens))
         self._processor = Server(service.clock)
         self._is_reading = self._is_busy = False
         self.tokens, self.device_s = 0, 0.0
@@ -118,7 +117,7 @@ class SimulatedWorker:
         """Take the next message of an open lane; without one, wait to be woken."""
         if self._is_reading:
             return
-        request = self._service.next_request([lane for lane in Lane if self._flow.is_open(lane)])
+        request = self._service.next_request([lane for lane in Lane if self._flow.is_open(JobQueue(MODEL, lane))])
         if request is None:
             self._service.await_request(self)
             return
@@ -127,18 +126,15 @@ class SimulatedWorker:
 
     def _admit(self, request: Request) -> None:
         lease = Lease(
-            ticket=Ticket(str(request.number), 0), attempt=1, model="", lane=request.lane, options=Options(),
+            ticket=Ticket(str(request.number), 0), attempt=1, model=MODEL, lane=request.lane, options=Options(),
             deadline_at_ms=FOREVER_MS, created_ms=0, leased_ms=0, texts=("",) * len(request.lengths),
         )  # fmt: skip
         chunk = ChunkWork(lease, cast("Model", self._model))
         chunk.arrived = self._clock.now
         self._service.running[chunk] = request
         # Texts are told apart by their ids, so that none is taken for another's copy.
-        texts = [
-            TextWork(chunk, index, _ids(request.number, index, length), TextRead(length, False))
-            for index, length in enumerate(request.lengths)
-        ]
-        self._flow.hold(request.lane, sum(request.lengths))
+        texts = [_text(chunk, request.number, index, length) for index, length in enumerate(request.lengths)]
+        self._flow.hold(chunk.queue, sum(request.lengths))
         self._batcher.add(texts)
         self._is_reading = False
         self._run()
@@ -154,13 +150,14 @@ class SimulatedWorker:
         self.device_s += seconds
         requests = [self._service.running[text.chunk] for text in batch.texts]
         between = sum(request.costs.worker_s / len(request.lengths) for request in requests) * SERIAL_SHARE
-        self._flow.release(requests[0].lane, batch.plan.tokens)
+        self._flow.take(batch.queue, batch.plan.tokens)
         self._clock.after(seconds + between, lambda: self._end(batch))
         self.read()
 
     def _end(self, batch: Batch[BatchPlan]) -> None:
         for text in batch.texts:
             if text.chunk.answer(text.index, "{}"):
+                self._flow.settle(text.chunk.queue, 0)
                 self._service.commit(text.chunk)
         self._is_busy = False
         self._run()
@@ -273,8 +270,8 @@ class SimulatedService:
             self._send(request.lane, len(request.lengths), request.costs)
 
 
-def _ids(request: int, index: int, length: int) -> NDArray[np.int32]:
-    """int32[length], like no other text's."""
+def _text(chunk: ChunkWork, request: int, index: int, length: int) -> TextWork:
+    """A text of so many tokens, with ids like no other text's."""
     ids = np.zeros(length, np.int32)
     ids[:2] = request, index
-    return ids
+    return TextWork(chunk=chunk, index=index, ids=ids, read=TextRead(length, False))

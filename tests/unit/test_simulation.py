@@ -7,6 +7,7 @@ from itertools import cycle, repeat
 import pytest
 
 from benchmarks import scale
+from benchmarks.latency import percentile
 from benchmarks.repeated import zipf
 from benchmarks.simulated_time import Clock, Server
 from benchmarks.simulation import Costs, Device, Outcome, SimulatedService
@@ -82,7 +83,7 @@ def test_a_single_question_waits_for_one_brief_batch_of_the_bulk_lane_at_most() 
     questions = found.latencies_s[Lane.INTERACTIVE]
     assert len(questions) > 30
     brief_s = DEVICE.full_batch_s / 2  # the largest shape within 35 ms has a quarter of the tokens
-    assert scale.percentile(questions, 0.95) <= brief_s + DEVICE.least_batch_s
+    assert percentile(questions, 0.95) <= brief_s + DEVICE.least_batch_s
     assert len(found.latencies_s[Lane.BULK]) > 100
 
 
