@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
 import redis
 from flask import Flask
 from flask.testing import FlaskClient
@@ -135,11 +136,16 @@ def test_a_model_that_does_not_exist_is_told_from_one_that_nearly_does(make_app:
         assert "did you mean 'tickets'?" in answer.get_json()["detail"]
 
 
-def test_a_thread_that_ended_makes_the_process_not_live(app: Flask, client: FlaskClient) -> None:
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("whose", ["the application's", "the server's"])
+def test_a_thread_that_ended_makes_the_process_not_live(app: Flask, client: FlaskClient, whose: str) -> None:
     assert client.get("/health/live").status_code == 200
-    died = Loop("fleet-cache", lambda: 1 / 0, is_fatal=lambda _: True)
+    died = Loop("any", lambda: 1 / 0, is_fatal=lambda _: True)
     died.start()
     died._thread.join(10)
-    object.__setattr__(context(app).fleet, "loop", died)
+    if whose == "the server's":
+        context(app).server_loops.append(died)
+    else:
+        object.__setattr__(context(app).fleet, "loop", died)
     answer = client.get("/health/live")
-    assert (answer.status_code, answer.get_json()["reasons"]) == (503, ["the thread fleet-cache has ended"])
+    assert (answer.status_code, answer.get_json()["reasons"]) == (503, ["the thread any has ended"])
