@@ -55,7 +55,7 @@ class ServiceProcess:
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to the process alone. One that has ended is left in peace."""
-        with suppress(ProcessLookupError):
+        if not self.has_ended():
             os.kill(self.pid, number)
 
     def pause(self) -> None:
@@ -68,11 +68,13 @@ class ServiceProcess:
 
     def kill(self) -> None:
         """SIGKILL to the process and its children, as a crash of the host would; returns when the process is gone."""
-        if self._process is not None:
+        if self._process is None:
+            return
+        if self._process.returncode is None:  # the number of one that was waited for may be another's by now
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
-            self._process.wait()
-            guardian().forget(self._process.pid)
+        self._process.wait()
+        guardian().forget(self.pid)
 
     def terminate(self, patience_s: float = 60.0) -> int:
         """SIGTERM, and the status that the process ends with."""
@@ -83,10 +85,15 @@ class ServiceProcess:
         """The status that the process ends with. Raises subprocess.TimeoutExpired when it does not end in time."""
         if self._process is None:
             raise RuntimeError(f"{self._arguments} was never started")
-        return self._process.wait(patience_s)
+        status = self._process.wait(patience_s)
+        guardian().forget(self.pid)
+        return status
 
     def has_ended(self) -> bool:
-        return self._process is not None and self._process.poll() is not None
+        if self._process is None or self._process.poll() is None:
+            return False
+        guardian().forget(self.pid)
+        return True
 
     def cpu_seconds(self) -> float:
         """CPU time that the process and its children have used so far."""
