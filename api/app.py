@@ -8,7 +8,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from api.context import AppContext
-from api.http import auth, headers, hosts, probes, problems, protocols, request_log, tracing
+from api.http import auth, compression, headers, hosts, probes, problems, protocols, request_log, tracing
 from api.http.problems import Problem
 from api.openapi import misspelt
 from api.server import logs
@@ -56,6 +56,7 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
     auth.install(app, context.keys, RequestCounter(context.store))
     misspelt.install(app, settings)
     headers.install(app)
+    compression.install(app)
     _answer_errors_with_problems(app)
     for views in VIEWS:
         app.register_blueprint(views(context))

@@ -1,11 +1,13 @@
 """What the ways to other systems cost: `python -m benchmarks.plugs [PART …]` writes benchmarks/plugs.json.
 
 Parts: infer (the Open Inference Protocol beside `POST /predict`, with a model that costs next to nothing, so that what
-differs is all there is). Machines differ and are never idle: ways are compared in one run, turn by turn.
+differs is all there is), compressed (how fast 20,000 texts are accepted, compressed or not, and what bombs cost).
+Machines differ and are never idle: ways are compared in one run, turn by turn.
 """
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import statistics
@@ -19,13 +21,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+import psutil
+import zstandard
+
+from benchmarks import texts
 from benchmarks.record import ROOT, Record, machine
+from harness import bombs
 from harness.running_service import RunningService
 from harness.tiny_artifact import write_tiny_artifact
 
 RECORD = Record(ROOT / "benchmarks" / "plugs.json", ROOT / "docs" / "benchmarks.md")
 TEXTS, CONNECTIONS, REQUESTS, TURNS = 16, 4, 60, 12
 """Texts of a request, connections, requests of each of them in a turn, turns of each way."""
+BULK_TEXTS, TRIES = 20_000, 3
+"""Texts of a big request, and how often a bomb is sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,17 +81,75 @@ def compared(port: int, ways: Mapping[str, RepeatedRequest]) -> dict[str, float]
 
 
 def measure_infer(service: RunningService) -> dict[str, float]:
-    texts = [f"why is my loop number {n} never done with its list of words" for n in range(TEXTS)]
-    tensor = {"name": "text", "shape": [TEXTS], "datatype": "BYTES", "data": texts}
+    asked = [f"why is my loop number {n} never done with its list of words" for n in range(TEXTS)]
+    tensor = {"name": "text", "shape": [TEXTS], "datatype": "BYTES", "data": asked}
     named = {"inputs": [tensor], "outputs": [{"name": "label"}, {"name": "score"}]}
     ways = {
-        "predict": json_way("/predict", {"texts": texts}),
+        "predict": json_way("/predict", {"texts": asked}),
         "infer": json_way("/v2/models/tiny/infer", {"inputs": [tensor]}),
         "infer_two_outputs": json_way("/v2/models/tiny/infer", named),
     }
     rates = compared(service.port, ways)
     save("infer", {"infer_over_predict": rates["infer"] / rates["predict"]}, {"requests_per_s": rates})
     return rates
+
+
+def measure_compressed(service: RunningService) -> dict[str, float]:
+    plain = json.dumps({"texts": texts.mixed(BULK_TEXTS)}).encode()
+    bodies = {"plain": plain, "gzip": gzip.compress(plain), "zstd": zstandard.ZstdCompressor().compress(plain)}
+    taken: dict[str, list[float]] = {name: [] for name in bodies}
+    for turn in range(TURNS):
+        for name in list(bodies)[:: 1 if turn % 2 else -1]:
+            taken[name].append(accepted_s(service, name, bodies[name]))
+    accepted = {name: statistics.median(found) for name, found in taken.items()}
+    costs = {name: bomb_cost(service, *bomb) for name, bomb in bombs.bombs().items()}
+    figures = {
+        "gzip_over_plain_accepted_s": accepted["gzip"] / accepted["plain"],
+        "zstd_over_plain_accepted_s": accepted["zstd"] / accepted["plain"],
+        "bombs": len(costs),
+        "bombs_slowest_ms": max(cost["ms"] for cost in costs.values()),
+        "bombs_most_mb": max(cost["mb"] for cost in costs.values()),
+    }
+    sizes = {name: len(body) for name, body in bodies.items()}
+    save("compressed", figures, {"bytes": sizes, "accepted_s": accepted, "bombs": costs})
+    return figures
+
+
+def accepted_s(service: RunningService, encoding: str, body: bytes) -> float:
+    """Seconds until a job is accepted. It is cancelled, so that the next one finds an empty lane."""
+    headers = {"Content-Type": "application/json"} | ({} if encoding == "plain" else {"Content-Encoding": encoding})
+    started = time.perf_counter()
+    answer = httpx.post(f"{service.url}/predict?wait=0", content=body, headers=headers, timeout=60).raise_for_status()
+    taken = time.perf_counter() - started
+    httpx.delete(f"{service.url}{answer.headers['Location']}", timeout=60)
+    return taken
+
+
+def bomb_cost(service: RunningService, encoding: str, body: bytes) -> dict[str, float]:
+    """The best of some times until it is refused, in ms, and by how many MB the API grew at most meanwhile."""
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+    taken, grown = [], 0.0
+    for _ in range(TRIES):
+        before = peak_mb(service, reset=True)
+        started = time.perf_counter()
+        answer = httpx.post(f"{service.url}/predict", content=body, headers=headers, timeout=60)
+        taken.append((time.perf_counter() - started) * 1000)
+        grown = max(grown, peak_mb(service) - before)
+        if not answer.is_client_error:
+            raise RuntimeError(f"a bomb was answered by {answer.status_code}")
+    return {"ms": min(taken), "mb": grown}
+
+
+def peak_mb(service: RunningService, *, reset: bool = False) -> float:
+    """The most memory that the API's processes have had each since the last reset, as Linux counts it."""
+    total = 0.0
+    for process in [psutil.Process(service.api.pid), *psutil.Process(service.api.pid).children(recursive=True)]:
+        folder = Path(f"/proc/{process.pid}")
+        if reset:
+            (folder / "clear_refs").write_text("5")
+        status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+        total += int(status["VmHWM"].split()[0]) / 1024
+    return total
 
 
 def save(part: str, figures: dict[str, float], details: Any) -> None:
@@ -91,7 +159,10 @@ def save(part: str, figures: dict[str, float], details: Any) -> None:
     RECORD.store(results)
 
 
-PARTS: dict[str, Callable[[RunningService], dict[str, float]]] = {"infer": measure_infer}
+PARTS: dict[str, Callable[[RunningService], dict[str, float]]] = {
+    "infer": measure_infer,
+    "compressed": measure_compressed,
+}
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from pydantic_core import ErrorDetails, from_json
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from api.http.body_budget import SMALL_BYTES, BodyShare
+from api.http.encodings import CountedSource, decoded
 from api.http.hints import hint
 from api.http.problems import FieldError, Problem, invalid
 
@@ -20,7 +22,6 @@ EXAMPLE = '{"texts": ["how do I undo my last commit"]}'
 FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 MOST_FAULTS = 20
 MOST_PARTS = 1000
-READ_BYTES = 2**16
 LONGEST_NAME = 100
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -50,11 +51,15 @@ def validated(text: bytearray, model: type[Document], example: str, *, most_stri
 
 
 def received(request: Request, share: BodyShare) -> bytearray:
-    """The whole body. Raises Problem when it is cut off, broken or encoded, RequestEntityTooLarge over the limit."""
-    _check_encoding(request)
+    """The whole body, undone where it is compressed. Raises Problem when it is cut off, broken or a bomb.
+
+    RequestEntityTooLarge, when more comes than the limit.
+    """
     body = bytearray()
+    source = CountedSource(request.stream)
+    encoding = request.headers.get("Content-Encoding", "").strip().lower() or "identity"
     try:
-        while part := request.stream.read(READ_BYTES):
+        for part in decoded(source, encoding, request.max_content_length or sys.maxsize):
             share.add(len(part))
             body += part
     except ClientDisconnected as error:
@@ -63,8 +68,8 @@ def received(request: Request, share: BodyShare) -> bytearray:
         raise
     except Exception as error:  # each server has errors of its own for this
         raise Problem("bad-request", f"the body can't be read: {error}") from error
-    if request.content_length is not None and len(body) < request.content_length:
-        raise Problem("bad-request", f"the body ends after {len(body)} of {request.content_length} bytes")
+    if request.content_length is not None and source.count < request.content_length:
+        raise Problem("bad-request", f"the body ends after {source.count} of {request.content_length} bytes")
     return body
 
 
@@ -103,16 +108,6 @@ def _check_type(request: Request) -> None:
     charset = request.mimetype_params.get("charset", "utf-8")
     if charset.lower() not in ("utf-8", "utf8", "us-ascii", "ascii"):
         raise Problem("unsupported-media-type", f"charset {charset!r}: JSON is sent in UTF-8 (RFC 8259)")
-
-
-def _check_encoding(request: Request) -> None:
-    encoding = request.headers.get("Content-Encoding", "identity")
-    if encoding.lower() != "identity":
-        raise Problem(
-            "unsupported-media-type",
-            f"Content-Encoding {encoding!r}: send the body as it is",
-            headers={"Accept-Encoding": "identity"},
-        )
 
 
 def _refusal(error: ValidationError, model: type[BaseModel], example: str) -> Problem:

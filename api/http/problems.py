@@ -70,7 +70,11 @@ KINDS: Mapping[str, Kind] = {
         "The job was deleted or cancelled, or ended so long ago that its results were dropped. Send the texts again; "
         "if they were sent with an `Idempotency-Key`, with a new one.",
     ),
-    "too-large": Kind(413, "The body is too large", "Send the texts in several requests."),
+    "too-large": Kind(
+        413,
+        "The body is too large",
+        "Send the texts in several requests. What comes out of a compressed body counts, and how much of how little.",
+    ),
     "uri-too-long": Kind(414, "The address is too long", "Texts belong into the body of `POST /predict`."),
     "misdirected": Kind(
         421,
@@ -80,7 +84,7 @@ KINDS: Mapping[str, Kind] = {
     "unsupported-media-type": Kind(
         415,
         "The body has an unsupported type or encoding",
-        "Send JSON in UTF-8, uncompressed, with `Content-Type: application/json`.",
+        "Send JSON in UTF-8 with `Content-Type: application/json`, as it is or as `gzip` or `zstd`.",
     ),
     "invalid-request": Kind(
         422,

@@ -155,7 +155,9 @@ BAD = [
     header("latin-1", 415, "unsupported-media-type", type="application/json; charset=latin-1"),
     header("a charset that is none", 415, "unsupported-media-type", type="application/json; charset=no\tsuch"),
     header("brotli", 415, "unsupported-media-type", Content_Encoding="br"),
-    Bad("a gzip bomb", 415, "unsupported-media-type", None, gzip.compress(bytes(10**7)), headers=GZIP),
+    Bad("a gzip bomb", 413, "too-large", None, gzip.compress(bytes(10**7)), headers=GZIP),
+    Bad("no gzip", 400, "bad-request", None, b'{"texts": ["a"]}', headers=GZIP),
+    Bad("a gzip of no JSON", 400, "invalid-json", "", gzip.compress(b"text"), headers=GZIP),
     Bad("a body over the limit", 413, "too-large", None, b'{"texts": ["' + b"a" * 2_000_000 + b'"]}'),
     # headers and parameters
     header("an empty idempotency key", 422, "invalid-request", "Idempotency-Key", Idempotency_Key=""),
