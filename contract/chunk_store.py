@@ -114,9 +114,9 @@ class ChunkStore:
         answers = script.call_each(calls)
         for index, (ticket, answer) in enumerate(zip(tickets, answers, strict=True)):
             if isinstance(answer, ResponseError):
-                if not self._quarantine.set_aside_job(ticket.job_id):
-                    raise answer
-                answers[index] = None
+                is_set_aside = self._quarantine.set_aside_job(ticket.job_id)
+                # Nothing is damaged any more when another was the first to set it aside.
+                answers[index] = None if is_set_aside else script.call_many([calls[index]])[0]
         return answers
 
     def start(self, ticket: Ticket) -> bool:

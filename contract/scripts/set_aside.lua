@@ -15,7 +15,9 @@ local function damage()
   if kind ~= 'hash' then return 'it is a ' .. kind end
   local numbers = redis.call('HMGET', key, unpack(NUMBERS))
   for place, name in ipairs(NUMBERS) do
-    if not (numbers[place] and string.match(numbers[place], '^%-?%d+$')) then return 'its ' .. name .. ' is no number' end
+    local number = numbers[place]
+    -- Redis counts no further than 64 bits.
+    if not (number and #number <= 18 and string.match(number, '^%-?%d+$')) then return 'its ' .. name .. ' is no number' end
     if name == 'schema' and tonumber(numbers[place]) > tonumber(newest) then return '' end
   end
   local state, model, lane, options = unpack(redis.call('HMGET', key, 'state', 'model', 'lane', 'options'))

@@ -70,12 +70,16 @@ DAMAGE: dict[str, Callable[[Rig], object]] = {
         for field in ("state", "lane", "options", "deadline", "created", "chunks", "c:0", "t:0", "schema", "texts")
     },
     "endless": lambda rig: rig.store.hset(rig.key(), "chunks", "999999999999"),
+    **{
+        f"huge-{field}": lambda rig, field=field: rig.store.hset(rig.key(), field, "9" * 30)  # type: ignore[misc]
+        for field in ("settled", "done", "errors", "dead")
+    },
     "a-string": lambda rig: (rig.store.delete(rig.key()), rig.store.set(rig.key(), "junk")),
     "texts-of-numbers": lambda rig: rig.store.hset(rig.key(), "t:0", "[1, 2]"),
 }
 
 
-@pytest.mark.parametrize("how", DAMAGE)
+@pytest.mark.parametrize("how", [how for how in DAMAGE if not how.startswith("huge")])
 def test_a_damaged_record_harms_no_other_job_whoever_meets_it(rig: Rig, how: str) -> None:
     DAMAGE[how](rig)
     found = rig.jobs.read([(JobRef(rig.damaged.job_id), [0]), (JobRef(rig.healthy.job_id), [0])])
@@ -109,7 +113,9 @@ def test_a_damaged_result_is_set_aside_by_who_reads_it(rig: Rig, junk: str | byt
     assert entry.why == "a result is no list of predictions"
 
 
-@pytest.mark.parametrize("how", ["no-deadline", "junk-state", "endless", "a-string", "junk-c:0"])
+@pytest.mark.parametrize(
+    "how", ["no-deadline", "junk-state", "endless", "a-string", "junk-c:0", "huge-settled", "huge-done", "huge-errors"]
+)
 @pytest.mark.parametrize("meets", ["remove", "expire", "commit", "reclaim"])
 def test_each_step_survives_a_record_that_was_damaged_under_it(rig: Rig, how: str, meets: str) -> None:
     both = [rig.damaged, rig.healthy]
@@ -163,6 +169,22 @@ def test_a_key_of_another_type_is_set_aside_and_work_goes_on(rig: Rig, key: str)
     assert rig.store.type(key) != "list"
     assert rig.store.type(f"retort:set-aside:{key}") == "list"
     assert rig.finish(rig.healthy) is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize("how", ["a-string", "huge-settled"])
+def test_who_comes_second_to_a_damaged_record_goes_on(rig: Rig, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = [rig.damaged, rig.healthy]
+    rig.chunks.lease(both)
+    DAMAGE[how](rig)
+    second = rig.chunks._quarantine.set_aside_job
+
+    def after_another(job_id: str, seen: str = "") -> str:
+        rig.quarantine.set_aside_job(job_id)
+        return second(job_id, seen)
+
+    monkeypatch.setattr(rig.chunks._quarantine, "set_aside_job", after_another)
+    rig.chunks.commit([Commit(ticket=ticket, version="v1", result="{}", errors=0) for ticket in both])
+    assert rig.jobs.status(rig.healthy.job_id).state is JobState.SUCCEEDED
 
 
 @pytest.mark.parametrize("lasts_ms", [None, 86_400_000])
