@@ -24,6 +24,7 @@ from contract.job_record import JobStatus
 from contract.job_store import JobStore
 from contract.loop import Loop
 from contract.model_store import ModelStore
+from contract.prediction import Options
 from contract.redis_client import connect
 from contract.unreadable import Unreadable
 
@@ -118,6 +119,15 @@ class AppContext:
         """True when the job's model gives a text any number of labels, as far as its manifest can be read."""
         manifest = self.manifest(job.model, job.version)
         return manifest is not None and manifest.label_thresholds is not None
+
+    def reads_windows(self, model: str, options: Options) -> bool:
+        """Whether long texts are to be read in windows and not cut off, as far as the model's manifest can be read."""
+        if options.long is not None:
+            return options.long != "cut"
+        try:
+            return self.models.manifest(model, self.models.current(model)).windows_of(None) is not None
+        except (BadArtifact, NoModel):
+            return False
 
     def close(self) -> None:
         """Finish what has come in and end the threads."""

@@ -38,8 +38,8 @@ Texts = Sequence[Ids]
 class Unpadded(Encoder):
     """Products over the real tokens alone; for attention each text is spread over a row of its own, and back."""
 
-    def _probabilities(self, ids: Tensor, position_ids: Tensor, segment_ids: Tensor, cls_positions: Tensor) -> Tensor:
-        """float32[R, 1, labels] from int32[1, T] twice, each row's tokens int32[R, L] with -1 for none, int32[1, R]."""
+    def _scores(self, ids: Tensor, position_ids: Tensor, segment_ids: Tensor, cls_positions: Tensor) -> Tensor:
+        """float32[R, 1, 2 x labels] from int32[1, T] twice, each row's tokens int32[R, L], -1 for none, int32[1, R]."""
         rows, real = tf.shape(segment_ids)[0], segment_ids >= 0
         filled = tf.reshape(tf.where(tf.reshape(real, [-1])), [-1])
         spread = tf.maximum(tf.reshape(segment_ids, [-1]), 0)
@@ -55,7 +55,8 @@ class Unpadded(Encoder):
         (query,) = attention.split(attention.query(cls_state), rows, 1)
         key, value = attention.split(tf.gather(attention.together(state), spread), rows, 2)
         attended = attention.mix(query, key, value, mask, tf.shape(cls_state))
-        return tf.nn.softmax(self._head(self._last.finish(attention.output(attended), cls_state)))[:, None]
+        logits = self._head(self._last.finish(attention.output(attended), cls_state))
+        return tf.concat([self._activation(logits), logits], -1)[:, None]
 
 
 def padded(some: Texts, length: int) -> Grid:

@@ -46,7 +46,7 @@ class SleepingEncoder:
         rest = (1 - share) / np.float32(self._labels - 1)
         found = np.repeat(rest[..., None], self._labels, axis=2)
         found[..., 0] = share
-        return cast("NDArray[np.float32]", found)
+        return cast("NDArray[np.float32]", np.concatenate([found, np.log(found)], axis=2))
 
 
 def load_simulated(folder: Path, full_batch_s: float) -> Model:

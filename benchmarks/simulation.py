@@ -274,4 +274,4 @@ def _text(chunk: ChunkWork, request: int, index: int, length: int) -> TextWork:
     """A text of so many tokens, with ids like no other text's."""
     ids = np.zeros(length, np.int32)
     ids[:2] = request, index
-    return TextWork(chunk=chunk, index=index, ids=ids, read=TextRead(length, False))
+    return TextWork(chunk=chunk, index=index, ids=ids, read=TextRead(tokens=length, truncated=False))

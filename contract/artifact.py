@@ -28,6 +28,7 @@ MANIFEST = "manifest.json"
 WEIGHTS = "weights.safetensors"
 TOKENIZER = "tokenizer.json"
 VOCABULARY = "vocab.txt"
+STRIDE_SHARE = 0.75
 USUAL_THRESHOLD = 0.5
 """Of a label whose threshold nobody has chosen."""
 
@@ -119,12 +120,24 @@ class LabelCalibration(Strict):
     shift: float
 
 
+LongReading = Literal["cut", "mean", "max"]
+
+
 class Windows(Strict):
     """How a text that is longer than the model is read: cut off, or in windows whose logits are pooled."""
 
-    pooling: Literal["cut", "mean", "max"]
+    pooling: LongReading
     length: int = Field(ge=3, description="tokens of a window, special ones included")
     stride: int = Field(ge=1, description="tokens from the start of one window to that of the next")
+
+    @classmethod
+    def usual(cls, pooling: LongReading, max_length: int) -> Windows:
+        """As long as the model reads, each with a quarter of the one before it."""
+        return cls(pooling=pooling, length=max_length, stride=max(1, int(STRIDE_SHARE * max_length)))
+
+    def reach(self, windows: int) -> int:
+        """Tokens of a text that so many windows hold at most."""
+        return self.length + (windows - 1) * self.stride
 
 
 class UnfamiliarDetector(Strict):
@@ -199,6 +212,12 @@ class Manifest(Strict):
             return None
         return self.thresholds or (USUAL_THRESHOLD,) * len(self.labels)
 
+    def windows_of(self, long: LongReading | None) -> Windows | None:
+        """The windows of texts that are read as `long` says, or as the model's makers chose; None: they are cut off."""
+        found = self.windows or Windows.usual("cut", self.max_length)
+        pooling = long or found.pooling
+        return None if pooling == "cut" else found.model_copy(update={"pooling": pooling})
+
     @model_validator(mode="after")
     def consistent(self) -> Manifest:
         needed = {WEIGHTS, self.tokenizer.file}
@@ -212,6 +231,8 @@ class Manifest(Strict):
             raise ValueError("a single label leaves a softmax nothing to choose")
         if self.max_length > self.architecture.longest_text:
             raise ValueError(f"max_length {self.max_length} exceeds max_position_embeddings")
+        if self.windows and not self.windows.stride <= self.windows.length <= self.max_length:
+            raise ValueError("windows are longer than max_length, or further apart than they are long")
         if any(len(golden.probabilities) != len(self.labels) for golden in self.golden):
             raise ValueError("a golden text has another number of probabilities than there are labels")
         for field in ("thresholds", "label_calibration"):

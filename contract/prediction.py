@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from contract.artifact import Manifest, Strict
+from contract.artifact import LongReading, Manifest, Strict
 
 TextErrorCode = Literal["text-too-long", "text-failed", "empty-text", "not-predicted"]
 KINDS_OF_OPTIONS = 256
@@ -40,6 +40,11 @@ class Options(Strict):
     scores: bool = Field(default=False, description="add `scores`, every label's score")
     truncate: Literal["right", "left", "error"] = Field(
         default="right", description="which end of a text longer than the model's maximum is cut off; or an error"
+    )
+    long: LongReading | None = Field(
+        default=None,
+        description="how a text longer than the model's maximum is read: `cut` off, or in windows, of whose logits the "
+        "`mean` or the `max` counts; unless given, as the training chose",
     )
     threshold: float | None = Field(
         default=None,
@@ -90,12 +95,13 @@ class Scored(Strict):
     score: float = Field(ge=0, le=1)
 
 
-Tokens = Annotated[int, Field(ge=2, description="tokens that the model read, [CLS] and [SEP] included")]
+Tokens = Annotated[int, Field(ge=2, description="tokens that the model read, [CLS] and [SEP] included, of all windows")]
 Truncated = Annotated[bool, Field(description="whether a part of the text was cut off")]
 Unknown = Annotated[
     float | None,
     Field(ge=0, le=1, description=f"share of the text that the vocabulary does not know, from {NOTABLE_UNKNOWN} on"),
 ]
+WindowCount = Annotated[int | None, Field(ge=2, description="windows that the text was read in, when more than one")]
 Top = Annotated[list[Scored] | None, Field(description="the `top_k` best labels, when more than one was asked")]
 Scores = Annotated[dict[str, float] | None, Field(description="every label's score, when asked for")]
 
@@ -108,6 +114,7 @@ class Prediction(Strict):
     tokens: Tokens
     truncated: Truncated
     unknown: Unknown = None
+    windows: WindowCount = None
     top: Top = None
     scores: Scores = None
 
@@ -119,6 +126,7 @@ class MultiLabelPrediction(Strict):
     tokens: Tokens
     truncated: Truncated
     unknown: Unknown = None
+    windows: WindowCount = None
     top: Top = None
     scores: Scores = None
 
@@ -146,13 +154,14 @@ class ChunkResult(BaseModel):
     predictions: Annotated[list[Answer], Field(description="one per text, in their order")]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TextRead:
     """What the model read of a text."""
 
     tokens: int
-    """Special ones included."""
+    """Special ones included, those of all its windows together."""
     truncated: bool
+    windows: int = 1
     unknown: float = 0.0
     """Share of the whole text's tokens that the vocabulary does not know."""
 
@@ -164,13 +173,15 @@ class TextRead:
     @property
     def is_usual(self) -> bool:
         """True when there is nothing to say of it beyond its tokens and whether it was cut."""
-        return self.is_known
+        return self.is_known and self.windows == 1
 
     def members(self) -> dict[str, Any]:
         """Of the answer."""
         found: dict[str, Any] = {"tokens": self.tokens, "truncated": self.truncated}
         if not self.is_known:
             found["unknown"] = round(self.unknown, SHARE_DIGITS)
+        if self.windows > 1:
+            found["windows"] = self.windows
         return found
 
 

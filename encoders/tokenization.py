@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from contract.artifact import TOKENIZER, TokenizerOptions, WordPieceOptions
+from contract.artifact import TOKENIZER, TokenizerOptions, Windows, WordPieceOptions
 from contract.errors import BadModel
 from encoders.spelling import unread_tokens
+from encoders.windows import window_starts
 
 Truncate = Literal["right", "left", "error"]
 Ids = NDArray[np.int32]
@@ -24,6 +25,8 @@ PADDING = ("[PAD]", "<pad>")
 BYTES = '"ByteLevel"'
 """What a pipeline names where letters are bytes."""
 
+CUT: Mapping[Truncate, Literal["right", "left"]] = {"right": "right", "left": "left", "error": "right"}
+"""The end that is left out where not all can be read."""
 CHUNK = 10_000
 """Texts that are in memory in the tokenizer's own, large form at once."""
 
@@ -38,13 +41,21 @@ class EncodedText:
     """Tokens of the whole text, [CLS] and [SEP] included."""
     empty: bool = False
     """Whether the tokenizer leaves nothing of the text, as of one made of invisible characters."""
+    more: tuple[Ids, ...] = ()
+    """The windows after the first, which are `ids`, where a long text is read in several."""
+    covered: int = 0
+    """Tokens of the text that its windows hold, [CLS] and [SEP] included; 0 where there is one."""
     unknown_share: float = 0.0
     """Of all tokens of the whole text, the share that stands for nothing the model has learnt, from 0 to 1: unknown
     ones, and letters of a script that the vocabulary can only spell."""
 
     @property
     def truncated(self) -> bool:
-        return len(self.ids) < self.length
+        return (self.covered or len(self.ids)) < self.length
+
+    @property
+    def windows(self) -> tuple[Ids, ...]:
+        return (self.ids, *self.more)
 
     @property
     def too_long(self) -> bool:
@@ -70,24 +81,43 @@ class TextTokenizer:
         self._special = len(self._first) + len(self._last)
         self._body = max_length - self._special
 
-    def encode(self, texts: Sequence[str], truncate: Truncate = "right") -> list[EncodedText]:
-        """One EncodedText per text, in order. `truncate` says which end of a text that is too long is cut off."""
+    def encode(
+        self, texts: Sequence[str], truncate: Truncate = "right", windows: Windows | None = None, most: int = 1
+    ) -> list[EncodedText]:
+        """One EncodedText per text, in order. `truncate` says which end of a text that is too long is cut off.
+
+        With `windows` a longer text is read in up to `most` of them, and too long when it needs more.
+        """
         return [
-            self._encoded(encoding.ids, truncate)
+            self._encoded(encoding.ids, truncate, windows, most)
             for start in range(0, len(texts), CHUNK)
             for encoding in self._tokenizer.encode_batch_fast(texts[start : start + CHUNK], add_special_tokens=False)
         ]
 
-    def _encoded(self, body: list[int], truncate: Truncate) -> EncodedText:
-        length, empty = len(body) + self._special, not body
-        unknown = 0.0 if self._unread.isdisjoint(body) else sum(map(self._unread.__contains__, body)) / len(body)
-        if len(body) > self._body:
-            if truncate == "error":
-                return EncodedText(ids=np.empty(0, np.int32), length=length, empty=empty, unknown_share=unknown)
-            body = body[-self._body :] if truncate == "left" else body[: self._body]
+    def _encoded(self, body: list[int], truncate: Truncate, windows: Windows | None, most: int) -> EncodedText:
+        length, size = len(body) + self._special, self._body
+        starts, cut = [0], CUT[truncate]
+        if len(body) > size and windows:
+            size = windows.length - self._special
+            starts = window_starts(len(body), size, windows.stride, most + (truncate == "error"), cut)
+        elif truncate == "left":
+            starts = [max(0, len(body) - size)]
+        too_long = truncate == "error" and (len(starts) > most if windows else len(body) > size)
+        pieces = [] if too_long else [self._marked(body[start : start + size]) for start in starts]
         return EncodedText(
-            ids=np.array(self._first + body + self._last, np.int32), length=length, empty=empty, unknown_share=unknown
+            ids=pieces[0] if pieces else np.empty(0, np.int32),
+            length=length,
+            empty=not body,
+            more=tuple(pieces[1:]),
+            covered=starts[-1] + size - starts[0] + self._special if len(starts) > 1 else 0,
+            unknown_share=self._unknown_share(body),
         )
+
+    def _marked(self, body: list[int]) -> Ids:
+        return np.array(self._first + body + self._last, np.int32)
+
+    def _unknown_share(self, body: list[int]) -> float:
+        return 0.0 if self._unread.isdisjoint(body) else sum(map(self._unread.__contains__, body)) / len(body)
 
 
 def read_tokenizer(folder: Path, options: TokenizerOptions, max_length: int) -> TextTokenizer:

@@ -52,7 +52,9 @@ def answer(text: str, options: Options | None = None, rule: AnswerRule = ONE_LAB
     options = options or Options()
     if not text.strip():
         return Failed(error=TextError(code="empty-text", detail="the text is empty"))
-    document = rule.answer(list(scores(text).values()), options, TextRead(2 + len(text.split()), truncated=False))
+    document = rule.answer(
+        list(scores(text).values()), options, TextRead(tokens=2 + len(text.split()), truncated=False)
+    )
     return (Prediction if rule.thresholds is None else MultiLabelPrediction).model_validate(document)
 
 

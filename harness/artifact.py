@@ -20,12 +20,14 @@ from contract.artifact import (
     Manifest,
     Provenance,
     TokenizerOptions,
+    Windows,
     WordPieceOptions,
     sha256,
 )
 from contract.model_store import CURRENT
 from encoders.tokenization import wordpiece_pipeline
-from harness.reference_bert import logits, sigmoid, softmax
+from harness.long_texts import long_logits
+from harness.reference_bert import sigmoid, softmax
 
 Weights = Mapping[str, NDArray[np.float32]]
 
@@ -43,6 +45,7 @@ def write_artifact(
     temperature: float,
     golden_texts: Sequence[str],
     thresholds: Sequence[float] | None = None,
+    windows: Windows | None = None,
     seed: int = 0,
 ) -> Path:
     """Write `models/name/version`, an uncased BERT under Hugging Face's tensor names, and return its folder.
@@ -53,7 +56,15 @@ def write_artifact(
     folder.mkdir(parents=True)
     save_file(dict(weights), folder / WEIGHTS)
     (folder / TOKENIZER).write_text(uncased_pipeline(vocabulary), encoding="utf-8")
-    encode = uncased_tokenizer(vocabulary, max_length).encode
+    tokenizer = uncased_tokenizer(vocabulary, max_length)
+    if windows:
+        tokenizer.no_truncation()
+    read = windows or Windows.usual("mean", max_length)
+
+    def found(text: str) -> NDArray[np.float64]:
+        ids = tokenizer.encode(text).ids
+        return long_logits(weights, architecture, ids=ids, max_length=max_length, windows=read)
+
     activation = softmax if thresholds is None else sigmoid
     manifest = Manifest(
         name=name,
@@ -62,15 +73,13 @@ def write_artifact(
         tokenizer=TokenizerOptions(),
         labels=tuple(labels),
         max_length=max_length,
+        windows=windows,
         temperature=temperature,
         activation="softmax" if thresholds is None else "sigmoid",
         thresholds=tuple(thresholds or ()),
         files={file: sha256(folder / file) for file in (WEIGHTS, TOKENIZER)},
         metrics={"accuracy": 0.5},
-        golden=tuple(
-            _golden(text, activation(logits(weights, architecture, encode(text).ids) / temperature))
-            for text in golden_texts
-        ),
+        golden=tuple(_golden(text, activation(found(text) / temperature)) for text in golden_texts),
         provenance=_provenance(seed),
     )
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import BertWordPieceTokenizer
 
-from contract.artifact import Architecture
+from contract.artifact import Architecture, Windows
 from harness.artifact import point_current_to, uncased_pipeline, uncased_tokenizer, write_artifact
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -36,6 +36,7 @@ GOLDEN_TEXTS = (
     "SELECT rows from a table with a join",
     "",
 )
+LONG_TEXT = " ".join(f"{text} {number}" for number, text in enumerate(GOLDEN_TEXTS * 3))
 
 
 def write_tiny_artifact(
@@ -48,6 +49,7 @@ def write_tiny_artifact(
     max_length: int = 32,
     temperature: float = 1.5,
     thresholds: Sequence[float] | None = None,
+    windows: Windows | None = None,
     current: bool = True,
 ) -> Path:
     """Write `models/name/version` and, unless `current` is false, make it the current one. Returns its folder.
@@ -64,8 +66,9 @@ def write_tiny_artifact(
         labels=labels,
         max_length=max_length,
         temperature=temperature,
-        golden_texts=GOLDEN_TEXTS,
+        golden_texts=(*GOLDEN_TEXTS, *[LONG_TEXT] * (windows is not None)),
         thresholds=thresholds,
+        windows=windows,
         seed=seed,
     )
     if current:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.artifact import LongReading, Windows
 from contract.job_record import Lease
 from contract.message import Lane, Ticket
 from contract.prediction import Options, TextRead
@@ -31,7 +32,9 @@ class EchoModel:
 
     def __init__(self, version: str = "v1", batch_tokens: int = 256) -> None:
         self.version = version
-        self.manifest = SimpleNamespace(labels=LABELS, label_thresholds=None, version=version)
+        self.manifest = SimpleNamespace(
+            labels=LABELS, label_thresholds=None, version=version, activation="softmax", windows_of=windows_of
+        )
         self.shapes = packing.shapes(MAX_LENGTH, batch_tokens)
         self.batch_tokens = batch_tokens
         self.brief_tokens = batch_tokens // 4
@@ -51,10 +54,10 @@ class EchoModel:
             raise error
         if any(POISON in ids for ids in chosen):
             raise ValueError("poison")
-        return np.array([echo(ids) for ids in chosen], np.float32)
+        return np.array([[*echo(ids), *echo_logits(ids)] for ids in chosen], np.float32)
 
-    def predict(self, texts: Sequence[NDArray[np.int32]], max_tokens: int | None = None) -> NDArray[np.float32]:
-        answers = np.zeros((len(texts), len(LABELS)), np.float32)
+    def run_all(self, texts: Sequence[NDArray[np.int32]], max_tokens: int | None = None) -> NDArray[np.float32]:
+        answers = np.zeros((len(texts), 2 * len(LABELS)), np.float32)
         left = list(range(len(texts)))
         while left:
             offered = [texts[index] for index in left]
@@ -69,6 +72,16 @@ def echo(ids: NDArray[np.int32]) -> list[float]:
     """float[2]: what EchoModel answers."""
     score = (int(np.dot(ids.astype(np.int64), np.arange(1, len(ids) + 1))) % 9973) / 9973
     return [1 - score, score]
+
+
+def windows_of(long: LongReading | None) -> Windows | None:
+    """A model that cuts texts off unless asked otherwise."""
+    return Windows.usual(long, MAX_LENGTH) if long and long != "cut" else None
+
+
+def echo_logits(ids: NDArray[np.int32]) -> list[float]:
+    """float[2]: its logits, which are no others but in size."""
+    return [8 * score for score in echo(ids)]
 
 
 def as_model(model: EchoModel) -> Model:
@@ -108,7 +121,7 @@ def chunk_work(
 def text_works(work: ChunkWork, bodies: Sequence[Sequence[int]], arrived: float | None = None) -> list[TextWork]:
     """The texts of the chunk, with these tokens between the first and the last."""
     made = [
-        TextWork(chunk=work, index=index, ids=ids_of(*body), read=TextRead(2 + len(body), truncated=False))
+        TextWork(chunk=work, index=index, ids=ids_of(*body), read=TextRead(tokens=2 + len(body), truncated=False))
         for index, body in enumerate(bodies)
     ]
     if arrived is not None:

@@ -78,6 +78,7 @@ class WorkerProcess:
             flow=flow,
             send_back=self._drain.send_unleased,
             give_back=self._drain.give_back,
+            max_windows=settings.max_windows,
             record=tracing.recorder(settings.traces_url, self.id),
             is_out_of_memory=_is_out_of_memory,
             max_age_s=settings.max_age_s,

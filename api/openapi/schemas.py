@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.settings import ApiSettings
-from contract.artifact import Name
+from contract.artifact import Name, Windows
 from contract.fleet import WorkerState
 from contract.ids import ID_PATTERN
 from contract.job_record import JobState
@@ -182,6 +182,7 @@ class VersionDocument(Document):
         "score from which each label holds; only of a model that gives a text any number of labels"
     )
     max_length: int | None = Field(default=None, description="tokens of a text at most")
+    windows: Windows = absent("how texts longer than `max_length` are read; absent where they are cut off")
     metrics: dict[str, float] = Field(default={}, description="as measured by the training")
     created: datetime | None = None
     base_model: str | None = None

@@ -33,6 +33,7 @@ const scoreList = (scores) =>
 
 function read(answer) {
   const tokens = counted(answer.tokens, "token");
+  if (answer.windows) return `${tokens} read in ${counted(answer.windows, "window")}${answer.truncated ? ", the rest was cut off" : ""}`;
   return answer.truncated ? `${tokens} read, the rest was cut off: the text is longer than the model reads` : `${tokens} read`;
 }
 

@@ -23,6 +23,9 @@ from contract.job_store import Admitted, Conflict, Refused
 from contract.message import Lane
 from contract.prediction import Options
 
+CHARS_OF_A_WINDOW = 1000
+"""What 256 tokens of English have, about."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
@@ -103,7 +106,7 @@ def _job(job_id: str, asked: Question, context: AppContext) -> NewJob:
     return NewJob(
         id=job_id,
         model=asked.model,
-        lane=Lane.BULK if len(asked.texts) >= context.settings.bulk_from_texts else Lane.INTERACTIVE,
+        lane=_lane(asked, context),
         texts=asked.texts,
         deadline_in_ms=asked.deadline_s * 1000,
         options=asked.options,
@@ -112,6 +115,14 @@ def _job(job_id: str, asked: Question, context: AppContext) -> NewJob:
         digest=asked.digest if key else "",
         trace=g.get("trace", ""),
     )
+
+
+def _lane(asked: Question, context: AppContext) -> Lane:
+    """By the number of texts, where a text that is read in windows counts as many as it may have."""
+    count = len(asked.texts)
+    if context.reads_windows(asked.model, asked.options):
+        count += sum(len(text) // CHARS_OF_A_WINDOW for text in asked.texts)
+    return Lane.BULK if count >= context.settings.bulk_from_texts else Lane.INTERACTIVE
 
 
 def _admit(job: NewJob, context: AppContext) -> str:

@@ -59,6 +59,7 @@ class ModelDocuments:
             "labels": list(manifest.labels),
             "thresholds": _thresholds(manifest),
             "max_length": manifest.max_length,
+            "windows": manifest.windows_of(None),
             "metrics": manifest.metrics,
             "created": manifest.provenance.created,
             "base_model": manifest.provenance.base_model,

@@ -17,7 +17,7 @@ from benchmarks.texts import mixed
 from contract.job_record import Lease
 from contract.message import Lane, Ticket
 from contract.prediction import Options, TextRead
-from worker.engine.model import Model, Probabilities, load
+from worker.engine.model import Model, Rows, load
 from worker.engine.packing import BatchPlan
 from worker.pipeline.answer_cache import AnswerCache
 from worker.pipeline.batcher import Batcher
@@ -26,6 +26,7 @@ from worker.pipeline.work import ChunkWork, TextWork
 
 TEXTS, CHUNK, EVERY, ROUNDS = 1000, 50, 100, 5
 Ids = NDArray[np.int32]
+READ = TextRead(tokens=0, truncated=False)
 
 
 class Allergic:
@@ -36,9 +37,9 @@ class Allergic:
         self._poison = {ids.tobytes() for ids in poison}
 
     version, precision = Model.version, Model.precision
-    plan, predict = Model.plan, Model.predict
+    plan, run_all = Model.plan, Model.run_all
 
-    def run(self, texts: Sequence[Ids], plan: BatchPlan) -> Probabilities:
+    def run(self, texts: Sequence[Ids], plan: BatchPlan) -> Rows:
         answers = Model.run(self, texts, plan)  # type: ignore[arg-type]
         if any(texts[index].tobytes() in self._poison for index in plan.texts):
             raise ValueError("this text is poisonous")
@@ -74,9 +75,7 @@ def _rate(model: Model, texts: Sequence[Ids], poison: Sequence[Ids]) -> float:
     for start in chunks:
         work = ChunkWork(_lease(start), allergic)
         chunk = enumerate(texts[start : start + CHUNK])
-        inference.add(
-            [TextWork(chunk=work, index=n, ids=ids, read=TextRead(len(ids), truncated=False)) for n, ids in chunk]
-        )
+        inference.add([TextWork(chunk=work, index=n, ids=ids, read=READ) for n, ids in chunk])
     started = time.perf_counter()
     inference.start()
     works = [done.get() for _ in chunks]

@@ -32,6 +32,8 @@ class Prediction:
     """Whether a part of the text was cut off."""
     unknown: float | None = None
     """Share of the text that the model's vocabulary does not know, where it is notable."""
+    windows: int = 1
+    """Windows that the text was read in."""
     top: tuple[Scored, ...] = ()
     """The best labels, when `top_k` asked for more than one."""
     scores: Mapping[str, float] | None = None
@@ -47,6 +49,7 @@ class MultiLabelPrediction:
     tokens: int
     truncated: bool
     unknown: float | None = None
+    windows: int = 1
     top: tuple[Scored, ...] = ()
     scores: Mapping[str, float] | None = None
 
@@ -142,6 +145,7 @@ def answer(document: Document) -> Answer:
         "tokens": document["tokens"],
         "truncated": document["truncated"],
         "unknown": document.get("unknown"),
+        "windows": document.get("windows", 1),
         "top": _scored(document.get("top", ())),
         "scores": document.get("scores"),
     }

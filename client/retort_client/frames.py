@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 from retort_client.documents import Answer, Prediction, TextError
 
 WINDOW = 5000
 """Rows that are asked about at once."""
-MARKS = ("unknown",)
-"""What few answers have: a column each, where any has it."""
+USUAL: Mapping[str, object] = {"unknown": None, "windows": 1}
+"""What few answers have otherwise: a column each, where any has."""
 NO_TEXT = TextError("no-text", "there is no text in this row")
 
 
@@ -54,8 +54,8 @@ def joined(frame: F, answers: Sequence[Answer]) -> F:
         for name in ("label", "score", "tokens", "truncated")
     }
     columns["error"] = [answer.code if isinstance(answer, TextError) else None for answer in answers]
-    marks = {name: [getattr(answer, name, None) for answer in answers] for name in MARKS}
-    columns |= {name: cells for name, cells in marks.items() if any(cells)}
+    marks = {name: [getattr(answer, name, None) for answer in answers] for name in USUAL}
+    columns |= {name: cells for name, cells in marks.items() if not {*cells} <= {None, USUAL[name]}}
     return frame.assign(**{_free(name, frame): cells for name, cells in columns.items()})
 
 

@@ -45,6 +45,13 @@ def test_a_model_of_several_labels_scores_each_by_itself(tmp_path: Path) -> None
     assert np.abs(model.predict(texts) - np.array(expected)).max() <= 1e-5
 
 
+def test_behind_the_probabilities_of_a_text_lie_its_logits(model: Model) -> None:
+    texts = [text.ids for text in model.tokenizer.encode(TEXTS)]
+    weights = random_weights(tiny_architecture(), 3, seed=0)
+    expected = [logits(weights, tiny_architecture(), ids.tolist()) / 1.5 for ids in texts]
+    np.testing.assert_allclose(model.run_all(texts)[:, 3:], expected, atol=1e-5)
+
+
 def test_nothing_is_traced_or_compiled_after_loading(model: Model) -> None:
     generator = np.random.default_rng(0)
     for count in (1, 2, 3, 7, 40, 200):
@@ -61,7 +68,7 @@ def test_a_plan_respects_the_bound_on_its_tokens(model: Model) -> None:
 def test_run_answers_the_planned_texts_in_the_plans_order(model: Model) -> None:
     texts = [text.ids for text in model.tokenizer.encode(TEXTS)]
     plan = model.plan([len(ids) for ids in texts])
-    found = model.run(texts, plan)
+    found = model.run(texts, plan)[:, : len(model.manifest.labels)]
     alone = [model.predict([texts[index]])[0] for index in plan.texts]
     np.testing.assert_allclose(found, alone, atol=1e-5)
 

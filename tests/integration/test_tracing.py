@@ -42,7 +42,7 @@ ASKED = {"texts": ["one", "two"]}
 class Letters:
     """A tokenizer: each text is its letters."""
 
-    def encode(self, texts: list[str], _: str) -> list[EncodedText]:
+    def encode(self, texts: list[str], *_: object) -> list[EncodedText]:
         return [EncodedText(ids=ids_of(*map(ord, text)), length=len(text) + 2) for text in texts]
 
 

@@ -21,7 +21,7 @@ ONE = AnswerRule(LABELS)
 ANY = AnswerRule(LABELS, thresholds=(0.5, 0.95, 0.2, 0.5))
 
 
-READ = TextRead(7, truncated=False)
+READ = TextRead(tokens=7, truncated=False)
 
 
 def written(
@@ -50,7 +50,7 @@ def test_the_bytes_of_a_one_label_answer_are_those_of_the_first_release() -> Non
     ("unknown", "member"), [(0.0, ""), (0.1999, ""), (0.2, ',"unknown":0.2'), (2 / 3, ',"unknown":0.67')]
 )
 def test_a_notable_share_of_unknown_words_is_said(rule: AnswerRule, unknown: float, member: str) -> None:
-    said = written(rule, read=TextRead(7, truncated=False, unknown=unknown))
+    said = written(rule, read=TextRead(tokens=7, truncated=False, unknown=unknown))
     assert said == written(rule)[:-1] + member + "}"
 
 

@@ -91,7 +91,10 @@ def test_a_message_of_another_schema_is_refused() -> None:
 
 def test_the_worker_writes_the_chunk_result() -> None:
     rows = np.array([[0.25, 0.75]] * 2, np.float32)
-    texts = [Text(Options(), TextRead(11, False)), Text(Options(top_k=2, scores=True), TextRead(11, True))]
+    texts = [
+        Text(Options(), TextRead(tokens=11, truncated=False)),
+        Text(Options(top_k=2, scores=True), TextRead(tokens=11, truncated=True)),
+    ]
     parts = [*predictions(rows, AnswerRule(("sql", "java")), texts), text_error("empty-text", "the text is empty")]
     written = chunk_result("20261122t101500-3f2a9c", parts)
     assert written == json.dumps(json.loads(golden("chunk_result")), separators=(",", ":"))  # members in their order
@@ -108,7 +111,10 @@ def test_answers_of_a_batch_are_the_bytes_that_json_writes_of_each_alone(
 ) -> None:
     labels = ('say "hi"', "naïve", "back\\slash", "")
     rows = np.random.default_rng(seed).dirichlet([0.3] * len(labels), len(asked)).astype(np.float32)
-    texts = [Text(Options(top_k=top, scores=scores), TextRead(11, cut, unknown)) for top, scores, cut, unknown in asked]
+    texts = [
+        Text(Options(top_k=top, scores=scores), TextRead(tokens=11, truncated=cut, unknown=unknown))
+        for top, scores, cut, unknown in asked
+    ]
     for rule in (AnswerRule(labels), AnswerRule(labels, thresholds=(0.0, 0.1, 0.5, 0.9))):
         for row, text, written in zip(rows, texts, predictions(rows, rule, texts), strict=True):
             expected = rule.answer(row.tolist(), text.options, text.read)

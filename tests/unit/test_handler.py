@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from contract.artifact import Windows
 from contract.chunk_store import Skipped
 from contract.errors import NoModel, StoreUnavailable
 from contract.job_record import Commit, Lease
@@ -17,7 +18,7 @@ from contract.message import Lane, Ticket
 from contract.prediction import Options
 from encoders.tokenization import EncodedText
 from harness.until import until
-from tests.stand_ins import EchoModel, as_any, echo, ids_of
+from tests.stand_ins import POISON, EchoModel, as_any, echo, echo_logits, ids_of
 from worker.metrics import UNKNOWN_TEXTS
 from worker.pipeline import handler as handler_module
 from worker.pipeline.answer_cache import AnswerCache
@@ -37,12 +38,17 @@ UNKNOWN = 99
 class Numbers:
     """A tokenizer of texts that are numbers: "3 4" is the tokens 3 and 4, and nothing is left of a zero-width space."""
 
-    def encode(self, texts: Sequence[str], truncate: str = "right") -> list[EncodedText]:
+    def encode(self, texts: Sequence[str], truncate: str, windows: Windows | None, most: int) -> list[EncodedText]:
+        """With windows, texts of more tokens are read in pieces of so many, up to `most` of them."""
         made = []
         for text in texts:
             ids = ids_of(*(int(word) for word in text.split() if word != "\u200b"))
             fits = len(ids) <= MAX_TOKENS
             read = ids if fits else ids[: 0 if truncate == "error" else MAX_TOKENS]
+            if windows and not fits:
+                pieces = [ids_of(*ids[start : start + MAX_TOKENS]) for start in range(0, len(ids), MAX_TOKENS)][:most]
+                made.append(EncodedText(ids=pieces[0], length=len(ids), more=tuple(pieces[1:]), covered=len(ids)))
+                continue
             unknown = float(np.mean(ids[1:-1] == UNKNOWN)) if len(ids) > 2 else 0.0
             made.append(EncodedText(ids=read, length=len(ids), empty=len(ids) == 2, unknown_share=unknown))
         return made
@@ -114,6 +120,7 @@ class Rig:
             cache=cache,
             send_back=self.sent_back.extend,
             give_back=self.given_back.extend,
+            max_windows=10,
         )
 
     def model(self, name: str) -> Any:
@@ -199,6 +206,72 @@ def test_a_text_of_unknown_words_says_so_and_is_counted_whether_its_answer_is_re
     assert [answer.get("unknown") for answer in first] == [0.67, None]
     assert second == first[:1]
     assert UNKNOWN_TEXTS._value.get() == before + 2
+
+
+LONG = " ".join(map(str, range(3, 3 + 2 * MAX_TOKENS)))
+PIECES = [ids_of(*ids) for ids in ((1, *range(3, 22)), range(22, 42), (42, 2))]
+"""The windows of LONG, as the stand-in's tokenizer cuts it."""
+
+
+def long_scores(pieces: Sequence[Any], pooling: str) -> list[float]:
+    logits = (np.mean if pooling == "mean" else np.max)([echo_logits(ids) for ids in pieces], axis=0)
+    return [float(score) for score in np.exp(logits) / np.exp(logits).sum()]
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max"])
+def test_a_long_text_is_computed_window_by_window_and_answered_once(rig: Rig, pooling: Any) -> None:
+    rig.store.options = Options(scores=True, long=pooling)
+    rig.store.chunks = {Ticket("a", 0): ["5", LONG, LONG, "6"]}
+
+    rig.handler.handle(list(rig.store.chunks))
+
+    answers = json.loads(rig.store.results[Ticket("a", 0)])["predictions"]
+    assert [answer["scores"]["high"] for answer in answers] == pytest.approx(
+        [echo(ids_of(5))[1], *[long_scores(PIECES, pooling)[1]] * 2, echo(ids_of(6))[1]], abs=1e-5
+    )
+    assert [answer.get("windows") for answer in answers] == [None, 3, 3, None]
+    assert answers[1]["tokens"] == sum(map(len, PIECES))
+    assert rig.held_tokens() == 0
+
+
+def test_the_windows_of_a_long_text_count_as_tokens_that_wait(idle_rig: Rig) -> None:
+    rig = idle_rig
+    rig.store.options, rig.store.chunks = Options(long="mean"), {Ticket("a", 0): [LONG, "5"]}
+    message = in_thread(lambda: rig.handler.handle(list(rig.store.chunks)))
+    until(lambda: rig.held_tokens() == sum(map(len, PIECES)) + 3)
+    rig.handler.drop(lambda _: True)
+    message.join(PATIENCE_S)
+    assert rig.held_tokens() == 0
+
+
+def test_windows_that_were_computed_before_are_not_again(rig: Rig) -> None:
+    rig.store.options = Options(scores=True, long="max")
+    rig.store.chunks = {Ticket("a", 0): [LONG], Ticket("b", 0): [LONG + " 77"], Ticket("c", 0): [LONG]}
+    for ticket in list(rig.store.chunks):
+        rig.handler.handle([ticket])
+    assert [len(batch) for batch in rig.loaded.batches] == [3, 1]
+    assert rig.store.results[Ticket("a", 0)] == rig.store.results[Ticket("c", 0)]
+
+
+@pytest.mark.parametrize("place", [0, 25, 40])
+def test_a_long_text_on_whose_window_the_model_fails_has_one_error(rig: Rig, place: int) -> None:
+    rig.store.options = Options(long="mean")
+    words = LONG.split()
+    words[place if place < 40 else -1] = str(POISON)
+    rig.store.chunks = {Ticket("a", 0): ["5", " ".join(words), "6"]}
+
+    rig.handler.handle(list(rig.store.chunks))
+
+    answers = json.loads(rig.store.results[Ticket("a", 0)])["predictions"]
+    assert [answer.get("error", {}).get("code") for answer in answers] == [None, "text-failed", None]
+    assert rig.held_tokens() == 0
+
+
+def test_no_more_windows_are_computed_than_may_be(rig: Rig) -> None:
+    rig.handler._max_windows = 2
+    rig.store.options, rig.store.chunks = Options(long="mean"), {Ticket("a", 0): [LONG]}
+    rig.handler.handle(list(rig.store.chunks))
+    assert [len(batch) for batch in rig.loaded.batches] == [2]
 
 
 def test_leasing_waits_for_redis(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,6 @@ def test_the_digest_of_a_request_is_that_of_the_first_release() -> None:
 def test_the_stand_in_answers_by_the_workers_rule(options: Options, rule: AnswerRule) -> None:
     found = scores("some text")
     row = np.array([found[label] for label in LABELS])
-    asked = SimpleNamespace(options=options, read=TextRead(4, truncated=False))
+    asked = SimpleNamespace(options=options, read=TextRead(tokens=4, truncated=False))
     [written] = answers.predictions(row[None], rule, [asked])
     assert json.loads(written) == answer_document("some text", options, rule)

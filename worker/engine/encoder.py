@@ -23,7 +23,7 @@ MASKED = -1e4
 
 
 class Encoder:
-    """One model's weights on the device, in one precision, and the function that computes probabilities from them.
+    """One model's weights on the device, in one precision, and the function that computes scores from them.
 
     The layers' numbers are in `precision`; layer norms, the logits and what makes them probabilities are in float32.
     """
@@ -54,19 +54,19 @@ class Encoder:
         self._activation = tf.nn.softmax if activation == "softmax" else tf.sigmoid
         grid = tf.TensorSpec([None, None], tf.int32)
         self._function = tf.function(
-            self._probabilities, input_signature=[grid, grid, grid, grid], jit_compile=compile_with_xla
+            self._scores, input_signature=[grid, grid, grid, grid], jit_compile=compile_with_xla
         )
 
     def __call__(self, grid: Grid) -> NDArray[np.float32]:
-        """float32[R, S, labels]: probabilities per slot; those of slots without a text mean nothing."""
+        """float32[R, S, 2 x labels]: probabilities and logits per slot; those of slots without a text mean nothing."""
         if self._xla and grid.ids.shape not in self._compiled_shapes:
             self._compiled_shapes.add(grid.ids.shape)
             self.traces += 1
         result: NDArray[np.float32] = self._function(*(tf.constant(part) for part in grid)).numpy()
         return result
 
-    def _probabilities(self, ids: Tensor, position_ids: Tensor, segment_ids: Tensor, cls_positions: Tensor) -> Tensor:
-        """float32[R, S, labels] from int32[R, L] three times and int32[R, S]; see packing.Grid."""
+    def _scores(self, ids: Tensor, position_ids: Tensor, segment_ids: Tensor, cls_positions: Tensor) -> Tensor:
+        """float32[R, S, 2 x labels] from int32[R, L] three times and int32[R, S]; see packing.Grid."""
         self.traces += 1
         rows = tf.shape(ids)[0]
         mask = self._mask(segment_ids, segment_ids)  # [R, 1, L, L]
@@ -78,7 +78,7 @@ class Encoder:
         else:
             read = self._first_tokens(state, segment_ids, cls_positions)
         logits = self._head(read)  # [R x S, labels]
-        return tf.reshape(self._activation(logits), [rows, -1, logits.shape[-1]])
+        return tf.reshape(tf.concat([self._activation(logits), logits], -1), [rows, -1, 2 * logits.shape[-1]])
 
     def _first_tokens(self, state: Tensor, segment_ids: Tensor, cls_positions: Tensor) -> Tensor:
         """[R x S, H] out of the last layer, which computes nothing but those."""

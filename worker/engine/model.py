@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,11 @@ from numpy.typing import NDArray
 from contract import artifact
 from contract.artifact import Manifest
 from contract.errors import BadArtifact
+from encoders import reference
 from encoders.artifact_weights import read_classifier
 from encoders.tokenization import Ids, TextTokenizer, read_tokenizer
 from encoders.weights import ClassifierWeights
+from encoders.windows import pool
 from worker.engine import packing
 from worker.engine.encoder import Encoder
 from worker.engine.packing import BatchPlan, Grid, Shape
@@ -26,6 +29,7 @@ from worker.engine.tensorflow_env import tf
 log = logging.getLogger(__name__)
 
 Probabilities = NDArray[np.float32]
+Rows = NDArray[np.float32]
 WARM_RUNS = 2
 
 
@@ -35,8 +39,8 @@ class Model:
     `tokenizer` may be used by any thread; `run` and `predict` by one at a time. Between two batches:
 
         plan = model.plan([len(text.ids) for text in waiting])      # most urgent first
-        probabilities = model.run([text.ids for text in waiting], plan)
-        for index, row in zip(plan.texts, probabilities): ...       # the answer for waiting[index]
+        rows = model.run([text.ids for text in waiting], plan)
+        for index, row in zip(plan.texts, rows): ...                # what the answer for waiting[index] is made of
     """
 
     def __init__(self, *, manifest: Manifest, tokenizer: TextTokenizer, encoder: Encoder, shapes: list[Shape]) -> None:
@@ -76,8 +80,8 @@ class Model:
         allowed = [shape for shape in self.shapes if shape.tokens <= bound or shape.rows == 1]
         return packing.plan(lengths, allowed, self._cost)
 
-    def run(self, texts: Sequence[Ids], plan: BatchPlan) -> Probabilities:
-        """float32[len(plan.texts), labels]: probabilities of the plan's texts, in its order.
+    def run(self, texts: Sequence[Ids], plan: BatchPlan) -> Rows:
+        """float32[len(plan.texts), 2 x labels]: probabilities, then logits, of the plan's texts, in its order.
 
         `texts` are the ids that the plan was made for, those it left out included. Raises what TensorFlow raises.
         """
@@ -86,7 +90,11 @@ class Model:
 
     def predict(self, texts: Sequence[Ids], max_tokens: int | None = None) -> Probabilities:
         """float32[len(texts), labels]: probabilities of any number of texts, in their order; see `plan`."""
-        answers = np.empty((len(texts), len(self.manifest.labels)), np.float32)
+        return self.run_all(texts, max_tokens)[:, : len(self.manifest.labels)]
+
+    def run_all(self, texts: Sequence[Ids], max_tokens: int | None = None) -> Rows:
+        """The same with all columns, as `run` gives them."""
+        answers = np.empty((len(texts), 2 * len(self.manifest.labels)), np.float32)
         waiting = list(range(len(texts)))
         while waiting:
             plan = self.plan([len(texts[index]) for index in waiting], max_tokens)
@@ -183,14 +191,28 @@ def _seconds_per_batch(model: Model, runs: int = 3) -> float:
     return min(times[1:])
 
 
+def _whole_texts(model: Model, texts: Sequence[str]) -> Iterator[Probabilities]:
+    """float32[labels] of each text, long ones in as many windows as they need."""
+    manifest, labels = model.manifest, len(model.manifest.labels)
+    windows = manifest.windows_of(None)
+    encoded = model.tokenizer.encode(texts, windows=windows, most=sys.maxsize)
+    rows = iter(model.run_all([ids for text in encoded for ids in text.windows]))
+    for text in encoded:
+        own = np.array([next(rows) for _ in text.windows])
+        if windows and text.more:
+            logits = pool(own[:, labels:], windows.pooling)
+            yield reference.probabilities(logits, manifest.activation).astype(np.float32)
+        else:
+            yield own[0, :labels]
+
+
 def check_golden(model: Model) -> None:
     """Raise BadArtifact when the model gives a golden text other probabilities than its trainer did.
 
     The tolerance is that of the model's precision; within it another label can win only if two were about tied.
     """
     golden, tolerance = model.manifest.golden, TOLERANCE[model.precision]
-    answers = model.predict([text.ids for text in model.tokenizer.encode([each.text for each in golden])])
-    for each, found in zip(golden, answers, strict=True):
+    for each, found in zip(golden, _whole_texts(model, [each.text for each in golden]), strict=True):
         difference = float(np.abs(found - np.asarray(each.probabilities, np.float32)).max())
         if not difference <= tolerance:  # NaN is refused too
             raise BadArtifact(

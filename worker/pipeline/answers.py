@@ -24,7 +24,8 @@ class Asked(Protocol):
 
 
 def predictions(rows: NDArray[np.float32], rule: AnswerRule, texts: Sequence[Asked]) -> list[str]:
-    """The answer for each text as JSON. `rows` is float32[texts, labels]."""
+    """The answer for each text as JSON. `rows` is float32[texts, columns], the labels' probabilities first."""
+    rows = rows[:, : len(rule.labels)]
     if rule.thresholds is not None:
         return [_answered(row, rule, text) for row, text in zip(rows, texts, strict=True)]
     names, best, scores = _as_json(rule.labels), rows.argmax(axis=1).tolist(), rows.max(axis=1).tolist()

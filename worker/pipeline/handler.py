@@ -10,21 +10,24 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from contract.artifact import Windows
 from contract.chunk_store import ChunkStore, Skipped
 from contract.errors import NoModel, StoreUnavailable
 from contract.job_record import Lease
 from contract.message import Ticket
 from contract.prediction import AnswerRule, TextRead
 from contract.stored_result import text_error
-from worker.metrics import CACHED_ANSWERS, QUEUE_SECONDS, SKIPPED_TICKETS, TOKENIZE_SECONDS, UNKNOWN_TEXTS
+from worker.metrics import CACHED_ANSWERS, QUEUE_SECONDS, SKIPPED_TICKETS, TOKENIZE_SECONDS, UNKNOWN_TEXTS, WINDOWS
 from worker.pipeline.answer_cache import AnswerCache
 from worker.pipeline.answers import predictions
 from worker.pipeline.committer import Committer
 from worker.pipeline.inference import Inference
-from worker.pipeline.work import ChunkWork, TextWork
+from worker.pipeline.long_texts import complete
+from worker.pipeline.work import ChunkWork, LongText, TextWork
 from worker.queueing.flow_control import FlowControl
 
 if TYPE_CHECKING:
+    from encoders.tokenization import EncodedText
     from worker.engine.model import Model
 
 log = logging.getLogger(__name__)
@@ -52,10 +55,11 @@ class MessageHandler:
         cache: AnswerCache,
         send_back: Callable[[Sequence[Ticket]], None],
         give_back: Callable[[Sequence[Ticket]], None],
+        max_windows: int = 1,
         record: Callable[[ChunkWork], None] = lambda _: None,
     ) -> None:
-        """`send_back` puts tickets that are not leased into their queue again, `give_back` those that are. `record` is
-        told of every chunk that is settled."""
+        """`send_back` puts tickets that are not leased into their queue again, `give_back` those that are. A text is
+        read in `max_windows` windows at most. `record` is told of every chunk that is settled."""
         self._chunks = chunks
         self._models = models
         self._inference = inference
@@ -64,6 +68,7 @@ class MessageHandler:
         self._cache = cache
         self._send_back = send_back
         self._give_back = give_back
+        self._max_windows = max_windows
         self._record = record
         self._lock = Lock()
         self._held: set[Ticket] = set()
@@ -150,30 +155,47 @@ class MessageHandler:
         return work
 
     def _answer_known(self, work: ChunkWork, texts: Sequence[TextWork]) -> Sequence[TextWork]:
-        """Answer the texts whose answer was computed before; return the others."""
+        """Answer the texts whose answer was computed before; return the others, and windows that are not known."""
         rows = self._cache.find(work.source, [text.key for text in texts])
         known = [(text, row) for text, row in zip(texts, rows, strict=True) if row is not None]
         if not known:
             return texts
         CACHED_ANSWERS.inc(len(known))
-        answered = [text for text, _ in known]
-        found = predictions(np.stack([row for _, row in known]), AnswerRule.of(work.model.manifest), answered)
-        for text, answer in zip(answered, found, strict=True):
+        answered, found, _ = complete([text for text, _ in known], np.stack([row for _, row in known]))
+        written = predictions(found, AnswerRule.of(work.model.manifest), answered)
+        for text, answer in zip(answered, written, strict=True):
             work.answer(text.index, answer)
         return [text for text, row in zip(texts, rows, strict=True) if row is None]
 
     def _tokenize(self, work: ChunkWork) -> Iterable[TextWork]:
-        """Yield the texts that the model can read; answer the others with their error."""
+        """Yield the texts that the model can read, in their windows; answer the others with their error."""
+        options, manifest = work.options, work.model.manifest
+        windows, most = manifest.windows_of(options.long), self._max_windows
         with TOKENIZE_SECONDS.time():
-            encoded = work.model.tokenizer.encode(work.lease.texts, work.lease.options.truncate)
+            encoded = work.model.tokenizer.encode(work.lease.texts, options.truncate, windows, most)
         for index, (text, each) in enumerate(zip(work.lease.texts, encoded, strict=True)):
             if each.empty or not text.strip():
                 work.answer(index, text_error("empty-text", "the text is empty"), failed=True)
             elif each.too_long:
-                limit = work.model.manifest.max_length
+                limit = windows.reach(most) if windows else manifest.max_length
                 detail = f"the text has {each.length} tokens, the model reads {limit}"
                 work.answer(index, text_error("text-too-long", detail), failed=True)
             else:
-                read = TextRead(len(each.ids), each.truncated, each.unknown_share)
-                UNKNOWN_TEXTS.inc(not read.is_known)
-                yield TextWork(chunk=work, index=index, ids=each.ids, read=read)
+                yield from _works(work, index, each, windows)
+
+
+def _works(work: ChunkWork, index: int, text: EncodedText, windows: Windows | None) -> Iterable[TextWork]:
+    """The text as it waits for the device: itself, or its windows."""
+    read = TextRead(
+        tokens=sum(map(len, text.windows)),
+        truncated=text.truncated,
+        windows=len(text.windows),
+        unknown=text.unknown_share,
+    )
+    UNKNOWN_TEXTS.inc(not read.is_known)
+    long = None
+    if windows and text.more:
+        long = LongText(len(text.windows), windows.pooling)
+        WINDOWS.inc(len(text.windows))
+    for place, ids in enumerate(text.windows):
+        yield TextWork(chunk=work, index=index, ids=ids, read=read, long=long, place=place)

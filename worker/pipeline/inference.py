@@ -29,6 +29,7 @@ from worker.metrics import (
 from worker.pipeline.answer_cache import AnswerCache
 from worker.pipeline.answers import predictions
 from worker.pipeline.batcher import Batch, Batcher
+from worker.pipeline.long_texts import complete
 from worker.pipeline.token_budget import TokenBudget
 from worker.pipeline.work import ChunkWork, TextWork
 
@@ -216,7 +217,7 @@ class Inference:
         return self._is_out_of_memory(error) and self._budget(model).halve()
 
     def _predict(self, model: Model, texts: Sequence[Ids]) -> NDArray[np.float32]:
-        return model.predict(texts, self._budget(model).max_tokens)
+        return model.run_all(texts, self._budget(model).max_tokens)
 
     def _fail(self, batch: Batch[BatchPlan], text: TextWork, error: Exception) -> None:
         """Blame the text, once the device has shown that it still answers another: its first and last token.
@@ -228,8 +229,8 @@ class Inference:
         for each in batch.with_copies([text]):
             log.error("text %d of %s can't be predicted", each.index, each.chunk.lease.ticket, exc_info=error)
             FAILED_TEXTS.inc()
-            detail = "the model failed on this text, and on no other"
-            self._answer(each, text_error("text-failed", detail), failed=True)
+            if each.long is None or each.long.add(each.place, None):
+                self._answer_failed(each)
 
     def _answer_all(self, batch: Batch[BatchPlan], texts: Sequence[TextWork], rows: NDArray[np.float32]) -> None:
         """Hand on the answers of texts of the batch, and of those that are equal to them."""
@@ -245,9 +246,14 @@ class Inference:
             SHARED_ANSWERS.inc(sum(len(batch.copies.get(text.key, ())) for text in texts))
             rows = np.repeat(rows, [1 + len(batch.copies.get(text.key, ())) for text in texts], axis=0)
             texts = batch.with_copies(texts)
-        rule = AnswerRule.of(batch.model.manifest)
-        for text, answer in zip(texts, predictions(rows, rule, texts), strict=True):
+        texts, rows, failed = complete(texts, rows)
+        for text, answer in zip(texts, predictions(rows, AnswerRule.of(batch.model.manifest), texts), strict=True):
             self._answer(text, answer)
+        for text in failed:
+            self._answer_failed(text)
+
+    def _answer_failed(self, text: TextWork) -> None:
+        self._answer(text, text_error("text-failed", "the model failed on this text, and on no other"), failed=True)
 
     def _answer(self, text: TextWork, answer: str, *, failed: bool = False) -> None:
         if text.chunk.answer(text.index, answer, failed=failed):

@@ -36,8 +36,9 @@ class Pipeline:
         is_out_of_memory: Callable[[Exception], bool],
         max_age_s: float,
         cache_bytes: int,
+        max_windows: int,
     ) -> None:
-        """`send_back`, `give_back` and `record` are the handler's."""
+        """`send_back`, `give_back`, `max_windows` and `record` are the handler's."""
         self._chunks = chunks
         cache = AnswerCache(cache_bytes)
         self.throughput = Throughput()
@@ -60,6 +61,7 @@ class Pipeline:
             cache=cache,
             send_back=send_back,
             give_back=give_back,
+            max_windows=max_windows,
             record=record,
         )
 

@@ -6,13 +6,21 @@ import time
 from threading import Event
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.artifact import LongReading, Manifest
 from contract.job_record import Lease
 from contract.message import JobQueue, Lane
 from contract.prediction import Options, TextRead
+from encoders import reference
+from encoders.windows import pool
 
 if TYPE_CHECKING:
     from encoders.tokenization import Ids
     from worker.engine.model import Model
+
+Row = NDArray[np.float32]
 
 
 Source = tuple[str, str]
@@ -79,17 +87,57 @@ class ChunkWork:
         return self._missing == 0
 
 
+class LongText:
+    """What the model has said of the windows of one text, each of which waits, is computed and remembered as a text.
+
+    One thread at a time writes to it.
+    """
+
+    def __init__(self, windows: int, pooling: LongReading) -> None:
+        self.pooling = pooling
+        self.failed = False
+        """Whether the model failed on one of the windows."""
+        self._rows: list[Row | None] = [None] * windows
+        self._missing = windows
+
+    def add(self, place: int, row: Row | None) -> bool:
+        """Put the row of a window in its place, none when the model failed on it; whether all have come."""
+        self._rows[place] = row
+        self.failed |= row is None
+        self._missing -= 1
+        return self._missing == 0
+
+    def row(self, manifest: Manifest) -> Row:
+        """What `Model.run` would have said of the whole text. Once all have come, and none has failed."""
+        labels = len(manifest.labels)
+        # In the order of the text, whatever order the windows were computed in: sums of floats differ by it.
+        rows = np.stack([row for row in self._rows if row is not None]).astype(np.float64)
+        logits = pool(rows[:, labels:], self.pooling)
+        return np.concatenate([reference.probabilities(logits, manifest.activation), logits]).astype(np.float32)
+
+
 class TextWork:
-    """One text that waits for a batch."""
+    """One text that waits for a batch, or one window of it."""
 
-    __slots__ = ("arrived", "chunk", "ids", "index", "key", "length", "read")
+    __slots__ = ("arrived", "chunk", "ids", "index", "key", "length", "long", "place", "read")
 
-    def __init__(self, *, chunk: ChunkWork, index: int, ids: Ids, read: TextRead) -> None:
-        """`ids` is int32[tokens], `index` the text's place in the chunk."""
+    def __init__(
+        self,
+        *,
+        chunk: ChunkWork,
+        index: int,
+        ids: Ids,
+        read: TextRead,
+        long: LongText | None = None,
+        place: int = 0,
+    ) -> None:
+        """`ids` is int32[tokens], `index` the text's place in the chunk, `place` a window's in the `long` text."""
         self.chunk = chunk
         self.index = index
         self.ids = ids
         self.read = read
+        self.long = long
+        self.place = place
         self.length = len(ids)
         self.key = ids.tobytes()
         """Equal for texts that the model can't tell apart."""

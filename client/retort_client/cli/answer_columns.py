@@ -9,7 +9,7 @@ from retort_client.cli.errors import BadInput
 from retort_client.cli.label_cells import LabelCells
 from retort_client.cli.tables import Cells
 from retort_client.documents import Answer, TextError
-from retort_client.frames import MARKS
+from retort_client.frames import USUAL
 from retort_client.wire import Options
 
 READ = ("tokens", "truncated")
@@ -23,7 +23,7 @@ class AnswerColumns:
     def __init__(self, options: Options, taken: Collection[str], labels: LabelCells, *, marks: bool = False) -> None:
         """marks: with a column for each member that few answers have."""
         self._labels = labels
-        self._marks = MARKS if marks else ()
+        self._marks = tuple(USUAL) if marks else ()
         asked = [*["top"] * (options.get("top_k", 1) > 1), *["scores"] * options.get("scores", False)]
         self.names: list[str] = []
         for member in (*labels.names, *READ, *FAILED, *self._marks, *asked):
@@ -44,7 +44,7 @@ class AnswerColumns:
             return {**cells, self._names["error"]: answer.code, self._names["detail"]: answer.detail}
         labels = dict(zip(self._label_names, self._labels.cells(answer), strict=True))
         members: dict[str, Any] = {"tokens": answer.tokens, "truncated": answer.truncated}
-        members |= {mark: value for mark in self._marks if (value := getattr(answer, mark)) is not None}
+        members |= {mark: value for mark in self._marks if (value := getattr(answer, mark)) != USUAL[mark]}
         if answer.top:
             members["top"] = [{"label": one.label, "score": one.score} for one in answer.top]
         if answer.scores is not None:

@@ -50,6 +50,14 @@ class Truncate(StrEnum):
     ERROR = "error"
 
 
+class Long(StrEnum):
+    """How a text longer than the model's maximum is read."""
+
+    CUT = "cut"
+    MEAN = "mean"
+    MAX = "max"
+
+
 @app.command()
 def predict(
     questions: Annotated[Path, typer.Argument(help="CSV, TSV or JSON lines (.csv .tsv .jsonl); - is stdin")],
@@ -67,6 +75,9 @@ def predict(
     label_separator: Annotated[str, typer.Option(help="between the labels of a text in their column")] = "|",
     label_columns: Annotated[bool, typer.Option("--label-columns", help="a column of 0 and 1 a label instead")] = False,
     marks: Annotated[bool, typer.Option("--marks", help="columns for what few answers have")] = False,
+    long: Annotated[
+        Long | None, typer.Option(help="read texts that are too long in windows, of whose logits mean or max counts")
+    ] = None,
     truncate: Annotated[Truncate, typer.Option(help="what to do with texts that are too long")] = Truncate.RIGHT,
     window: Annotated[int, typer.Option(min=1, help="rows that are sent together")] = 2000,
     from_format: Annotated[Format | None, typer.Option("--from", help="format of the questions")] = None,
@@ -91,7 +102,7 @@ def predict(
         source_format=from_format or format_of(questions),
         reading=_reading(delimiter, encoding, quotes, odd_rows),
         target_format=to_format or format_of(output),
-        options=options | _chosen(model, threshold),
+        options=options | _chosen(model, threshold, long),
         label_separator=label_separator,
         label_columns=label_columns,
         marks=marks,
@@ -101,11 +112,13 @@ def predict(
     _carry_out(plan, url)
 
 
-def _chosen(model: str | None, threshold: float | None) -> Options:
+def _chosen(model: str | None, threshold: float | None, long: Long | None) -> Options:
     """The options that the service decides by itself when they are absent."""
     options: Options = {}
     if model:
         options["model"] = model
+    if long:
+        options["long"] = long.value
     if threshold is not None:
         options["threshold"] = threshold
     return options

@@ -1,0 +1,28 @@
+"""A text that is longer than the model: the windows it is read in, and what their answers make together."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.artifact import LongReading
+
+Floats = NDArray[np.floating[Any]]
+
+
+def window_starts(tokens: int, size: int, stride: int, most: int, cut: Literal["right", "left"]) -> list[int]:
+    """Where each window of `size` tokens begins in a text of more tokens than that; `most` of them at most.
+
+    The last one ends with the text, so that each is full and none speaks for a few left-over words. When there are too
+    many, those at the end that is `cut` are left out.
+    """
+    starts = [*range(0, tokens - size, stride), tokens - size]
+    return starts[-most:] if cut == "left" else starts[:most]
+
+
+def pool(logits: Floats, pooling: LongReading) -> Floats:
+    """float[windows, labels] → float[labels]: the mean, or the greatest, of each label's logits."""
+    pooled: Floats = logits.mean(axis=0) if pooling == "mean" else logits.max(axis=0)
+    return pooled
