@@ -111,6 +111,9 @@ class Prediction(Strict):
 
     label: str = Field(description="the label with the highest score")
     score: float = Field(ge=0, le=1, description="calibrated probability of the label")
+    review: Literal[True] | None = Field(
+        default=None, description="a person should look: the score is below the model's `review_below`"
+    )
     tokens: Tokens
     truncated: Truncated
     unknown: Unknown = None
@@ -192,10 +195,13 @@ class AnswerRule:
     labels: tuple[str, ...]
     thresholds: tuple[float, ...] | None = None
     """The score from which each label holds; None when each text has exactly one label."""
+    review_below: float = 0.0
+    """A person should look at answers with a lower score, where each text has exactly one label."""
 
     @classmethod
     def of(cls, manifest: Manifest) -> AnswerRule:
-        return cls(manifest.labels, manifest.label_thresholds)
+        below = manifest.review_below if manifest.activation == "softmax" else None
+        return cls(manifest.labels, manifest.label_thresholds, below or 0.0)
 
     def answer(self, probabilities: Sequence[float], options: Options, read: TextRead) -> dict[str, Any]:
         """The answer, as a `Prediction` or a `MultiLabelPrediction` without the members that are None.
@@ -214,7 +220,8 @@ class AnswerRule:
     def _chosen(self, probabilities: Sequence[float], scores: Sequence[float], options: Options) -> dict[str, Any]:
         """The best label, or those whose score as it is shown reaches their threshold, best first."""
         if self.thresholds is None:
-            return self._scored(max(range(len(scores)), key=probabilities.__getitem__), scores)
+            best = self._scored(max(range(len(scores)), key=probabilities.__getitem__), scores)
+            return best | {"review": True} if best["score"] < self.review_below else best
         least = self.thresholds if options.threshold is None else [options.threshold] * len(scores)
         held = [index for index, score in enumerate(scores) if score >= least[index]]
         held.sort(key=probabilities.__getitem__, reverse=True)

@@ -33,7 +33,12 @@ class EchoModel:
     def __init__(self, version: str = "v1", batch_tokens: int = 256) -> None:
         self.version = version
         self.manifest = SimpleNamespace(
-            labels=LABELS, label_thresholds=None, version=version, activation="softmax", windows_of=windows_of
+            labels=LABELS,
+            label_thresholds=None,
+            version=version,
+            activation="softmax",
+            windows_of=windows_of,
+            review_below=None,
         )
         self.shapes = packing.shapes(MAX_LENGTH, batch_tokens)
         self.batch_tokens = batch_tokens

@@ -69,6 +69,9 @@ class HyperParameters(Strict):
     buckets: int = Field(default=4, ge=1, le=16, description="lengths by which texts are put into batches")
     validation: float = Field(default=0.1, gt=0, lt=0.5, description="share of the texts that chooses the epoch")
     test: float = Field(default=0.1, gt=0, lt=0.5, description="share of the texts that is scored at the end")
+    accuracy: float = Field(
+        default=0.95, gt=0, lt=1, description="of the answers that are not marked for review by a person"
+    )
     seed: int = Field(default=1, ge=0, description="of the split, the order, the dropout and the new layer")
 
     @classmethod

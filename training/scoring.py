@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -17,6 +18,7 @@ from training.evaluation import baseline
 from training.evaluation.calibration import helpful_temperature
 from training.evaluation.evaluate import HeldOutPredictions, Labels, intervals, label_scores, lead, scores
 from training.evaluation.linear_head import Floats, out_of_fold
+from training.evaluation.review import fit_review_below
 from training.fit.checkpoint import TrainingState
 from training.fit.frozen import Frozen
 from training.fit.model import Classifier, predictor
@@ -55,7 +57,12 @@ def score(
         calibrated_on=calibrated_on,
         held=held,
         metrics=metrics,
-        choices=(*recipe.reasons, *frozen.start.reasons, chosen_epoch(state)),
+        choices=(
+            *recipe.reasons,
+            *frozen.start.reasons,
+            chosen_epoch(state),
+            chosen_review(held.review_below, metrics, recipe.parameters.accuracy),
+        ),
         provenance=Provenance(
             created=datetime.now(UTC),
             base_model=base.name,
@@ -82,6 +89,19 @@ def chosen_epoch(state: TrainingState) -> str:
     )
 
 
+def chosen_review(below: float | None, metrics: Mapping[str, float], asked: float) -> str:
+    """Which answers are marked for review, and what that is worth on the held-out texts, as a line."""
+    if below is None:
+        return f"review_below none: no bound leaves answers of which {asked:.1%} are right"
+    if "review_accuracy" not in metrics:
+        return f"review_below {below:.4f}: no held-out text is above it"
+    low, high = metrics["review_accuracy_low"], metrics["review_accuracy_high"]
+    return (
+        f"review_below {below:.4f}, for {asked:.1%} right above it: on the held-out texts "
+        f"{metrics['review_accuracy']:.1%} ({low:.1%} to {high:.1%}); {metrics['review_share']:.1%} of them are above"
+    )
+
+
 def _held_out(
     recipe: Recipe, base: BaseModel, data: EncodedCorpus, frozen: Frozen, state: TrainingState, weights: Tensors
 ) -> tuple[HeldOutPredictions, int]:
@@ -96,7 +116,11 @@ def _held_out(
         logits, known = predict(validation), validation.labels
     temperature = helpful_temperature(logits, known)
     held = HeldOutPredictions(
-        texts=data.texts_of(data.parts.test), labels=test.labels, logits=predict(test), temperature=temperature
+        texts=data.texts_of(data.parts.test),
+        labels=test.labels,
+        logits=predict(test),
+        temperature=temperature,
+        review_below=fit_review_below(logits, known, temperature, recipe.parameters.accuracy),
     )
     return held, len(known) if temperature != 1.0 else 0
 

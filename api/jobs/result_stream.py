@@ -19,7 +19,7 @@ from contract.errors import StoreUnavailable
 from contract.job_record import Snapshot
 from contract.prediction import Options
 
-OCCASIONAL = ("unknown", "windows")
+OCCASIONAL = ("review", "unknown", "windows")
 Page = tuple[int, list[Row]]
 """The number of the first text, and the answers from it on."""
 
@@ -104,7 +104,8 @@ def as_csv(found: Iterator[Page], names: Sequence[str]) -> Iterator[str]:
     A member that few answers have gets a column behind the others when one of the first page has it.
     """
     first = next(found, (0, []))
-    names = [*names, *(name for name in OCCASIONAL if any(name in row for row in first[1]))]
+    seen = {name for row in first[1] for name in row}
+    names = [*names, *(name for name in OCCASIONAL if name in seen and name not in names)]
     yield _line(names)
     for start, answers in chain([first], found):
         yield "".join(_line(_cells(start + n, row, names)) for n, row in enumerate(answers))

@@ -182,6 +182,7 @@ class VersionDocument(Document):
         "score from which each label holds; only of a model that gives a text any number of labels"
     )
     max_length: int | None = Field(default=None, description="tokens of a text at most")
+    review_below: float = absent("answers with a lower score have `review`; absent where the training chose no bound")
     windows: Windows = absent("how texts longer than `max_length` are read; absent where they are cut off")
     metrics: dict[str, float] = Field(default={}, description="as measured by the training")
     created: datetime | None = None

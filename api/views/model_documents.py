@@ -60,6 +60,7 @@ class ModelDocuments:
             "thresholds": _thresholds(manifest),
             "max_length": manifest.max_length,
             "windows": manifest.windows_of(None),
+            "review_below": manifest.review_below,
             "metrics": manifest.metrics,
             "created": manifest.provenance.created,
             "base_model": manifest.provenance.base_model,

@@ -26,6 +26,8 @@ class Prediction:
     label: str
     """The label with the highest score."""
     score: float
+    review: bool = False
+    """Whether a person should look: the score is below what the model is sure from."""
     tokens: int
     """Tokens that the model read."""
     truncated: bool
@@ -151,7 +153,8 @@ def answer(document: Document) -> Answer:
     }
     if "labels" in document:
         return MultiLabelPrediction(labels=_scored(document["labels"]), **shared)
-    return Prediction(label=document["label"], score=document["score"], **shared)
+    review = document.get("review", False)
+    return Prediction(label=document["label"], score=document["score"], review=review, **shared)
 
 
 def _scored(found: Iterable[Document]) -> tuple[Scored, ...]:

@@ -9,7 +9,7 @@ from retort_client.documents import Answer, Prediction, TextError
 
 WINDOW = 5000
 """Rows that are asked about at once."""
-USUAL: Mapping[str, object] = {"unknown": None, "windows": 1}
+USUAL: Mapping[str, object] = {"review": False, "unknown": None, "windows": 1}
 """What few answers have otherwise: a column each, where any has."""
 NO_TEXT = TextError("no-text", "there is no text in this row")
 
@@ -55,7 +55,7 @@ def joined(frame: F, answers: Sequence[Answer]) -> F:
     }
     columns["error"] = [answer.code if isinstance(answer, TextError) else None for answer in answers]
     marks = {name: [getattr(answer, name, None) for answer in answers] for name in USUAL}
-    columns |= {name: cells for name, cells in marks.items() if not {*cells} <= {None, USUAL[name]}}
+    columns |= {name: cells for name, cells in marks.items() if {*cells} - {None, USUAL[name]}}
     return frame.assign(**{_free(name, frame): cells for name, cells in columns.items()})
 
 

@@ -54,6 +54,19 @@ def test_a_notable_share_of_unknown_words_is_said(rule: AnswerRule, unknown: flo
     assert said == written(rule)[:-1] + member + "}"
 
 
+@pytest.mark.parametrize("options", [Options(), Options(top_k=2)])
+@pytest.mark.parametrize(("below", "marked"), [(0.0, False), (0.9, False), (0.900001, True), (1.0, True)])
+def test_an_answer_with_a_score_below_the_bound_is_for_a_person(options: Options, below: float, marked: bool) -> None:
+    said = written(AnswerRule(LABELS, review_below=below), options)
+    plain = written(ONE, options)
+    assert said == (plain.replace('"score":0.9,"tokens"', '"score":0.9,"review":true,"tokens"') if marked else plain)
+
+
+def test_a_score_is_held_to_the_bound_as_it_is_shown() -> None:
+    scores = np.array([0.1, 0.8999999, 0.0, 0.0], np.float32)
+    assert "review" not in written(AnswerRule(LABELS, review_below=0.9), scores=scores)
+
+
 def test_a_threshold_changes_nothing_where_each_text_has_one_label() -> None:
     assert written(ONE, Options(threshold=0.99)) == written(ONE)
 
@@ -99,7 +112,7 @@ def test_a_manifest_says_by_its_activation_whether_a_text_may_have_several_label
     sigmoid = Manifest.model_validate_json(golden("manifest"))
     assert AnswerRule.of(sigmoid) == AnswerRule(("java", "sql"), (0.5, 0.5))
     softmax = sigmoid.model_copy(update={"activation": "softmax", "thresholds": ()})
-    assert AnswerRule.of(softmax) == AnswerRule(("java", "sql"))
+    assert AnswerRule.of(softmax) == AnswerRule(("java", "sql"), review_below=softmax.review_below or 0.0)
 
 
 def test_a_threshold_that_nobody_chose_is_a_half() -> None:

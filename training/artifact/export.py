@@ -76,6 +76,7 @@ def write_artifact(trained: Trained, folder: Path) -> Manifest:
         labels=trained.labels,
         max_length=trained.max_length,
         temperature=trained.held.temperature,
+        review_below=trained.held.review_below,
         calibrated_on=trained.calibrated_on,
         files=files,
         metrics=dict(trained.metrics),

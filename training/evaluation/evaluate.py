@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
 from training.evaluation.calibration import Floats, binned_error, expected_calibration_error, log_loss, softmax
+from training.evaluation.review import review
 
 Labels = NDArray[np.int32]
 RESAMPLES = 500
@@ -26,6 +27,8 @@ class HeldOutPredictions:
     logits: Floats
     """float32[texts, labels], before temperature scaling."""
     temperature: float
+    review_below: float | None = None
+    """The score below which a person should look; None where no bound gives what was asked."""
 
     @property
     def probabilities(self) -> Floats:
@@ -47,6 +50,22 @@ def scores(held: HeldOutPredictions) -> dict[str, float]:
         "log_loss_raw": log_loss(held.logits, held.labels),
         "calibration_error": expected_calibration_error(held.probabilities, held.labels),
         "calibration_error_raw": expected_calibration_error(raw, held.labels),
+        **review_scores(held),
+    }
+
+
+def review_scores(held: HeldOutPredictions) -> dict[str, float]:
+    """Accuracy of the answers that no person has to look at, with its 95% interval, and their share of all."""
+    if held.review_below is None:
+        return {}
+    found = review(held.probabilities.max(axis=-1), held.predicted == held.labels, held.review_below)
+    if not found.share:
+        return {"review_share": 0.0}
+    return {
+        "review_accuracy": found.accuracy,
+        "review_accuracy_low": found.low,
+        "review_accuracy_high": found.high,
+        "review_share": found.share,
     }
 
 

@@ -31,7 +31,10 @@ def predictions(rows: NDArray[np.float32], rule: AnswerRule, texts: Sequence[Ask
     names, best, scores = _as_json(rule.labels), rows.argmax(axis=1).tolist(), rows.max(axis=1).tolist()
     return [
         one_label(names[label], round(score, DIGITS), text.read.tokens, text.read.truncated)
-        if text.options.top_k == 1 and not text.options.scores and text.read.is_usual
+        if text.options.top_k == 1
+        and not text.options.scores
+        and text.read.is_usual
+        and round(score, DIGITS) >= rule.review_below
         else _answered(row, rule, text)
         for label, score, row, text in zip(best, scores, rows, texts, strict=True)
     ]

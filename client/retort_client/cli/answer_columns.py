@@ -44,7 +44,7 @@ class AnswerColumns:
             return {**cells, self._names["error"]: answer.code, self._names["detail"]: answer.detail}
         labels = dict(zip(self._label_names, self._labels.cells(answer), strict=True))
         members: dict[str, Any] = {"tokens": answer.tokens, "truncated": answer.truncated}
-        members |= {mark: value for mark in self._marks if (value := getattr(answer, mark)) != USUAL[mark]}
+        members |= {mark: value for mark in self._marks if (value := getattr(answer, mark, USUAL[mark])) != USUAL[mark]}
         if answer.top:
             members["top"] = [{"label": one.label, "score": one.score} for one in answer.top]
         if answer.scores is not None:
