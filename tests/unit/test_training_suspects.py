@@ -18,7 +18,7 @@ from training.data.batches import Examples
 from training.data.data_report import report_on
 from training.data.encoded import EncodedCorpus
 from training.data.split import Split
-from training.data.table import Place, one_label_table
+from training.data.table import RowOrigin, one_label_table
 from training.evaluation.left_out import LOGITS, PENALTY, left_out_logits
 from training.evaluation.linear_head import LinearHead
 from training.evaluation.suspects import mergeable_labels, near_duplicates, quality_of_labels, wrong_labels
@@ -95,7 +95,7 @@ def _corpus() -> tuple[EncodedCorpus, Frozen]:
         examples=Examples([], wrong),
         parts=Split(np.arange(60), nobody, nobody),
         report=report,
-        places=[Place("tickets.csv", 2 * number + 2) for number in range(60)],
+        places=[RowOrigin("tickets.csv", 2 * number + 2) for number in range(60)],
     )
     start = Start(
         pooling="mean", strength=10.0, head=LinearHead(np.zeros((3, 16), np.float32), np.zeros(3, np.float32))

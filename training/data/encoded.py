@@ -13,7 +13,7 @@ from training.data.batches import Examples
 from training.data.data_report import DataReport, report_on
 from training.data.recipe import Recipe
 from training.data.split import Rows, Split
-from training.data.table import Place, Table
+from training.data.table import RowOrigin, Table
 from training.hyperparameters import DataFacts
 from training.pretrained.base_model import BaseModel
 
@@ -29,7 +29,7 @@ class EncodedCorpus:
     examples: Examples
     parts: Split
     report: DataReport
-    places: list[Place]
+    places: list[RowOrigin]
 
     def part(self, rows: Rows) -> Examples:
         return Examples([self.examples.ids[row] for row in rows], self.examples.labels[rows])

@@ -31,7 +31,7 @@ FORMATS = {
 SHOWN_LINES = 3
 
 
-class Place(NamedTuple):
+class RowOrigin(NamedTuple):
     """Where a row was read."""
 
     file: str
@@ -51,7 +51,7 @@ class Table:
     """Rows that could not be used and are not here, by what was wrong with them."""
     notes: list[str] = field(default_factory=list, compare=False)
     """How the file was read, and which of its lines were left out and why."""
-    places: list[Place] = field(default_factory=list, compare=False)
+    places: list[RowOrigin] = field(default_factory=list, compare=False)
     """Where each row was read, if it was in a file."""
     several: bool = False
 
@@ -130,7 +130,7 @@ def _usable(rows: TableRows | ParquetRows, options: TableOptions, path: Path) ->
     read = list(_readable(rows, text_column, columns))
     cells = columns.ended([row.labels for row in read])
     form = label_form(cells, options.label_separator)
-    texts, label_sets, places = list[str](), list[LabelSet](), list[Place]()
+    texts, label_sets, places = list[str](), list[LabelSet](), list[RowOrigin]()
     empty: dict[str, list[int]] = {"empty text": [], "empty label": []}
     for row, cell in zip(read, cells, strict=True):
         try:
@@ -141,7 +141,7 @@ def _usable(rows: TableRows | ParquetRows, options: TableOptions, path: Path) ->
         if row.text and (labels or form.several):
             texts.append(row.text)
             label_sets.append(labels)
-            places.append(Place(path.name, row.line))
+            places.append(RowOrigin(path.name, row.line))
         else:
             empty["empty text" if not row.text else "empty label"].append(row.line)
     rows.odd.check(len(texts) + sum(map(len, empty.values())))
