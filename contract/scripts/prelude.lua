@@ -26,13 +26,19 @@ local function made_by(caller) return 'retort:jobs:' .. caller end
 -- with a write that needs none: full memory stops new jobs, never the old ones.
 local function even_if_memory_is_full() redis.call('DEL', 'retort:none') end
 
+-- A sweep that finds another value than last time does what is asked for. A stranger may have written the key, too.
+local function ask_for(what)
+  local answer = redis.pcall('INCR', what)
+  if type(answer) == 'table' and answer.err then redis.call('SET', what, redis.call('TIME')[1]) end
+end
+
 -- A key of another type waits for an operator, and a sweep lists anew what it held.
 local SET_ASIDE_MS = 604800000
 local RELIST = 'retort:relist'
 local function set_key_aside(key)
   redis.call('RENAME', key, 'retort:set-aside:' .. key)
   redis.call('PEXPIRE', 'retort:set-aside:' .. key, SET_ASIDE_MS)
-  redis.pcall('INCR', RELIST)
+  ask_for(RELIST)
 end
 
 -- A command on a key that the whole service shares. One that a stranger gave another type is moved aside, a counter that
@@ -45,7 +51,7 @@ local function on(command, key, ...)
     set_key_aside(key)
   elseif command == 'HINCRBY' and (string.find(fault, 'not an integer', 1, true) or string.find(fault, 'overflow', 1, true)) then
     redis.call('HDEL', key, (...))
-    redis.call('INCR', 'retort:recount')
+    ask_for('retort:recount')
   else
     error(fault)
   end

@@ -50,7 +50,7 @@ if kind == 'hash' then
   end
 end
 on('ZREM', 'retort:deadlines', id)
-on('INCR', 'retort:recount')
+ask_for('retort:recount')
 redis.call('RENAME', key, 'retort:set-aside:job:' .. id)
 redis.call('PEXPIRE', 'retort:set-aside:job:' .. id, ttl)
 redis.call('PUBLISH', WAKE, id)

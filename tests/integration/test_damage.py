@@ -187,6 +187,22 @@ def test_who_comes_second_to_a_damaged_record_goes_on(rig: Rig, how: str, monkey
     assert rig.jobs.status(rig.healthy.job_id).state is JobState.SUCCEEDED
 
 
+@pytest.mark.parametrize("kind", ["a list", "junk"])
+def test_a_counter_is_counted_anew_though_the_key_that_asks_for_it_is_damaged_too(rig: Rig, kind: str) -> None:
+    if kind == "a list":
+        rig.store.rpush("retort:recount", "junk")
+    else:
+        rig.store.set("retort:recount", "junk")
+    rig.store.hset("retort:backlog:m", "interactive_texts", "junk")
+    assert rig.finish(rig.healthy) is JobState.SUCCEEDED
+    DAMAGE["no-lane"](rig)
+    rig.chunks.lease([rig.damaged])
+    third = rig.submit()
+    rig.sweep.repair("m")
+    assert rig.jobs.backlog("m", Lane.INTERACTIVE).texts == 1
+    assert rig.finish(third) is JobState.SUCCEEDED
+
+
 @pytest.mark.parametrize("lasts_ms", [None, 86_400_000])
 def test_a_sweepers_lock_that_a_stranger_wrote_is_nobodys(rig: Rig, lasts_ms: int | None) -> None:
     rig.store.set("retort:sweeper:m", "a stranger", px=lasts_ms)
