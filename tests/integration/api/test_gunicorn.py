@@ -227,7 +227,8 @@ def test_a_result_stream_that_breaks_off_is_seen_to_be_incomplete(
 ) -> None:
     with httpx.Client(base_url=service.url, timeout=60) as client:
         job = client.post("/predict?wait=0", json={"texts": ["a"] * 300}).json()["id"]
-        assert not worker.go.is_set()
+        worker.pause_s = 5.0  # before each of five chunks; a table begins with its first page
+        worker.go.set()
         with client.stream("GET", f"/jobs/{job}/results", headers={"Accept": "text/csv"}) as stream:
             assert stream.status_code == 200
             httpx.delete(f"{service.url}/jobs/{job}")
