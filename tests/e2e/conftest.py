@@ -44,10 +44,10 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def models(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two versions of the default model, each with a report that would like to run a script."""
-    folder = tmp_path / "models"
+    folder = tmp_path_factory.mktemp("models")
     for version in VERSIONS:
         artifact = write_tiny_artifact(folder, name="default", version=version)
         (artifact / "report").mkdir()
@@ -63,13 +63,21 @@ def models(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def stack(redis_server: RedisServer, tmp_path: Path, models: Path) -> Iterator[PageStack]:
-    """The service, with a worker that answers at once."""
-    stack = PageStack(redis_server, tmp_path / "api.log", models)
-    with stack.worker:
-        yield stack
+@pytest.fixture(scope="module")
+def lasting_stack(
+    redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory, models: Path
+) -> Iterator[PageStack]:
+    """Its API takes seconds to start, and is started once."""
+    stack = PageStack(redis_server, tmp_path_factory.mktemp("api") / "api.log", models)
+    yield stack
     stack.close()
+
+
+@pytest.fixture
+def stack(lasting_stack: PageStack) -> Iterator[PageStack]:
+    """The service, with a worker that answers at once."""
+    with lasting_stack.serving() as stack:
+        yield stack
 
 
 @pytest.fixture

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import httpx
 
@@ -21,7 +24,7 @@ from local.ports import free_port
 
 
 class PageStack:
-    """The service of one test."""
+    """One API process, which lasts, and for each test an empty Redis and a worker of its own."""
 
     def __init__(self, redis: RedisServer, log: Path, models: Path, **settings: object) -> None:
         self.port = free_port()
@@ -31,10 +34,22 @@ class PageStack:
         self._environment = {f"RETORT_{name.upper()}": str(value) for name, value in variables.items()}
         self.settings = SharedSettings(redis_url=redis.url)
         self._client = connect(self.settings)
-        self._client.flushall()
         self._jobs = JobStore(self._client, self.settings)
         self.worker = AnsweringWorker(self.settings, texts_per_s=1000)
+        self._client.flushall()
         self.start()
+
+    @contextmanager
+    def serving(self) -> Iterator[Self]:
+        """As after a first start, with a worker that answers at once; ends when nobody asks any more."""
+        self._client.flushall()
+        if self._api.poll() is not None:
+            self.start()
+        self.worker = AnsweringWorker(self.settings, texts_per_s=1000)
+        with self.worker:
+            yield self
+            if self._api.poll() is None:
+                until(lambda: in_flight(self.url) <= 1, 30, what="the last request to end")
 
     def start(self) -> None:
         """Start the API and wait until it answers."""
@@ -71,3 +86,9 @@ class PageStack:
     def close(self) -> None:
         self.kill()
         self._client.close()
+
+
+def in_flight(url: str) -> float:
+    """Requests that the API is answering, this one included."""
+    lines = httpx.get(f"{url}/metrics").text.splitlines()
+    return sum(float(line.split()[1]) for line in lines if line.startswith("retort_http_requests_in_flight "))
