@@ -59,11 +59,10 @@ def write_artifact(
     tokenizer = uncased_tokenizer(vocabulary, max_length)
     if windows:
         tokenizer.no_truncation()
-    read = windows or Windows.usual("mean", max_length)
 
     def found(text: str) -> NDArray[np.float64]:
-        ids = tokenizer.encode(text).ids
-        return long_logits(weights, architecture, ids=ids, max_length=max_length, windows=read)
+        read = windows or Windows.usual("mean", max_length)
+        return long_logits(weights, architecture, ids=tokenizer.encode(text).ids, max_length=max_length, windows=read)
 
     activation = softmax if thresholds is None else sigmoid
     manifest = Manifest(

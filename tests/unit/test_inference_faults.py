@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.inference_rig import PATIENCE_S, OutOfMemory, Rig, expected, running, scores
-from tests.stand_ins import POISON, EchoModel, chunk_work, echo, ids_of, text_works
+from tests.stand_ins import POISON, EchoModel, chunk_work, echo, echo_logits, ids_of, text_works
 from worker import loops
 from worker.engine.packing import BatchPlan
 from worker.pipeline.token_budget import CAREFUL_SHARE, CAREFUL_TEXTS, LEAST_TOKENS
@@ -156,5 +156,5 @@ def test_answers_are_kept_for_texts_that_come_again() -> None:
     keys = [text.key for text in text_works(work, [[5], [POISON], [6]])]
     [known, poisonous, unknown] = rig.cache.find(work.source, keys)
     assert known is not None
-    assert known.tolist() == pytest.approx(echo(ids_of(5)), abs=1e-6)
+    assert known.tolist() == pytest.approx([*echo(ids_of(5)), *echo_logits(ids_of(5))], abs=1e-6)
     assert (poisonous, unknown) == (None, None)

@@ -15,9 +15,9 @@ OVERHEAD_BYTES = 350
 
 
 class AnswerCache:
-    """Probabilities by model, version and token ids, within a bound on memory; what was not asked for longest goes.
+    """What a model said, by its version and token ids, within a bound on memory; what was not asked for longest goes.
 
-    What a job asks to see of an answer is no part of the key: all of it is made from the probabilities. Safe to share
+    What a job asks to see of an answer is no part of the key: all of it is made from these. Safe to share
     by threads.
     """
 
@@ -32,9 +32,9 @@ class AnswerCache:
         return len(self._rows)
 
     def find(self, source: Hashable, keys: Sequence[bytes]) -> list[Row | None]:
-        """float32[labels] for each text, None where `source`, a version of a model, is not known to have answered it.
+        """float32[2 * labels], probabilities and logits, for each text; None where it is not known.
 
-        `keys` are the texts' token ids as bytes.
+        `source` is a version of a model, `keys` are the texts' token ids as bytes.
         """
         with self._lock:
             found = [self._rows.get((source, key)) for key in keys]
@@ -44,7 +44,7 @@ class AnswerCache:
         return found
 
     def keep(self, source: Hashable, keys: Sequence[bytes], rows: NDArray[np.float32]) -> None:
-        """Remember rows of float32[texts, labels] for when these texts come again."""
+        """Remember rows of float32[texts, 2 * labels] for when these texts come again."""
         if not self._most_bytes:
             return
         with self._lock:

@@ -75,9 +75,7 @@ def predict(
     label_separator: Annotated[str, typer.Option(help="between the labels of a text in their column")] = "|",
     label_columns: Annotated[bool, typer.Option("--label-columns", help="a column of 0 and 1 a label instead")] = False,
     marks: Annotated[bool, typer.Option("--marks", help="columns for what few answers have")] = False,
-    long: Annotated[
-        Long | None, typer.Option(help="read texts that are too long in windows, of whose logits mean or max counts")
-    ] = None,
+    long: Annotated[Long | None, typer.Option(help="read long texts in windows, by the mean or max of logits")] = None,
     truncate: Annotated[Truncate, typer.Option(help="what to do with texts that are too long")] = Truncate.RIGHT,
     window: Annotated[int, typer.Option(min=1, help="rows that are sent together")] = 2000,
     from_format: Annotated[Format | None, typer.Option("--from", help="format of the questions")] = None,
