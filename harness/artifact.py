@@ -52,16 +52,15 @@ def write_artifact(
 
     thresholds: one per label, of a model that gives a text any number of labels; None for one label a text.
     """
-    folder = models / name / version
-    folder.mkdir(parents=True)
+    (folder := models / name / version).mkdir(parents=True)
     save_file(dict(weights), folder / WEIGHTS)
     (folder / TOKENIZER).write_text(uncased_pipeline(vocabulary), encoding="utf-8")
     tokenizer = uncased_tokenizer(vocabulary, max_length)
     if windows:
         tokenizer.no_truncation()
+    read = windows or Windows.usual("mean", max_length)
 
     def found(text: str) -> NDArray[np.float64]:
-        read = windows or Windows.usual("mean", max_length)
         return long_logits(weights, architecture, ids=tokenizer.encode(text).ids, max_length=max_length, windows=read)
 
     activation = softmax if thresholds is None else sigmoid
