@@ -1,6 +1,6 @@
 """A classifier in plain numpy, one text at a time and unpacked: what the engine's numbers are held to.
 
-In float64, or in float32 where many texts are to be scored. Letters in shapes: L tokens of the text, H hidden size, A
+In float64, or in float32, which is what imports use. Letters in shapes: L tokens of the text, H hidden size, A
 attention heads, D = H / A.
 """
 

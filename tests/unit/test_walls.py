@@ -113,3 +113,20 @@ def test_only_the_contract_knows_how_the_record_lies_in_redis(package: str) -> N
     }
 
     assert named == set()
+
+
+def test_the_command_line_of_training_leaves_it_to_its_verbs_how_numpy_is_imported() -> None:
+    code = "import sys, training.cli; print(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "numpy" not in set(done.stdout.split())
+
+
+def test_an_import_that_scores_nothing_loads_no_library_that_it_does_not_need() -> None:
+    code = "import sys, training.cli, training.artifact.imported; print(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+    loaded = set(done.stdout.split())
+    assert "encoders.reference" in loaded
+    assert loaded.isdisjoint({"tensorflow", "sklearn", "scipy", "pandas", "redis"})

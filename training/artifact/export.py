@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,8 +25,10 @@ from contract.artifact import (
     sha256,
 )
 from training import durable
-from training.evaluation.evaluate import HeldOutPredictions
 from training.pretrained.base_model import Tensors
+
+if TYPE_CHECKING:
+    from training.evaluation.evaluate import HeldOutPredictions
 
 GOLDEN_TEXTS = 8
 PACKAGES = (

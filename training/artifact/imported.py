@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,10 @@ from training.artifact.held_out import REPORT
 from training.artifact.held_out import write as write_held_out
 from training.artifact.store import Store
 from training.data.table import Table
-from training.errors import BadData
-from training.evaluation.calibration import fit_temperature
-from training.evaluation.evaluate import HeldOutPredictions, scores
 from training.pretrained.classifier import PretrainedClassifier
+
+if TYPE_CHECKING:
+    from training.artifact.imported_scores import Evaluation
 
 Floats = NDArray[np.float32]
 
@@ -48,16 +48,6 @@ GOLDEN_TEXTS = (
     "I have waited for an answer since Monday and nobody has told me whether my order was sent at all. " * 12,
 )
 """Scripts, lengths and an overlong text. What they mean is no matter: the answers are this model's own."""
-SEED = 1
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """How an imported model does on labelled texts: temperature from one half of them, scores from the other."""
-
-    temperature: float
-    calibrated_on: int
-    held: HeldOutPredictions
 
 
 def add_imported(
@@ -68,7 +58,7 @@ def add_imported(
     Raises BadData when the table has labels that the model does not.
     """
     started = time.monotonic() if started is None else started
-    evaluation = evaluate(model, table) if table else None
+    evaluation = _evaluated(model, table) if table else None
     temperature = evaluation.temperature if evaluation else 1.0
     with store.staging() as staged:
         if evaluation:
@@ -90,7 +80,7 @@ def add_imported(
             temperature=temperature,
             calibrated_on=evaluation.calibrated_on if evaluation else 0,
             files=files,
-            metrics=_metrics(evaluation),
+            metrics=evaluation.metrics if evaluation else {},
             golden=golden_answers(model, temperature),
             provenance=Provenance(
                 origin="imported",
@@ -107,43 +97,23 @@ def add_imported(
 
 
 def golden_answers(model: PretrainedClassifier, temperature: float) -> tuple[Golden, ...]:
-    """GOLDEN_TEXTS with the model's answers, computed in float64."""
-    rows = _logits(model, GOLDEN_TEXTS, np.float64) / temperature
+    """GOLDEN_TEXTS with the model's answers."""
+    rows = logits(model, GOLDEN_TEXTS) / np.float32(temperature)
     return tuple(
         Golden(text=text, probabilities=tuple(map(float, row.astype(np.float32))))
         for text, row in zip(GOLDEN_TEXTS, reference.probabilities(rows, model.activation), strict=True)
     )
 
 
-def evaluate(model: PretrainedClassifier, table: Table) -> Evaluation:
-    """Fit the temperature on one half of the texts, drawn at random, and keep the other for the scores."""
-    if model.activation == "sigmoid":
-        raise BadData("a model of several labels a text can't be evaluated on a table with one label a text")
-    if table.several:
-        raise BadData("a model of one label a text can't be evaluated on a table with several")
-    number = {label: index for index, label in enumerate(model.labels)}
-    if unknown := sorted(set(table.labels) - number.keys()):
-        raise BadData(f"the model has no label {', '.join(map(repr, unknown))}; it has {', '.join(model.labels)}")
-    if len(table) < 2:
-        raise BadData("a single text is too few to evaluate on")
-    labels = np.array([number[label] for label in table.labels], np.int32)
-    logits = _logits(model, table.texts, np.float32).astype(np.float32)
-    order = np.random.default_rng(SEED).permutation(len(table))
-    fitted, kept = order[: len(order) // 2], np.sort(order[len(order) // 2 :])
-    temperature = fit_temperature(logits[fitted], labels[fitted])
-    held = HeldOutPredictions(
-        texts=[table.texts[row] for row in kept], labels=labels[kept], logits=logits[kept], temperature=temperature
-    )
-    return Evaluation(temperature, len(fitted), held)
-
-
-def _logits(model: PretrainedClassifier, texts: Sequence[str], dtype: type[np.floating]) -> NDArray[np.floating]:
+def logits(model: PretrainedClassifier, texts: Sequence[str]) -> Floats:
+    """float32[texts, labels]: what the reference says of each text."""
     weights = arrange(model.tensors, model.architecture, model.pooling)
     encoded = TextTokenizer(model.pipeline, model.tokenizer, model.max_length).encode(texts)
-    return np.array([reference.logits(weights, model.architecture, text.ids, dtype) for text in encoded])
+    rows = [reference.logits(weights, model.architecture, text.ids, np.float32) for text in encoded]
+    return np.array(rows, np.float32)
 
 
-def _metrics(evaluation: Evaluation | None) -> dict[str, float]:
-    if evaluation is None:
-        return {}
-    return scores(evaluation.held) | {"test_texts": float(len(evaluation.held.texts))}
+def _evaluated(model: PretrainedClassifier, table: Table) -> Evaluation:
+    from training.artifact.imported_scores import evaluate  # scikit-learn, which takes longer to import than the rest
+
+    return evaluate(table, model.labels, model.activation, lambda texts: logits(model, texts))

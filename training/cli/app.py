@@ -13,7 +13,6 @@ from rich.console import Console
 from contract.artifact import NAME_PATTERN
 from contract.errors import NoModel
 from training.artifact.store import Store
-from training.cli.served_by import served_by
 from training.settings import TrainingSettings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -56,6 +55,8 @@ class ModelTarget:
 
     def announce(self, version: str) -> None:
         """Say which version is current now and who will serve it."""
+        from training.cli.served_by import served_by  # Redis's client takes as long to import as all else here
+
         console.print(f"current: {version}")
         console.print(served_by(self.store.name, self.settings), soft_wrap=True)
 

@@ -12,7 +12,6 @@ from rich.table import Table as Grid
 from contract.artifact import read_manifest, verify
 from contract.errors import BadArtifact
 from contract.model_store import ModelStore
-from training.artifact.compare import compare as compare_versions
 from training.artifact.store import MARGIN
 from training.cli.app import Force, Margin, ModelName, app, console, errors, named
 from training.settings import TrainingSettings
@@ -89,6 +88,8 @@ def rollback(name: ModelName = None) -> None:
 @app.command()
 def compare(first: Version, second: Version, name: ModelName = None, texts: int = 20) -> None:
     """Two versions side by side: metrics, and held-out texts of both that get another label."""
+    from training.artifact.compare import compare as compare_versions
+
     folder = named(name).store.folder
     comparison = compare_versions(folder / first, folder / second)
     grid = Grid("score", first, second, "change", box=None)
