@@ -8,11 +8,13 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import save_file
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def write_text(path: Path, text: str) -> None:
@@ -28,6 +30,8 @@ def write_tensors(
 
     Raises OSError when the disk is full, as every other write does.
     """
+    from safetensors.numpy import save_file  # numpy, which who runs the command line may want imported otherwise
+
     with _replacing(path) as temporary:
         try:
             save_file(dict(tensors), temporary, metadata=dict(metadata) if metadata else None)
