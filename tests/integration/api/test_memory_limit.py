@@ -44,8 +44,9 @@ def worker(store: redis.Redis, settings: ApiSettings) -> Iterator[AnsweringWorke
 def bound_memory(service: RunningService) -> None:
     """Give the process that serves now hardly any more memory than it has."""
     [process] = psutil.Process(service.api.pid).children()
-    _, most = process.rlimit(psutil.RLIMIT_AS)
-    process.rlimit(psutil.RLIMIT_AS, (process.memory_info().vms + ROOM_BYTES, most))
+    if sys.platform == "linux":  # others are skipped, and their psutil does not know it
+        _, most = process.rlimit(psutil.RLIMIT_AS)
+        process.rlimit(psutil.RLIMIT_AS, (process.memory_info().vms + ROOM_BYTES, most))
 
 
 def status_of(client: httpx.Client, **asked: Any) -> int | None:
