@@ -31,7 +31,8 @@ GPU = ("bootstrap", "dev-gpu", "minilm")
 MUTANTS = (*CPU, "mutants")
 DOCS = (*CPU, "docs")
 CLIENTS = ("bootstrap", "clients")
-ENVIRONMENTS = (CPU, GPU, MUTANTS, DOCS, CLIENTS)
+"""Others' clients, to test with: KServe's wants a psutil that has no wheel for arm64."""
+ENVIRONMENTS = (CPU, GPU, MUTANTS, DOCS)
 
 
 class Target(NamedTuple):
@@ -47,6 +48,7 @@ def targets() -> Iterator[Target]:
     for platform in LINUX:
         yield from (Target(locks, platform, IMAGE_PYTHON) for locks in IMAGES)
         yield from (Target(locks, platform, python) for python in PYTHONS for locks in ENVIRONMENTS)
+    yield from (Target(CLIENTS, LINUX[0], python) for python in PYTHONS)
     yield from (Target(CPU, MACOS, python) for python in MACOS_PYTHONS)
 
 
