@@ -52,8 +52,11 @@ class Rig:
         self.inference.add(text_works(work, texts))
         return work
 
-    def next(self) -> ChunkWork:
+    def next(self, *, stored: bool = True) -> ChunkWork:
+        """The next chunk that is complete; its answers count as stored from then on, unless told otherwise."""
         found: ChunkWork = until(self._completed_or_died, PATIENCE_S, what="a chunk", pause_s=0.001)
+        if stored:
+            found.settled.set()
         return found
 
     def _completed_or_died(self) -> ChunkWork | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from queue import Empty
 from threading import Event
 
 import numpy as np
@@ -76,6 +77,19 @@ def test_a_chunk_with_a_failed_attempt_runs_alone_after_a_note_of_it() -> None:
     suspect_batches = len(model.batches) - 2
     assert suspect_batches > 1
     assert noted == ["suspect after 1", f"other after {1 + suspect_batches}"]
+
+
+def test_nothing_runs_before_the_answers_of_a_suspect_are_stored() -> None:
+    model, rig = EchoModel(), Rig(lambda _: True)
+    for job in ("suspect", "next"):
+        rig.add(chunk_work(model, 1, job=job, attempt=2), [[5]])
+    with running(rig):
+        suspect = rig.next(stored=False)
+        with pytest.raises(Empty):
+            rig.completed.get(timeout=0.2)
+        assert len(model.batches) == 1
+        suspect.settled.set()
+        assert rig.next().lease.ticket.job_id == "next"
 
 
 def test_a_chunk_that_is_not_this_workers_any_more_is_not_run() -> None:

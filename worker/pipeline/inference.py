@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from worker.engine.packing import BatchPlan
 
 log = logging.getLogger(__name__)
+COMMIT_S = 5.0
+"""How long the device waits for the answers of a suspect to be stored; a store that is away is not waited for."""
 
 
 class Inference:
@@ -69,6 +71,8 @@ class Inference:
         self._on_taken = on_taken
         self._on_paid = on_paid
         self._cache = cache
+        self._computed_suspects: list[ChunkWork] = []
+        """Whose answers are on their way to the record."""
         self._budgets: WeakKeyDictionary[Model, TokenBudget] = WeakKeyDictionary()
         self._changed = Condition()
         self._batch_since: float | None = None
@@ -118,6 +122,18 @@ class Inference:
             share_s = batch.plan.tokens * batch.model.seconds_per_token
             self._on_paid(batch.queue.model, busy_s if batch.is_full else min(busy_s, share_s))
             self._batch_since = None
+            self._await_suspects()
+
+    def _await_suspects(self) -> None:
+        """Let what is known of computed suspects be stored before anything else can bring the worker down.
+
+        The record says of them that they run, and would blame them for the death of another.
+        """
+        until = time.monotonic() + COMMIT_S
+        while self._computed_suspects and not self.loop.is_stopping and time.monotonic() < until:
+            if self._computed_suspects[-1].settled.wait(0.05):
+                self._computed_suspects.pop()
+        self._computed_suspects.clear()
 
     def _next(self) -> Batch[BatchPlan] | None:
         with self._changed:
@@ -257,4 +273,6 @@ class Inference:
 
     def _answer(self, text: TextWork, answer: str, *, failed: bool = False) -> None:
         if text.chunk.answer(text.index, answer, failed=failed):
+            if text.chunk.lease.is_suspect:
+                self._computed_suspects.append(text.chunk)
             self._on_complete(text.chunk)
