@@ -76,11 +76,14 @@ def _fingerprint(tables: dict[str, Table]) -> str:
 def _refuse_unusable(corpus: Corpus) -> None:
     table, parts = corpus.table, corpus.parts
     if table.several:
-        raise BadData("several labels a text can be read, but not yet learnt")
-    if not table.several and len(table.classes) < 2:
-        raise BadData(f"only one label, {table.labels[0]!r}: there is nothing to tell apart")
+        raise BadData(
+            "several labels a text can be read, but not yet learnt; where each cell is one label, say "
+            "--label-separator none"
+        )
     if not table.classes:
         raise BadData("no text has a label")
+    if len(table.classes) < 2:
+        raise BadData(f"only one label, {table.labels[0]!r}: there is nothing to tell apart")
     for name, rows in (("validation", parts.validation), ("test", parts.test)):
         if not len(rows):
             raise BadData(f"{len(table)} texts are too few: none is left for {name}")
