@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 
@@ -124,6 +125,18 @@ class Rig:
 
     def held_tokens(self) -> int:
         return sum(self.flow._held.values())
+
+
+@contextmanager
+def running(rig: Rig, *, device: bool = True) -> Iterator[Rig]:
+    """The committer's thread runs, and that of the `device` unless told otherwise."""
+    rig.committer.start()
+    if device:
+        rig.inference.start()
+    yield rig
+    if device:
+        rig.inference.stop()
+    rig.committer.stop()
 
 
 def in_thread(work: Callable[[], None]) -> Thread:

@@ -13,7 +13,7 @@ from contract.message import Ticket
 from contract.prediction import Options
 from harness.until import until
 from tests.stand_ins import POISON, echo, echo_logits, ids_of
-from tests.unit.handler_rig import MAX_TOKENS, PATIENCE_S, Rig, in_thread
+from tests.unit.handler_rig import MAX_TOKENS, PATIENCE_S, Rig, in_thread, running
 
 LONG = " ".join(map(str, range(3, 3 + 2 * MAX_TOKENS)))
 PIECES = [ids_of(*ids) for ids in ((1, *range(3, 22)), range(22, 42), (42, 2))]
@@ -22,21 +22,15 @@ PIECES = [ids_of(*ids) for ids in ((1, *range(3, 22)), range(22, 42), (42, 2))]
 
 @pytest.fixture
 def rig() -> Iterator[Rig]:
-    made = Rig()
-    made.committer.start()
-    made.inference.start()
-    yield made
-    made.inference.stop()
-    made.committer.stop()
+    with running(Rig()) as rig:
+        yield rig
 
 
 @pytest.fixture
 def idle_rig() -> Iterator[Rig]:
     """One whose device never runs."""
-    made = Rig()
-    made.committer.start()
-    yield made
-    made.committer.stop()
+    with running(Rig(), device=False) as rig:
+        yield rig
 
 
 def long_scores(pieces: Sequence[Any], pooling: str) -> list[float]:

@@ -6,6 +6,7 @@ import ast
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -17,11 +18,16 @@ SHARED = tuple(package for package in SERVICES if package != "client")
 """The client imports none of these, and names the documents of the service as the service does."""
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def sources(package: str) -> Iterator[tuple[str, ast.Module]]:
     """Every module of the package by its dotted name."""
     for path in sorted((ROOT / package).rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
-        yield ".".join(parts).removesuffix(".__init__"), ast.parse(path.read_text(encoding="utf-8"))
+        yield ".".join(parts).removesuffix(".__init__"), parsed(path)
 
 
 def imports(package: str) -> dict[str, set[str]]:
@@ -155,8 +161,15 @@ def test_no_module_and_no_function_is_too_long_to_be_read_at_once() -> None:
             long[name] = lines
         long |= {
             f"{name} {function}": lines
-            for function, lines in functions(ast.parse(text)).items()
+            for function, lines in functions(parsed(file)).items()
             if lines > MOST_OF_A_FUNCTION
         }
 
     assert long == {}
+
+
+def test_every_file_of_tests_has_one() -> None:
+    files = [file for file in python_files() if file.name.startswith("test_")]
+    empty = [file for file in files if not any(name.startswith("test_") for name in functions(parsed(file)))]
+
+    assert empty == []
