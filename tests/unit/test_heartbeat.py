@@ -11,6 +11,7 @@ import pytest
 
 from contract.errors import StoreUnavailable
 from contract.loop import Loop
+from harness.until import until
 from tests.stand_ins import as_any
 from worker import loops
 from worker.queueing import heartbeat as heartbeat_module
@@ -29,9 +30,13 @@ class Fleet:
         self.beats = 0
         self.left: list[str] = []
         self.is_away = False
+        self.faults: list[Exception] = []
+        """What the next heartbeats fail with, the last first."""
 
     def beat(self, _: object) -> None:
         self.live()
+        if self.faults:
+            raise self.faults.pop()
         self.beats += 1
 
     def live(self) -> None:
@@ -48,7 +53,7 @@ class Exited(Exception):
 
 
 class Rig:
-    def __init__(self) -> None:
+    def __init__(self, interval_s: float = 2.0) -> None:
         self.now = 100.0
         self.busy = 0.0
         self.fleet = Fleet()
@@ -59,7 +64,7 @@ class Rig:
             fleet=as_any(self.fleet),
             status=as_any(lambda: SimpleNamespace(id="w1")),
             watchdog=self.pulse,
-            interval_s=2.0,
+            interval_s=interval_s,
             ttl_s=TTL_S,
             on_health=self.health.append,
             clock=lambda: self.now,
@@ -90,6 +95,16 @@ def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
 def test_a_worker_that_is_well_beats(rig: Rig) -> None:
     assert all(rig.beat() for _ in range(5))
     assert rig.health == [True] * 5
+
+
+@pytest.mark.usefixtures("rig")
+def test_no_exception_ends_the_heartbeat() -> None:
+    rig = Rig(interval_s=0.001)
+    rig.fleet.faults = [ValueError("junk"), LookupError("of nobody"), MemoryError()]
+    rig.heartbeat.start()
+    until(lambda: rig.fleet.beats >= 2, PATIENCE_S)
+    assert rig.heartbeat.stop(PATIENCE_S)
+    assert rig.heartbeat.loop.failures == 3
 
 
 def test_a_batch_that_hangs_stops_the_heartbeat_and_later_the_process(rig: Rig) -> None:

@@ -8,6 +8,7 @@ import redis
 from flask import Flask
 from flask.testing import FlaskClient
 
+from api.jobs import fleet_cache
 from api.openapi.schemas import Live, ModelDocument, ModelList, Ready
 from contract.fleet import Fleet, WorkerState, WorkerStatus
 from contract.loop import Loop
@@ -15,6 +16,7 @@ from contract.settings import SharedSettings
 from harness.answering_worker import VERSION, AnsweringWorker
 from harness.artifact import point_current_to
 from harness.tiny_artifact import write_tiny_artifact
+from harness.until import until
 from tests.integration.api.conftest import MakeApp, context
 
 
@@ -54,6 +56,20 @@ def test_a_refused_version_is_a_reason(
         "worker w1 is waiting-for-model, for model 'default'",
         "worker w1 refuses version v2: wrong answers",
     ]
+
+
+def test_a_heartbeat_that_can_not_be_read_neither_keeps_a_process_from_starting_nor_ends_its_watch(
+    make_app: MakeApp, store: redis.Redis, settings: SharedSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet_cache, "EVERY_S", 0.01)
+    beat(store, settings, WorkerState.READY)
+    store.zadd("retort:workers", {"stranger": store.zscore("retort:workers", "w1") or 0})
+    store.set("retort:worker:stranger", '{"state": "warming"}')
+    client = make_app().test_client()
+    ready = Ready.model_validate_json(client.get("/health/ready").data)
+    assert [worker.id for worker in ready.workers] == ["w1"]
+    Fleet(store, settings).leave("w1")
+    until(lambda: client.get("/health/ready").status_code == 503)
 
 
 def test_models_are_listed_with_their_versions(
