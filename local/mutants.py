@@ -29,11 +29,11 @@ NEAREST: Mapping[str, tuple[str, ...]] = {
     "client/retort_client/retry.py": ("client/test_retry",),
     "contract/job_record.py": ("test_job_record",),
     "contract/message.py": ("test_message",),
-    "training/data/split.py": ("test_training_split",),
+    "training/data/split.py": ("test_training_split", "test_training_stratification"),
     "training/evaluation/calibration.py": ("test_training_calibration",),
     "worker/engine/packing.py": ("test_packing",),
     "worker/pipeline/batcher.py": ("test_batcher",),
-    "worker/pipeline/inference.py": ("test_inference", "test_inference_faults"),
+    "worker/pipeline/inference.py": ("test_inference", "test_inference_faults", "test_handler_windows"),
 }
 """The tests, within tests/unit, that hold a module's rules."""
 

@@ -11,6 +11,7 @@ from unittest import mock
 
 import pytest
 
+from contract.message import JobQueue
 from harness.until import until
 from tests.stand_ins import POISON, echo, ids_of, text_works
 from worker import loops
@@ -34,17 +35,17 @@ class Rig:
         self.died: SimpleQueue[str] = SimpleQueue()
         """Why the process would have ended itself."""
         self.cache = AnswerCache(2**20)
-        self.taken: list[int] = []
-        """Tokens that left the queue, or came back, fewer than none."""
-        self.paid: list[float] = []
-        """Seconds that each batch counted for."""
+        self.taken: list[tuple[JobQueue, int]] = []
+        """Tokens that left a queue, or came back, fewer than none."""
+        self.paid: list[tuple[str, float]] = []
+        """The model of each batch and the seconds that it counted for."""
         self.inference = Inference(
             batcher=Batcher(2.0),
             start_suspect=start_suspect,
             on_complete=self.completed.put,
             is_out_of_memory=lambda error: isinstance(error, OutOfMemory),
-            on_taken=lambda _, tokens: self.taken.append(tokens),
-            on_paid=lambda _, seconds: self.paid.append(seconds),
+            on_taken=lambda *taken: self.taken.append(taken),
+            on_paid=lambda *paid: self.paid.append(paid),
             cache=self.cache,
         )
 
@@ -70,7 +71,7 @@ def running(rig: Rig) -> Iterator[Rig]:
     with mock.patch.object(loops, "end_process", rig.died.put):
         rig.inference.start()
         yield rig
-        rig.inference.stop()
+        assert rig.inference.stop(PATIENCE_S)
     assert rig.died.empty(), rig.died.get()
 
 

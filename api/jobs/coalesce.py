@@ -73,7 +73,6 @@ class Coalescer(Generic[Item, Result]):
             except Empty:
                 return
             if call is None:
-                self._calls.put(None)
                 return
             yield call
 

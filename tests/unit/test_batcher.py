@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.message import Lane
-from tests.stand_ins import MAX_LENGTH, EchoModel, chunk_work, text_works
+from tests.stand_ins import MAX_LENGTH, EchoModel, as_model, chunk_work, text_works
 from worker.engine import packing
 from worker.engine.packing import BatchPlan, Shape
 from worker.pipeline.batcher import BRIEF_FOR_S, WINDOW, Batch, Batcher
 from worker.pipeline.work import TextWork
+
+if TYPE_CHECKING:
+    from worker.engine.model import Model
 
 MAX_AGE_S = 2.0
 SHAPES = packing.shapes(MAX_LENGTH, 256)
@@ -241,16 +246,18 @@ def test_a_lone_text_can_be_put_back() -> None:
     assert batch.texts == [text]
 
 
-def test_a_full_batch_is_offered_twice_over_however_short_the_texts_are() -> None:
+@pytest.mark.parametrize(("first", "texts"), [(4, 2 * 4096 // 4), (3, 2 * 4096 // 4 + 1)])
+def test_a_full_batch_is_offered_twice_over_however_short_the_texts_are(first: int, texts: int) -> None:
     batcher, model, offered = Batcher(MAX_AGE_S, Clock()), EchoModel(batch_tokens=4096), list[int]()
-    batcher.add(text_works(chunk_work(model, 4000), [body(4) for _ in range(4000)]))
+    batcher.add(text_works(chunk_work(model, 4000), [body(first), *(body(4) for _ in range(3999))]))
 
-    def one(_: object, lengths: Sequence[int], _brief: bool) -> BatchPlan:
+    def one(asked: Model, lengths: Sequence[int], _brief: bool) -> BatchPlan:
+        assert asked is as_model(model)
         offered.append(len(lengths))
         return packing.plan(lengths[:1], SHAPES)
 
     batcher.take(one)
-    assert offered == [2 * 4096 // 4]
+    assert offered == [texts]
 
 
 def test_a_plan_chooses_from_a_window_where_that_is_more_than_two_batches() -> None:

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from queue import Empty
 from threading import Event
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from prometheus_client import REGISTRY
 
 from contract.message import Lane
-from harness.until import until
 from tests.inference_rig import PATIENCE_S, Rig, expected, running, scores
-from tests.stand_ins import POISON, EchoModel, chunk_work, ids_of
+from tests.stand_ins import POISON, EchoModel, chunk_work, ids_of, text_works
 from worker.engine.packing import BatchPlan
+from worker.pipeline import inference
 from worker.pipeline.work import ChunkWork
 
 bodies = st.lists(st.integers(3, 600), max_size=40)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The inference thread's clock, which shows its last element."""
+    now = [0.0]
+    monkeypatch.setattr(inference, "time", SimpleNamespace(monotonic=lambda: now[-1]))
+    return now
+
+
+def take_a_second(model: EchoModel, clock: list[float]) -> None:
+    """Let each batch of the model take a second."""
+    model.fault = lambda _: clock.append(clock[-1] + 1)
 
 
 @settings(max_examples=30)
@@ -92,12 +104,24 @@ def test_nothing_runs_before_the_answers_of_a_suspect_are_stored() -> None:
         assert rig.next().lease.ticket.job_id == "next"
 
 
-def test_a_chunk_that_is_not_this_workers_any_more_is_not_run() -> None:
-    model, rig = EchoModel(), Rig(lambda _: False)
-    work = rig.add(chunk_work(model, 20, attempt=2), [[5] * 30] * 20)
+def test_a_store_that_is_away_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inference, "COMMIT_S", 0.1)
+    model, rig = EchoModel(), Rig()
+    for job in ("suspect", "next"):
+        rig.add(chunk_work(model, 1, job=job, attempt=2), [[5]])
     with running(rig):
-        assert work.settled.wait(PATIENCE_S)
-    assert model.batches == []
+        assert [rig.next(stored=False).lease.ticket.job_id for _ in range(2)] == ["suspect", "next"]
+
+
+def test_a_chunk_that_is_not_this_workers_any_more_is_not_run() -> None:
+    model, rig = EchoModel(), Rig(lambda work: work.lease.ticket.job_id != "gone")
+    gone = rig.add(chunk_work(model, 20, job="gone", attempt=2), [[5 + n] * 30 for n in range(20)])
+    kept = rig.add(chunk_work(model, 1, job="kept", attempt=2), [[6]])
+    with running(rig):
+        assert gone.settled.wait(PATIENCE_S)
+        assert rig.next() is kept
+    assert [ids.tolist() for batch in model.batches for ids in batch] == [ids_of(6).tolist()]
+    assert (gone.withdrawn, kept.withdrawn) == (True, False)
 
 
 def test_the_time_on_the_device_is_known_while_a_batch_runs() -> None:
@@ -108,14 +132,33 @@ def test_the_time_on_the_device_is_known_while_a_batch_runs() -> None:
         go_on.wait(PATIENCE_S)
 
     model.fault = hang
+    assert (rig.inference.busy_s(), rig.inference.busy_total_s) == (0, 0)
     with running(rig):
+        before = time.monotonic()
         rig.add(chunk_work(model, 1), [[5]])
         assert started.wait(PATIENCE_S)
-        assert rig.inference.busy_s() > 0
+        assert 0 < rig.inference.busy_s() <= time.monotonic() - before
         go_on.set()
         rig.next()
     assert rig.inference.busy_s() == 0
-    assert rig.inference.busy_total_s > 0
+
+
+def test_a_batch_is_measured(clock: list[float]) -> None:
+    of_batches = [f"batch_{what}_sum" for what in ("seconds", "texts", "tokens")]
+    names = [*of_batches, "computed_tokens_total", "shared_answers_total"]
+
+    def counted() -> list[float]:
+        return [REGISTRY.get_sample_value(f"retort_{name}") or 0.0 for name in names]
+
+    model, rig, before = EchoModel(), Rig(), counted()
+    take_a_second(model, clock)
+    with running(rig):
+        steps = [rig.add(chunk_work(model, 3), [[5], [6], [5]]) and rig.next().steps for _ in range(2)]
+    grown = [now - then for now, then in zip(counted(), before, strict=True)]
+    assert grown == [2, 4, 12, 32, 2]
+    assert rig.inference.busy_total_s == 2
+    assert rig.paid == [("m", 1), ("m", 1)]
+    assert steps == [[("batch", 0, 1)], [("batch", 1, 2)]]
 
 
 def test_equal_texts_are_computed_once_and_all_answered() -> None:
@@ -136,29 +179,35 @@ def test_tokens_wait_until_their_batch_begins_and_again_when_they_are_put_back()
     with running(rig):
         rig.next()
     assert work.waiting_tokens == 0
-    assert sum(rig.taken) == 4 * len(texts)
-    assert min(rig.taken) < 0
+    tokens = [tokens for _, tokens in rig.taken]
+    assert sum(tokens) == 4 * len(texts)
+    assert min(tokens) < 0
+    assert {queue for queue, _ in rig.taken} == {work.queue}
 
 
-def test_a_text_alone_pays_its_share_of_a_full_batch_and_a_full_batch_its_time() -> None:
-    class Slow(EchoModel):
-        def run(self, texts: Sequence[NDArray[np.int32]], plan: BatchPlan) -> NDArray[np.float32]:
-            time.sleep(0.02)
-            return super().run(texts, plan)
-
-    model, rig = Slow(batch_tokens=256), Rig()
-    model.seconds_per_token = 1e-6
+def test_a_full_batch_pays_its_time_and_another_its_share_of_a_full_one(clock: list[float]) -> None:
+    model, rig = EchoModel(batch_tokens=256), Rig()
+    model.seconds_per_token = 0.001
+    take_a_second(model, clock)
     with running(rig):
         rig.add(chunk_work(model, 1), [[5] * 20])
         rig.next()
-        until(lambda: rig.paid)
-        assert sum(rig.paid) == pytest.approx(22e-6, rel=0.2)
-        assert rig.inference.busy_total_s >= 0.02
-        rig.add(chunk_work(model, 100), [[5 + n] * 20 for n in range(100)])
+        rig.add(chunk_work(model, 30), [[6 + n] * 20 for n in range(30)])
         rig.next()
-        batches = len(model.batches) - 1
-        until(lambda: sum(rig.paid) >= 0.02 * (batches - 1))
-    assert batches > 2
+    first, *full, last = (sum(map(len, batch)) for batch in model.batches)
+    assert (first, len(full) > 1) == (22, True)
+    assert [seconds for _, seconds in rig.paid] == pytest.approx([0.022, *[1] * len(full), 0.001 * last])
+
+
+def test_bulk_batches_are_brief_while_short_questions_come_in() -> None:
+    model, rig = EchoModel(batch_tokens=256), Rig()
+    later = time.monotonic() + 1000
+    rig.inference.add(text_works(chunk_work(model, 1, job="question"), [[5]], later))
+    rig.add(chunk_work(model, 8, lane=Lane.BULK), [[6 + n] * 20 for n in range(8)])
+    with running(rig):
+        assert rig.next().lease.ticket.job_id == "question"
+        rig.next()
+    assert [sum(map(len, batch)) for batch in model.batches] == [3, 44, 44, 44, 44]
 
 
 def test_a_chunk_notes_each_of_its_batches_with_its_time() -> None:

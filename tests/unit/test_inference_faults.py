@@ -10,9 +10,10 @@ from queue import SimpleQueue
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from prometheus_client import REGISTRY
 
 from tests.inference_rig import PATIENCE_S, OutOfMemory, Rig, expected, running, scores
-from tests.stand_ins import POISON, EchoModel, chunk_work, echo, echo_logits, ids_of, text_works
+from tests.stand_ins import LAST, POISON, EchoModel, chunk_work, echo, echo_logits, ids_of, text_works
 from worker import loops
 from worker.engine.packing import BatchPlan
 from worker.pipeline.token_budget import CAREFUL_SHARE, CAREFUL_TEXTS, LEAST_TOKENS
@@ -23,6 +24,12 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[str]:
     """Why the process would have ended itself."""
     why: SimpleQueue[str] = SimpleQueue()
     monkeypatch.setattr(loops, "end_process", why.put)
+    return why
+
+
+def why_it_ended(rig: Rig, ended: SimpleQueue[str]) -> str:
+    why = ended.get(timeout=PATIENCE_S)
+    rig.inference.stop(PATIENCE_S)
     return why
 
 
@@ -37,7 +44,7 @@ def test_a_poisonous_text_alone_gets_the_error(places: list[int]) -> None:
     assert work.errors == len(places)
 
 
-def test_a_probability_that_is_not_a_number_is_an_error_of_its_text() -> None:
+def test_a_probability_that_is_not_a_number_is_an_error_of_its_text(caplog: pytest.LogCaptureFixture) -> None:
     class Overflowing(EchoModel):
         def run(self, texts: Sequence[NDArray[np.int32]], plan: BatchPlan) -> NDArray[np.float32]:
             rows = super().run(texts, plan)
@@ -49,6 +56,7 @@ def test_a_probability_that_is_not_a_number_is_an_error_of_its_text() -> None:
         rig.add(chunk_work(Overflowing(), 3), [[5], [9], [6]])
         work = rig.next()
     assert scores(work) == [*expected([[5]]), "text-failed", *expected([[6]])]
+    assert "ArithmeticError: a probability is not a number" in caplog.text
 
 
 def test_out_of_memory_makes_batches_smaller_and_fails_no_text() -> None:
@@ -70,9 +78,38 @@ def test_a_device_that_fails_on_every_text_ends_the_process_and_answers_nothing(
     model.fault = lambda _: RuntimeError("the device is gone")
     rig.inference.start()
     work = rig.add(chunk_work(model, 2), [[5], [6]])
-    assert "inference" in ended.get(timeout=PATIENCE_S)
+    assert why_it_ended(rig, ended) == "its thread inference has ended"
     assert work.answers == ["", ""]
     assert rig.completed.empty()
+
+
+class NoNumbers(EchoModel):
+    def run(self, texts: Sequence[NDArray[np.int32]], plan: BatchPlan) -> NDArray[np.float32]:
+        return np.full_like(super().run(texts, plan), np.nan)
+
+
+class OneTooFew(EchoModel):
+    def run(self, texts: Sequence[NDArray[np.int32]], plan: BatchPlan) -> NDArray[np.float32]:
+        return super().run(texts, plan)[1:]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        (NoNumbers(), "ArithmeticError: the device computes what is not a number\n"),
+        (OneTooFew(), "AssertionError: 2 texts went in and 1 answers came out\n"),
+    ],
+)
+def test_a_device_that_computes_nonsense_ends_the_process_and_answers_nothing(
+    ended: SimpleQueue[str], caplog: pytest.LogCaptureFixture, model: EchoModel, why: str
+) -> None:
+    rig = Rig()
+    rig.inference.start()
+    work = rig.add(chunk_work(model, 2), [[5], [6]])
+    why_it_ended(rig, ended)
+    assert why in caplog.text
+    assert work.answers == ["", ""]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -81,7 +118,7 @@ def test_memory_that_does_not_suffice_for_the_smallest_batch_ends_the_process(en
     model.fault = lambda _: OutOfMemory()
     rig.inference.start()
     rig.add(chunk_work(model, 2), [[5], [6]])
-    assert "inference" in ended.get(timeout=PATIENCE_S)
+    assert "inference" in why_it_ended(rig, ended)
 
 
 def test_what_shares_a_batch_with_a_poisonous_text_is_run_twice_or_three_times_at_most_on_average() -> None:
@@ -114,8 +151,46 @@ def test_copies_of_a_poisonous_text_get_its_error() -> None:
     model, rig = EchoModel(), Rig()
     texts = [[POISON], [5], [POISON]]
     rig.add(chunk_work(model, 3), texts)
+    failed = REGISTRY.get_sample_value("retort_failed_texts_total") or 0
     with running(rig):
         assert scores(rig.next()) == expected(texts)
+    assert REGISTRY.get_sample_value("retort_failed_texts_total") == failed + 2
+
+
+@pytest.mark.parametrize(
+    ("texts", "tried"),
+    [
+        (
+            [POISON, 5, 6, 7, 8, 9],
+            [[POISON, 5, 6], [POISON, 5], [POISON], [POISON], [LAST], [5, 6, 7], [8, 9]],
+        ),
+        ([5, 6, 7, 8, 9, POISON], [[5, 6, 7], [8, 9], [POISON], [LAST]]),
+    ],
+)
+def test_a_poisonous_text_is_found_by_halves(texts: list[int], tried: list[list[int]]) -> None:
+    """Of what failed one half is tried; the other waits, unless the first is well. The last try is of no text."""
+    model, rig = EchoModel(), Rig()
+    rig.add(chunk_work(model, len(texts)), [[text] * 19 for text in texts])
+    with running(rig):
+        rig.next()
+    assert [[int(ids[1]) for ids in batch] for batch in model.batches] == [texts, *tried]
+
+
+def test_the_search_for_a_poisonous_text_keeps_within_what_memory_there_is() -> None:
+    bounds: list[int | None] = []
+
+    class Noting(EchoModel):
+        def run_all(self, texts: Sequence[NDArray[np.int32]], max_tokens: int | None = None) -> NDArray[np.float32]:
+            bounds.append(max_tokens)
+            return super().run_all(texts, max_tokens)
+
+    model, rig = Noting(batch_tokens=256), Rig()
+    model.fault = lambda plan: OutOfMemory() if plan.shape.tokens > 128 else None
+    texts = [[POISON] * 14, *[[number] * 14 for number in range(3, 18)]]
+    rig.add(chunk_work(model, len(texts)), texts)
+    with running(rig):
+        assert scores(rig.next()) == expected(texts)
+    assert set(bounds) == {128}
 
 
 def test_what_comes_back_from_a_failed_batch_is_dropped_when_its_job_was_cancelled_meanwhile() -> None:
@@ -144,6 +219,7 @@ def test_what_goes_wrong_is_logged_with_its_place(caplog: pytest.LogCaptureFixtu
         rig.add(chunk_work(EchoModel(), 2, job="j", chunk=7), [[5], [POISON]])
         work = rig.next()
     assert "text 1 of j/7 can't be predicted" in caplog.messages
+    assert "ValueError: poison" in caplog.text
     assert "out of memory: batches have 512 tokens at most from now on" in caplog.messages
     assert json.loads(work.answers[1])["error"]["detail"] == "the model failed on this text, and on no other"
 

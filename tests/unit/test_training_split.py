@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.data.corpus import build_corpus
-from training.data.split import Split, split_labels
+from training.data.split import Split, split, split_labels, split_sets
 from training.data.table import Table, normalized, one_label_table
 from training.errors import BadData
 from training.hyperparameters import HyperParameters
@@ -45,6 +46,26 @@ def test_a_label_with_one_text_is_learnt_from() -> None:
     parts = split_labels(["a", "b", "c"], ["x", "x", "alone"], 0.4, 0.4, seed=1)
 
     assert 2 in parts.train
+
+
+def test_equal_texts_count_for_the_label_that_most_of_them_have() -> None:
+    texts, labels = ["same", "Same", " same", "other"], ["x", "y", "y", "x"]
+
+    parts = split_labels(texts, labels, 0.4, 0.4, seed=1)
+
+    assert parts.train.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_table_is_divided_by_label_or_by_labels(several: bool) -> None:
+    texts, labels = [f"text {n}" for n in range(60)], ["abc"[n % 3] for n in range(60)]
+    table = replace(one_label_table(texts, labels), several=several)
+
+    parts = split(table, 0.1, 0.0, 3)
+
+    expected = split_sets(texts, table.label_sets, 0.1, 0.0, 3) if several else split_labels(texts, labels, 0.1, 0.0, 3)
+    assert [part.tolist() for part in astuple(parts)] == [part.tolist() for part in astuple(expected)]
+    assert {part.dtype.name for part in astuple(parts)} == {"int64"}
 
 
 def test_the_seed_decides() -> None:

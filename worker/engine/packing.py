@@ -140,15 +140,15 @@ def plan(
             families.setdefault(shape.length, []).append(shape)
     if not lengths or not families:
         raise ValueError(f"no shape of {list(available)} holds the first of the lengths {list(lengths[:1])}")
-    best, most = None, 0.0
+    best, most = BatchPlan(available[0], (), 0), 0.0
     promises = {length: max(each.tokens / cost(each) for each in family) for length, family in families.items()}
     for length in sorted(families, key=lambda length: -promises[length]):
-        if best is not None and promises[length] <= most:
+        if promises[length] <= most:
             break
         for candidate in _candidates(lengths, families[length], available, cost):
-            if best is None or candidate.tokens / cost(candidate.shape) > most:
+            if candidate.tokens / cost(candidate.shape) > most:
                 best, most = candidate, candidate.tokens / cost(candidate.shape)
-    if best is None:
+    if not best.places:
         raise ValueError(f"the lengths {list(lengths[:1])} of texts and the costs of shapes must be more than 0")
     return best
 
@@ -208,7 +208,7 @@ def pack(lengths: Sequence[int], shape: Shape, order: Iterable[int]) -> BatchPla
 
 def _shrunk(plan: BatchPlan, available: Sequence[Shape], cost: Callable[[Shape], float]) -> BatchPlan:
     """Put the plan into the cheapest shape that holds its places."""
-    rows = max((place.row for place in plan.places), default=0) + 1
+    rows = max(place.row for place in plan.places) + 1
     end = plan.tokens if rows == 1 else plan.shape.length
     slots = len(plan.places) if rows == 1 else plan.shape.slots
     fitting = [shape for shape in available if shape.rows >= rows and shape.length >= end and shape.slots >= slots]
