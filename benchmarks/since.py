@@ -1,6 +1,7 @@
 """`python -m benchmarks.since REVISION`: today's code over that of another revision, by turns in one run.
 
-Both serve the same artifact, which the other revision writes. A ratio above 1 says that today's is faster.
+Both serve the same artifact, which the other revision writes. A ratio above 1 says that today's is faster. A process
+keeps the pages and the caches that it began with, for better or worse by a fifth: both begin anew several times.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -23,11 +24,15 @@ from harness.process import ROOT
 from harness.release import checked_out
 from harness.running_service import RunningService
 
-ROUNDS = 9
-WAYS = ((1, 64, 512), (16, 16, 1024))
+LIVES = 4
+ROUNDS = 3
+"""Of each life."""
+WAYS = ((1, 64, 256), (16, 16, 512))
 """Texts a request, connections, texts a round."""
-LONE = 30
+LONE = 60
 """Requests of one text each, one after the other, that a round's latency is the median of."""
+Ratios = Mapping[str, Sequence[float]]
+"""Today's figure over the other's, of each round."""
 WRITE = "import sys, pathlib, benchmarks.artifacts as made; made.write(pathlib.Path(sys.argv[1]), 'minilm')"
 
 
@@ -36,23 +41,26 @@ def main(revision: str) -> None:
     with checked_out(revision) as other, tempfile.TemporaryDirectory(prefix="retort-models-") as folder:
         models = Path(folder)
         subprocess.run([sys.executable, "-c", WRITE, folder], cwd=other, check=True)
-        for name, ratios in (*_engine(other, models), *_served(other, models)):
-            low, median, high = statistics.quantiles(ratios)
-            print(f"{name}: {median:.3f} ({low:.3f} to {high:.3f})", flush=True)
+        for measure in (_engine, _served):
+            lives = [measure(other, models) for _ in range(LIVES)]
+            for name in lives[0]:
+                low, median, high = statistics.quantiles([ratio for life in lives for ratio in life[name]])
+                by_life = ", ".join(f"{statistics.median(life[name]):.3f}" for life in lives)
+                print(f"{name}: {median:.3f} ({low:.3f} to {high:.3f}; of each life {by_life})", flush=True)
 
 
-def _engine(other: Path, models: Path) -> list[tuple[str, list[float]]]:
-    asked = texts.mixed(512)
+def _engine(other: Path, models: Path) -> Ratios:
+    asked = texts.mixed(256)
     with ExitStack() as stack:
         arms = [
             stack.enter_context(Arm("benchmarks.engine", str(models / "minilm" / VERSION), "auto", code=code))
             for code in (other, ROOT)
         ]
-        return [("engine, texts/s", _by_turns(lambda side: len(asked) / arms[side].seconds(asked)))]
+        return {"engine, texts/s": _by_turns(lambda side: len(asked) / arms[side].seconds(asked))}
 
 
-def _served(other: Path, models: Path) -> list[tuple[str, list[float]]]:
-    mixed = texts.mixed(1024)
+def _served(other: Path, models: Path) -> Ratios:
+    mixed = texts.mixed(512)
     with ExitStack() as stack:
         today = stack.enter_context(RunningService(models, "minilm", backlog_s=1e9, answer_cache_mb=0))
         before = stack.enter_context(RunningService(models, "minilm", backlog_s=1e9, code=other))
@@ -70,11 +78,11 @@ def _served(other: Path, models: Path) -> list[tuple[str, list[float]]]:
                 asked = [connection.predict([text], time.perf_counter()).latency_s for text in mixed[:LONE]]
             return 1 / statistics.median(asked)
 
-        found = [
-            (f"served, texts/s, {way[0]} a request", _by_turns(lambda side, way=way: rate(side, *way)))  # type: ignore[misc]
+        found = {
+            f"served, texts/s, {way[0]} a request": _by_turns(lambda side, way=way: rate(side, *way))  # type: ignore[misc]
             for way in WAYS
-        ]
-        return [*found, ("idle, 1 over the latency of a lone request", _by_turns(lone))]
+        }
+        return {**found, "idle, 1 over the latency of a lone request": _by_turns(lone)}
 
 
 def _by_turns(measure: Callable[[int], float]) -> list[float]:
