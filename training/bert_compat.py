@@ -15,18 +15,22 @@ What is trained is the layer's variables. `training.fit.encoder` computes with t
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from contract import native_stderr
+
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import tensorflow as tf
-import tensorflow.python as tensorflow_python
-import tf_keras as keras
+with native_stderr.logged(logging.getLogger(__name__)):
+    import tensorflow as tf
+    import tensorflow.python as tensorflow_python
+    import tf_keras as keras
 
 tensorflow_python.keras = keras
 sys.modules["tensorflow.python.keras"] = keras

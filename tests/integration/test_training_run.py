@@ -69,6 +69,7 @@ def _environment(folder: Path) -> dict[str, str]:
 def _train(inputs: Path, folder: Path, *more: str) -> str:
     done = subprocess.run(_command(inputs, *more), env=_environment(folder), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "absl" not in done.stderr  # TensorFlow's greeting is in the log
     return done.stdout
 
 

@@ -6,8 +6,11 @@ can't go wrong. A variable that is already set is left alone.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+
+from contract import native_stderr
 
 SETTINGS = {
     # oneDNN then keeps each weight in the layout that its kernels read, instead of reordering it in every batch.
@@ -25,7 +28,8 @@ for _name, _value in SETTINGS.items():
 _without_keras = "keras" not in sys.modules
 if _without_keras:
     sys.modules["keras"] = None  # type: ignore[assignment]  # makes its import fail
-import tensorflow as tf  # noqa: E402
+with native_stderr.logged(logging.getLogger(__name__)):
+    import tensorflow as tf
 
 if _without_keras:
     del sys.modules["keras"]
