@@ -21,6 +21,8 @@ from local.ports import free_port
 ROOT = Path(__file__).parents[2]
 RECOVERY_S = 60
 
+pytestmark = pytest.mark.timeout(400)
+
 
 class Local:
     """`python -m local`, with folders and a port of its own."""
