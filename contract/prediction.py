@@ -217,6 +217,11 @@ class AnswerRule:
             found["scores"] = dict(zip(self.labels, scores, strict=True))
         return found
 
+    def chosen(self, probabilities: Sequence[float]) -> tuple[str, ...]:
+        """The labels of the answer with no option: the best one, or all that reach their thresholds, best first."""
+        found = self._chosen(probabilities, [round(each, DIGITS) for each in probabilities], Options())
+        return tuple(one["label"] for one in found["labels"]) if "labels" in found else (found["label"],)
+
     def _chosen(self, probabilities: Sequence[float], scores: Sequence[float], options: Options) -> dict[str, Any]:
         """The best label, or those whose score as it is shown reaches their threshold, best first."""
         if self.thresholds is None:

@@ -64,7 +64,14 @@ class HyperParameters(Strict):
     class_weights: bool = Field(default=False, description="weigh each class by the inverse of its frequency")
     patience: int = Field(default=2, ge=1, description="epochs without a lower validation loss before it stops")
     precision: Precision = Field(
-        default="float32", description="of matrix products; bfloat16 where the device is good at it"
+        default="float32",
+        description="of matrix products; bfloat16 where the device is good at it; a number is --label-precision",
+    )
+    label_precision: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="with several labels: thresholds for such a precision; the best F1 if not said",
     )
     buckets: int = Field(default=4, ge=1, le=16, description="lengths by which texts are put into batches")
     validation: float = Field(default=0.1, gt=0, lt=0.5, description="share of the texts that chooses the epoch")
@@ -80,6 +87,7 @@ class HyperParameters(Strict):
 
         `precision` is what the device is good at.
         """
+        given = told_apart(given)
         base = cls.model_validate({"precision": precision, **given})
         trained = facts.texts * (1 - base.validation - base.test)
         few = facts.texts_a_label <= FEW_A_LABEL
@@ -106,3 +114,13 @@ class HyperParameters(Strict):
             for name, (value, reason) in taken.items()
         ]
         return base.model_copy(update={name: value for name, (value, _) in taken.items()}), reasons
+
+
+def told_apart(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, with a number for `precision` under the name of the precision of labels, which it is."""
+    found = dict(given)
+    try:
+        float(found.get("precision", ""))
+    except ValueError:
+        return found
+    return {"label_precision": found.pop("precision"), **found}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -14,18 +13,13 @@ from training.artifact.trimmings import trimming
 from training.data.batches import bucket_lengths
 from training.data.encoded import EncodedCorpus
 from training.data.recipe import Recipe
-from training.evaluation import baseline
-from training.evaluation.calibration import helpful_temperature
-from training.evaluation.evaluate import HeldOutPredictions, Labels, intervals, label_scores, lead, scores
-from training.evaluation.linear_head import Floats, out_of_fold
-from training.evaluation.review import fit_review_below
+from training.evaluation.labelling import HeldOut
+from training.evaluation.linear_head import Floats, Labels
 from training.fit.checkpoint import TrainingState
 from training.fit.frozen import Frozen
 from training.fit.model import Classifier, predictor
 from training.pretrained.base_model import BaseModel, Tensors
 
-FEW_TEXTS = 500
-"""With fewer for validation, a model that is linear is calibrated out of fold on the training part."""
 FOLDS = 4
 
 
@@ -40,10 +34,10 @@ def score(
     console: Console,
 ) -> Trained:
     """What is to be written down. `before_s`: seconds that went into it before the first step."""
-    started = time.monotonic()
-    held, calibrated_on = _held_out(recipe, base, data, frozen, state, weights)
-    rivals = _rivals(recipe, data, frozen, held, console)
-    metrics = scores(held) | intervals(held, len(data.classes)) | rivals | {"test_texts": float(len(held.texts))}
+    started, way = time.monotonic(), frozen.start.labelling
+    held, known = _held_out(recipe, base, data, frozen, state, weights)
+    rivals = _rivals(recipe, data, frozen, held, state, console)
+    metrics = way.metrics(held) | rivals | {"test_texts": float(len(held.texts))}
     seconds = before_s + state.seconds + time.monotonic() - started
     return Trained(
         name=recipe.name,
@@ -54,14 +48,14 @@ def score(
         tensors=weights,
         labels=data.classes,
         max_length=recipe.parameters.max_length,
-        calibrated_on=calibrated_on,
+        calibrated_on=len(known) if held.is_calibrated else 0,
         held=held,
         metrics=metrics,
         choices=(
             *recipe.reasons,
             *frozen.start.reasons,
             chosen_epoch(state),
-            chosen_review(held.review_below, metrics, recipe.parameters.accuracy),
+            *way.choices(held, metrics),
         ),
         provenance=Provenance(
             created=datetime.now(UTC),
@@ -89,62 +83,49 @@ def chosen_epoch(state: TrainingState) -> str:
     )
 
 
-def chosen_review(below: float | None, metrics: Mapping[str, float], asked: float) -> str:
-    """Which answers are marked for review, and what that is worth on the held-out texts, as a line."""
-    if below is None:
-        return f"review_below none: no bound leaves answers of which {asked:.1%} are right"
-    if "review_accuracy" not in metrics:
-        return f"review_below {below:.4f}: no held-out text is above it"
-    low, high = metrics["review_accuracy_low"], metrics["review_accuracy_high"]
-    return (
-        f"review_below {below:.4f}, for {asked:.1%} right above it: on the held-out texts "
-        f"{metrics['review_accuracy']:.1%} ({low:.1%} to {high:.1%}); {metrics['review_share']:.1%} of them are above"
-    )
-
-
 def _held_out(
     recipe: Recipe, base: BaseModel, data: EncodedCorpus, frozen: Frozen, state: TrainingState, weights: Tensors
-) -> tuple[HeldOutPredictions, int]:
-    """The test part, scored in float32 by the exported weights, and how many texts its temperature comes from."""
+) -> tuple[HeldOut, Labels]:
+    """The test part, scored in float32 by the exported weights, and the labels of the texts that calibrate it."""
     model = Classifier(base.architecture, len(data.classes), pooling=frozen.start.pooling)
     model.load(weights)
     predict = predictor(model, bucket_lengths(data.examples.lengths, recipe.parameters.buckets))
     test, validation = data.part(data.parts.test), data.part(data.parts.validation)
-    if state.best_epoch < 0 and len(validation) < FEW_TEXTS:
-        logits, known = _out_of_fold(recipe, data, frozen)
-    else:
-        logits, known = predict(validation), validation.labels
-    temperature = helpful_temperature(logits, known)
-    held = HeldOutPredictions(
-        texts=data.texts_of(data.parts.test),
-        labels=test.labels,
-        logits=predict(test),
-        temperature=temperature,
-        review_below=fit_review_below(logits, known, temperature, recipe.parameters.accuracy),
-    )
-    return held, len(known) if temperature != 1.0 else 0
+    known = _out_of_fold(recipe, data, frozen, state) or (predict(validation), validation.labels)
+    held: HeldOut = frozen.start.labelling.held_out(data.texts_of(data.parts.test), test.labels, predict(test), known)
+    return held, known[1]
 
 
-def _out_of_fold(recipe: Recipe, data: EncodedCorpus, frozen: Frozen) -> tuple[Floats, Labels]:
-    """What heads like the model's say of training texts that they did not see: more texts than validation has."""
-    rows = data.parts.train
+def _out_of_fold(
+    recipe: Recipe, data: EncodedCorpus, frozen: Frozen, state: TrainingState
+) -> tuple[Floats, Labels] | None:
+    """What heads like the model's say of training texts that they did not see, where the model is such a head and these
+    are more texts than there are for validation; with their labels."""
+    start, rows, seed = frozen.start, data.parts.train, recipe.parameters.seed
+    if state.best_epoch >= 0 or len(data.parts.validation) >= start.labelling.few_texts:
+        return None
     labels: Labels = data.examples.labels[rows]
-    strength, seed = frozen.start.strength, recipe.parameters.seed
-    return out_of_fold(frozen.features[rows], labels, len(data.classes), strength, FOLDS, seed), labels
+    logits = start.labelling.out_of_fold(frozen.features[rows], labels, start.strength, FOLDS, seed)
+    return logits, labels
 
 
 def _rivals(
-    recipe: Recipe, data: EncodedCorpus, frozen: Frozen, held: HeldOutPredictions, console: Console
+    recipe: Recipe, data: EncodedCorpus, frozen: Frozen, held: HeldOut, state: TrainingState, console: Console
 ) -> dict[str, float]:
-    """Scores of what is simpler, and by how many standard errors each leads the model (negative where it is behind)."""
-    train, test, labels = data.parts.train, data.parts.test, data.examples.labels
-    predicted: dict[str, Labels] = {}
-    with trimming("the baseline by word counts", console):
-        texts = data.texts_of(train), data.texts_of(test)
-        predicted["baseline"] = baseline.predict(texts[0], labels[train], texts[1], recipe.parameters.seed)
-    predicted["frozen"] = frozen.start.head.logits(frozen.features[test]).argmax(axis=-1).astype(labels.dtype)
+    """Scores of what is simpler, decided as the model is, and by how many standard errors each leads the model
+    (negative where it is behind)."""
+    parts, labels, way = data.parts, data.examples.labels, frozen.start.labelling
+    known = labels[parts.validation]
     found: dict[str, float] = {}
-    for name, rival in predicted.items():
-        found |= {f"{name}_{score}": value for score, value in label_scores(held.labels, rival).items()}
-        found[f"{name}_lead"] = lead(rival, held.predicted, held.labels)
+
+    def add(name: str, logits: Floats, by: tuple[Floats, Labels]) -> None:
+        scored = way.rival_metrics(held, way.held_out(held.texts, held.labels, logits, by))
+        found.update({f"{name}_{score}": value for score, value in scored.items()})
+
+    with trimming("the baseline by word counts", console):
+        texts = data.texts_of(parts.train), [data.texts_of(rows) for rows in (parts.validation, parts.test)]
+        validation, test = way.word_counts(texts[0], labels[parts.train], texts[1], recipe.parameters.seed)
+        add("baseline", test, (validation, known))
+    validation, test = (frozen.start.head.logits(frozen.features[rows]) for rows in (parts.validation, parts.test))
+    add("frozen", test, _out_of_fold(recipe, data, frozen, state) or (validation, known))
     return found

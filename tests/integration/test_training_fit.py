@@ -15,12 +15,13 @@ from tests.base_models import random_head, write_hugging_face
 from training.bert_compat import tf
 from training.data.batches import Examples
 from training.errors import Diverged
+from training.evaluation.labelling import SINGLE_LABEL
 from training.evaluation.linear_head import LinearHead
 from training.fit.checkpoint import Epoch, TrainingState
 from training.fit.contrast import TEMPERATURE, contrastive_loss
 from training.fit.loop import Parts, Run, load_weights
 from training.fit.progress import Step
-from training.fit.start import Start, class_weights
+from training.fit.start import Start
 from training.hyperparameters import HyperParameters
 from training.pretrained import hugging_face
 from training.pretrained.base_model import BaseModel
@@ -231,7 +232,7 @@ def test_bfloat16_learns_too(start: Callable[..., Result]) -> None:
 def test_a_seldom_class_weighs_as_much_as_a_frequent_one() -> None:
     labels = np.array([0] * 6 + [1] * 2, np.int32)
 
-    assert class_weights(labels, 2).tolist() == pytest.approx([8 / 12, 8 / 4])
+    assert SINGLE_LABEL.class_weights(labels).tolist() == pytest.approx([8 / 12, 8 / 4])
 
 
 def test_batches_of_several_lengths_and_class_weights_learn_too(start: Callable[..., Result]) -> None:

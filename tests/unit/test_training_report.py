@@ -154,7 +154,7 @@ def test_report_and_artifact_make_a_verifiable_version(trained: Trained, tmp_pat
     pictures = [folder / "report" / f"{name}.png" for name in ("learning", "confusion", "reliability")]
     assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
     expected = [
-        HeldOutAnswer(text, LABELS[label], tuple(row))
+        HeldOutAnswer(text, (LABELS[label],), tuple(row))
         for text, label, row in zip(TEXTS, HELD.labels, HELD.probabilities.tolist(), strict=True)
     ]
     assert held_out.read(folder) == expected
@@ -218,12 +218,13 @@ def test_two_versions_are_compared_by_scores_and_by_texts_that_change_their_labe
     for number, third in enumerate(([0, 0, 9], [0, 9, 0])):
         folder = write_tiny_artifact(tmp_path, version=f"v{number}", labels=LABELS)
         (folder / "report").mkdir()
-        held_out.write(
-            [*TEXTS[:2], f"only in {number}", "changes"],
-            ["python", "python", "sql", "sql"],
-            np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], third], np.float32),
-            folder / "report",
+        held = HeldOutPredictions(
+            texts=[*TEXTS[:2], f"only in {number}", "changes"],
+            labels=np.array([1, 1, 2, 2], np.int32),
+            logits=np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], third], np.float32),
+            temperature=1.0,
         )
+        held_out.write(held, LABELS, folder / "report")
         folders.append(folder)
 
     found = compare(*folders)

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from training.evaluation.evaluate import HeldOutPredictions, review_scores
+from training.evaluation.labelling import labelling
 from training.evaluation.review import choose_review_below, fit_review_below, review
 
 
@@ -67,11 +68,16 @@ def test_the_interval_is_the_exact_one() -> None:
     assert review(np.full(10, 0.9), np.ones(10, bool), 0.5).high == 1.0
 
 
-def test_the_bound_is_chosen_by_calibrated_scores_and_measured_on_the_held_out_texts() -> None:
+def drawn() -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Logits of 4,000 texts, and labels that are as likely as they say at a temperature of 1.5."""
     generator = np.random.default_rng(0)
     logits = generator.normal(0, 3, (4000, 4)).astype(np.float32)
     probabilities = np.exp(logits / 1.5) / np.exp(logits / 1.5).sum(axis=1, keepdims=True)
-    labels = np.array([generator.choice(4, p=row / row.sum()) for row in probabilities], np.int32)
+    return logits, np.array([generator.choice(4, p=row / row.sum()) for row in probabilities], np.int32)
+
+
+def test_the_bound_is_chosen_by_calibrated_scores_and_measured_on_the_held_out_texts() -> None:
+    logits, labels = drawn()
 
     below = fit_review_below(logits[:2000], labels[:2000], 1.5, 0.9)
     held = HeldOutPredictions(
@@ -84,3 +90,17 @@ def test_the_bound_is_chosen_by_calibrated_scores_and_measured_on_the_held_out_t
     assert 0.1 < found["review_share"] < 0.9
     assert review_scores(replace(held, review_below=None)) == {}
     assert review_scores(replace(held, review_below=1.0)) == {"review_share": 0.0}
+
+
+def test_a_model_carries_the_bound_for_the_accuracy_that_is_asked_for_and_says_what_it_is_worth() -> None:
+    logits, labels = drawn()
+    way = labelling(several=False, sure=0.9)
+
+    held = way.held_out(["text"] * 2000, labels[2000:], logits[2000:], (logits[:2000], labels[:2000]))
+
+    assert held.review_below == fit_review_below(logits[:2000], labels[:2000], held.temperature, 0.9)
+    assert held.manifest_fields == {"temperature": held.temperature, "review_below": held.review_below}
+    [line] = way.choices(held, metrics := way.metrics(held))
+    assert f"review_below {held.review_below:.4f}, for 90.0% right above it" in line
+    assert f"{metrics['review_accuracy']:.1%}" in line
+    assert f"{metrics['review_share']:.1%} of them are above" in line

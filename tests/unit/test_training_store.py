@@ -251,6 +251,15 @@ def test_the_first_version_is_never_too_bad(store: Store, add: Add) -> None:
     store.refuse_if_worse(read_manifest(store.folder / version))
 
 
+def test_versions_with_several_labels_a_text_are_compared_by_micro_f1(store: Store, add: Add) -> None:
+    first = read_manifest(store.folder / add(1, accuracy=0.9))
+    several = first.model_copy(update={"activation": "sigmoid", "metrics": {"micro_f1": 0.8, "baseline_micro_f1": 0.9}})
+
+    store.refuse_if_worse(several)  # the current one has no such score
+    with pytest.raises(WorseModel, match=r"micro f1 0\.8000, but counting words has 0\.9000"):
+        store.refuse_if_worse(several.model_copy(update={"metrics": several.metrics | {"baseline_lead": 2.1}}))
+
+
 @pytest.mark.parametrize(("rival", "named"), [("baseline", "counting words has 0.9"), ("frozen", "--epochs 0")])
 def test_a_version_that_loses_to_a_simple_model_by_more_than_chance_is_refused_even_if_it_is_the_first(
     store: Store, add: Add, rival: str, named: str

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from contract.artifact import Manifest, read_manifest
+from contract.prediction import AnswerRule
 from training.artifact import held_out
+
+NONE = "(none)"
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """A text that the two versions give different labels."""
+    """A text that the two versions give different labels; where there are several, by commas."""
 
     text: str
     label: str
@@ -57,8 +61,13 @@ def compare(first: Path, second: Path) -> Comparison:
 
 
 def _predictions(folder: Path, manifest: Manifest) -> dict[tuple[str, str], str]:
-    """The predicted label of each held-out text with its true label."""
+    """What the version says of each held-out text with its true labels."""
+    rule = AnswerRule.of(manifest)
     return {
-        (answer.text, answer.label): manifest.labels[answer.probabilities.index(max(answer.probabilities))]
+        (answer.text, _shown(answer.labels)): _shown(rule.chosen(answer.probabilities))
         for answer in held_out.read(folder)
     }
+
+
+def _shown(labels: Sequence[str]) -> str:
+    return ", ".join(sorted(labels)) or NONE

@@ -28,7 +28,7 @@ from training import durable
 from training.pretrained.base_model import Tensors
 
 if TYPE_CHECKING:
-    from training.evaluation.evaluate import HeldOutPredictions
+    from training.evaluation.labelling import HeldOut
 
 GOLDEN_TEXTS = 8
 PACKAGES = (
@@ -59,8 +59,8 @@ class Trained:
     labels: tuple[str, ...]
     max_length: int
     calibrated_on: int
-    """Texts that the temperature was fitted on."""
-    held: HeldOutPredictions
+    """Texts that the calibration was fitted on."""
+    held: HeldOut
     metrics: Mapping[str, float]
     choices: tuple[str, ...]
     """What was chosen by the data, and why, a line each."""
@@ -78,8 +78,7 @@ def write_artifact(trained: Trained, folder: Path) -> Manifest:
         tokenizer=trained.tokenizer,
         labels=trained.labels,
         max_length=trained.max_length,
-        temperature=trained.held.temperature,
-        review_below=trained.held.review_below,
+        **trained.held.manifest_fields,
         calibrated_on=trained.calibrated_on,
         files=files,
         metrics=dict(trained.metrics),
@@ -102,7 +101,7 @@ def version_name(created: datetime, weights_sha256: str) -> str:
     return f"{created.astimezone(UTC):%Y%m%dt%H%M%S}-{weights_sha256[:6]}"
 
 
-def golden_texts(held: HeldOutPredictions, count: int = GOLDEN_TEXTS) -> tuple[Golden, ...]:
+def golden_texts(held: HeldOut, count: int = GOLDEN_TEXTS) -> tuple[Golden, ...]:
     """Held-out texts from the shortest to the longest, with the trainer's float32 probabilities."""
     by_length = sorted(range(len(held.texts)), key=lambda index: len(held.texts[index]))
     chosen = {by_length[int(place)] for place in np.linspace(0, len(by_length) - 1, count)}

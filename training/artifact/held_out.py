@@ -1,6 +1,7 @@
 """The held-out texts of a version with its answers, as they lie in its artifact: `report/held_out.jsonl`.
 
-One JSON object a line: `text`, its true `label`, and `probabilities`, float32, one per label of the manifest in order.
+One JSON object a line: `text`, its true `label`, or `labels` where it may have several, and `probabilities`, float32,
+one per label of the manifest in order.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+from training.evaluation.label_sets import HeldOutSets
+from training.evaluation.labelling import HeldOut
 
 REPORT = "report"
 FILE = "held_out.jsonl"
@@ -19,18 +20,19 @@ FILE = "held_out.jsonl"
 
 @dataclass(frozen=True)
 class HeldOutAnswer:
-    """A held-out text, its true label, and the probability of each label."""
+    """A held-out text, its true labels, and the probability of each label."""
 
     text: str
-    label: str
+    labels: tuple[str, ...]
     probabilities: tuple[float, ...]
 
 
-def write(texts: Sequence[str], labels: Sequence[str], probabilities: NDArray[np.floating], report: Path) -> None:
-    """Write the answers to the report folder of an artifact; `probabilities` float32[texts, labels]."""
+def write(held: HeldOut, labels: Sequence[str], report: Path) -> None:
+    """Write the answers to the report folder of an artifact of a model with these labels."""
     with (report / FILE).open("w", encoding="utf-8") as file:
-        for text, label, row in zip(texts, labels, probabilities, strict=True):
-            line = {"text": text, "label": label, "probabilities": [float(p) for p in row]}
+        for text, own, row in zip(held.texts, held.label_sets(labels), held.probabilities, strict=True):
+            true = {"labels": own} if isinstance(held, HeldOutSets) else {"label": own[0]}
+            line = {"text": text, **true, "probabilities": [float(p) for p in row]}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
@@ -41,4 +43,11 @@ def read(artifact: Path) -> list[HeldOutAnswer]:
         return []
     with path.open(encoding="utf-8") as file:
         lines = [json.loads(line) for line in file]
-    return [HeldOutAnswer(line["text"], line["label"], tuple(line["probabilities"])) for line in lines]
+    return [
+        HeldOutAnswer(
+            line["text"],
+            tuple(line["labels"]) if "labels" in line else (line["label"],),
+            tuple(line["probabilities"]),
+        )
+        for line in lines
+    ]

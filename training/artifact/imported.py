@@ -6,20 +6,19 @@ The golden answers come from `encoders.reference`, which shares nothing with the
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 
 from contract.artifact import MANIFEST, WEIGHTS, Golden, Manifest, Provenance
 from encoders import reference
 from encoders.tokenization import TextTokenizer
 from encoders.weights import arrange
 from training.artifact.export import package_versions, version_name, write_files
-from training.artifact.held_out import REPORT
-from training.artifact.held_out import write as write_held_out
 from training.artifact.store import Store
 from training.data.table import Table
 from training.pretrained.classifier import PretrainedClassifier
@@ -51,57 +50,56 @@ GOLDEN_TEXTS = (
 
 
 def add_imported(
-    model: PretrainedClassifier, store: Store, table: Table | None = None, started: float | None = None
+    model: PretrainedClassifier,
+    store: Store,
+    table: Table | None = None,
+    started: float | None = None,
+    console: Console | None = None,
 ) -> Manifest:
     """Add the classifier to the store, scored on `table` if there is one; whether it is served is left to the caller.
 
-    Raises BadData when the table has labels that the model does not.
+    Raises BadData when the table does not suit the model's labels.
     """
     started = time.monotonic() if started is None else started
     evaluation = _evaluated(model, table) if table else None
-    temperature = evaluation.temperature if evaluation else 1.0
+    fields: Mapping[str, Any] = evaluation.manifest_fields if evaluation else {"activation": model.activation}
+    provenance = Provenance(
+        origin="imported",
+        created=datetime.now(UTC),
+        base_model=model.name,
+        base_sha256=model.sha256,
+        data_sha256=table.sha256 if table else None,
+        packages=package_versions(),
+        duration_s=round(time.monotonic() - started, 1),
+    )
     with store.staging() as staged:
         if evaluation:
-            (staged / REPORT).mkdir()
-            held = evaluation.held
-            labels = [model.labels[number] for number in held.labels]
-            write_held_out(held.texts, labels, held.probabilities, staged / REPORT)
+            evaluation.write_report(store.name, provenance, staged, console or Console())
         files = write_files(model.tensors, model.pipeline, staged)
-        created = datetime.now(UTC)
         manifest = Manifest(
             name=store.name,
-            version=version_name(created, files[WEIGHTS]),
+            version=version_name(provenance.created, files[WEIGHTS]),
             architecture=model.architecture,
             pooling=model.pooling,
             tokenizer=model.tokenizer,
             labels=model.labels,
             max_length=model.max_length,
-            activation=model.activation,
-            temperature=temperature,
-            calibrated_on=evaluation.calibrated_on if evaluation else 0,
             files=files,
-            metrics=evaluation.metrics if evaluation else {},
-            golden=golden_answers(model, temperature),
-            provenance=Provenance(
-                origin="imported",
-                created=created,
-                base_model=model.name,
-                base_sha256=model.sha256,
-                data_sha256=table.sha256 if table else None,
-                packages=package_versions(),
-                duration_s=round(time.monotonic() - started, 1),
-            ),
+            golden=golden_answers(model, evaluation),
+            provenance=provenance,
+            **{"calibrated_on": 0, **fields},
         )
         (staged / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
         return store.add(staged)
 
 
-def golden_answers(model: PretrainedClassifier, temperature: float) -> tuple[Golden, ...]:
-    """GOLDEN_TEXTS with the model's answers."""
-    rows = logits(model, GOLDEN_TEXTS) / np.float32(temperature)
+def golden_answers(model: PretrainedClassifier, evaluation: Evaluation | None = None) -> tuple[Golden, ...]:
+    """GOLDEN_TEXTS with the model's answers, calibrated as those of the held-out texts are."""
+    found = logits(model, GOLDEN_TEXTS)
+    rows = evaluation.held.calibrated(found) if evaluation else reference.probabilities(found, model.activation)
     return tuple(
         Golden(text=text, probabilities=tuple(map(float, row.astype(np.float32))))
-        for text, row in zip(GOLDEN_TEXTS, reference.probabilities(rows, model.activation), strict=True)
+        for text, row in zip(GOLDEN_TEXTS, rows, strict=True)
     )
 
 

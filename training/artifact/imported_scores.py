@@ -2,53 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from rich.console import Console
 
+from contract.artifact import Provenance
+from training.artifact.held_out import REPORT
+from training.artifact.report import write_report
+from training.data.encoded import label_marks, label_numbers
 from training.data.table import Table
 from training.errors import BadData
-from training.evaluation.calibration import Floats, fit_temperature
-from training.evaluation.evaluate import HeldOutPredictions, scores
+from training.evaluation.calibration import Floats
+from training.evaluation.labelling import HeldOut, labelling
 
 SEED = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """How an imported model does on labelled texts: temperature from one half of them, scores from the other."""
+    """An imported model on labelled texts: calibrated, and its bounds chosen, by one half, scored on the other."""
 
-    temperature: float
+    labels: tuple[str, ...]
+    held: HeldOut
     calibrated_on: int
-    held: HeldOutPredictions
+    metrics: Mapping[str, float]
+    choices: tuple[str, ...]
 
     @property
-    def metrics(self) -> dict[str, float]:
-        return scores(self.held) | {"test_texts": float(len(self.held.texts))}
+    def manifest_fields(self) -> Mapping[str, Any]:
+        """What a manifest says of how the scores are computed and read, and of how good they are."""
+        return {**self.held.manifest_fields, "calibrated_on": self.calibrated_on, "metrics": dict(self.metrics)}
+
+    def write_report(self, name: str, provenance: Provenance, artifact: Path, console: Console) -> None:
+        """Write the report that training writes to the folder of an artifact of the model `name`."""
+        reported = _Reported(
+            name=name,
+            provenance=provenance,
+            labels=self.labels,
+            held=self.held,
+            metrics=self.metrics,
+            choices=self.choices,
+        )
+        write_report(reported, None, None, artifact / REPORT, console)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reported:
+    """What the page of the report is made of."""
+
+    name: str
+    provenance: Provenance
+    labels: tuple[str, ...]
+    held: HeldOut
+    metrics: Mapping[str, float]
+    choices: tuple[str, ...]
 
 
 def evaluate(
     table: Table, labels: Sequence[str], activation: str, logits: Callable[[Sequence[str]], Floats]
 ) -> Evaluation:
-    """Fit the temperature on one half of the texts, drawn at random, and keep the other for the scores.
+    """Calibrate, and choose the bounds, by one half of the texts, drawn at random, and keep the other for the scores.
 
-    `logits` gives float32[texts, labels]. Raises BadData when the table has labels that the model does not.
+    `logits` gives float32[texts, labels]. Raises BadData when the table does not suit the model's labels.
     """
-    if activation == "sigmoid":
-        raise BadData("a model of several labels a text can't be evaluated on a table with one label a text")
-    if table.several:
+    several = activation == "sigmoid"
+    if table.several and not several:
         raise BadData("a model of one label a text can't be evaluated on a table with several")
-    number = {label: index for index, label in enumerate(labels)}
-    if unknown := sorted(set(table.labels) - number.keys()):
+    if unknown := sorted(set(table.classes) - set(labels)):
         raise BadData(f"the model has no label {', '.join(map(repr, unknown))}; it has {', '.join(labels)}")
     if len(table) < 2:
         raise BadData("a single text is too few to evaluate on")
-    right = np.array([number[label] for label in table.labels], np.int32)
+    right = label_marks(table.label_sets, labels) if several else label_numbers(table, labels)
     found = logits(table.texts)
     order = np.random.default_rng(SEED).permutation(len(table))
     fitted, kept = order[: len(order) // 2], np.sort(order[len(order) // 2 :])
-    temperature = fit_temperature(found[fitted], right[fitted])
-    texts = [table.texts[row] for row in kept]
-    held = HeldOutPredictions(texts=texts, labels=right[kept], logits=found[kept], temperature=temperature)
-    return Evaluation(temperature, len(fitted), held)
+    way = labelling(several)
+    held = way.held_out([table.texts[row] for row in kept], right[kept], found[kept], (found[fitted], right[fitted]))
+    metrics = way.metrics(held) | {"test_texts": float(len(kept))}
+    return Evaluation(
+        labels=tuple(labels),
+        held=held,
+        calibrated_on=len(fitted) if held.is_calibrated else 0,
+        metrics=metrics,
+        choices=tuple(way.choices(held, metrics)),
+    )

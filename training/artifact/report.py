@@ -7,122 +7,118 @@ from datetime import timedelta
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 
-from training.artifact import held_out, plots
-from training.artifact.export import Trained
+from contract.artifact import Provenance
+from training.artifact import held_out, multi_label_findings, plots, single_label_findings
+from training.artifact.findings import Findings
+from training.artifact.html import picture, section, table
 from training.artifact.trimmings import trimming
 from training.data.data_report import DataReport
-from training.evaluation.calibration import reliability, softmax
-from training.evaluation.evaluate import confused_pairs, confusion, per_class, worst_mistakes
+from training.evaluation.label_sets import HeldOutSets
+from training.evaluation.labelling import HeldOut
 from training.fit.checkpoint import TrainingState
 
 TEMPLATE = Path(__file__).with_name("report.html")
 PAGE = "index.html"
-MISTAKES = 20
-LONGEST_TEXT = 400
-MOST_PAIRS = 30
-COMPARED = {"accuracy": "accuracy", "macro F1": "macro_f1"}
+RIVALS = {"frozen": "frozen base, linear head", "baseline": "word counts"}
 
 
-def write_report(trained: Trained, state: TrainingState, data: DataReport, folder: Path, console: Console) -> None:
+class Reported(Protocol):
+    """What a page is made of."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    @property
+    def held(self) -> HeldOut: ...
+    @property
+    def metrics(self) -> Mapping[str, float]: ...
+    @property
+    def choices(self) -> tuple[str, ...]: ...
+    @property
+    def provenance(self) -> Provenance: ...
+
+
+def write_report(
+    trained: Reported, state: TrainingState | None, data: DataReport | None, folder: Path, console: Console
+) -> None:
     """Write the page, its pictures and the held-out predictions to the folder `folder`.
 
-    A part that can't be made is said and left out.
+    A part that can't be made is said and left out. What was trained elsewhere has no `state`.
     """
     folder.mkdir(parents=True)
     held, labels = trained.held, trained.labels
-    before, after = softmax(held.logits), held.probabilities
-    with trimming("learning.png", console):
-        plots.learning(state.losses, state.history, folder / "learning.png")
-    with trimming("confusion.png", console):
-        plots.confusion(confusion(held, len(labels)), labels, folder / "confusion.png")
-    with trimming("reliability.png", console):
-        bins = reliability(before, held.labels), reliability(after, held.labels)
-        plots.reliability(*bins, folder / "reliability.png")
+    if state:
+        with trimming("learning.png", console):
+            plots.learning(state.losses, state.history, folder / "learning.png")
+    if isinstance(held, HeldOutSets):
+        multi_label_findings.draw(held, folder, console)
+    else:
+        single_label_findings.draw(held, labels, folder, console)
     with trimming(PAGE, console):
-        drawn = {picture.name for picture in folder.glob("*.png")}
+        drawn = {each.name for each in folder.glob("*.png")}
         (folder / PAGE).write_text(page(trained, state, data, drawn), encoding="utf-8")
-    held_out.write(held.texts, [labels[label] for label in held.labels], after, folder)
+    held_out.write(held, labels, folder)
 
 
-def page(trained: Trained, state: TrainingState, data: DataReport, pictures: Collection[str]) -> str:
+def page(trained: Reported, state: TrainingState | None, data: DataReport | None, pictures: Collection[str]) -> str:
     """The report as HTML; those pictures lie beside it."""
-    made, metrics = trained.provenance, trained.metrics
+    made, metrics, found = trained.provenance, trained.metrics, _findings(trained, pictures)
+    main = found.compared[found.main]
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=escape(f"Training report: {trained.name}"),
         created=f"{made.created:%Y-%m-%d %H:%M} UTC",
         duration=str(timedelta(seconds=round(made.duration_s))),
         base=escape(made.base_model),
-        accuracy=f"{metrics['accuracy']:.1%}",
-        interval=f"{metrics['accuracy_low']:.1%} … {metrics['accuracy_high']:.1%}",
+        headline=f"{metrics[main]:.1%} {found.main}",
+        interval=f"{metrics[f'{main}_low']:.1%} … {metrics[f'{main}_high']:.1%}",
         test_texts=len(trained.held.texts),
-        temperature=trained.held.temperature,
-        scores=_table(
-            ("", "this model", "95% interval", "frozen base, linear head", "word counts"),
-            [_compared(metrics, name, score) for name, score in COMPARED.items()],
-        ),
+        scores=_scores(metrics, found.compared),
         choices="".join(f"<li>{escape(choice)}</li>" for choice in trained.choices),
-        learning=_picture("learning.png", "Learning curves", pictures),
-        confusion=_picture("confusion.png", "Confusion matrix", pictures),
-        reliability=_picture("reliability.png", "Reliability diagram", pictures),
-        pairs=_pairs(trained),
-        calibration=_table(
-            ("", "before scaling", "after scaling"),
-            [
-                ("expected calibration error", metrics["calibration_error_raw"], metrics["calibration_error"]),
-                ("log loss", metrics["log_loss_raw"], metrics["log_loss"]),
-            ],
-        ),
-        epochs=_table(
-            ("epoch", "training loss", "validation loss", "validation accuracy"),
-            [
-                (e.epoch + 1 or "start", e.train_loss, e.validation_loss, e.validation_accuracy)
-                for e in [*filter(None, [state.start]), *state.history]
-            ],
-        ),
-        classes=_classes(trained),
-        mistakes=_mistakes(trained),
-        data=_data(data, made.data_sha256 or ""),
-        parameters=_table(("hyper-parameter", "value"), _as_text(made.hyperparameters)),
-        packages=_table(("package", "version"), _as_text(made.packages)),
+        learning=_learning(state, pictures) if state else "",
+        findings="\n".join(found.sections),
+        data=section("Data", _data(data, made.data_sha256 or "")) if data else "",
+        parameters=table(("hyper-parameter", "value"), _as_text(made.hyperparameters)) if made.hyperparameters else "",
+        packages=table(("package", "version"), _as_text(made.packages)),
     )
 
 
-def _compared(metrics: Mapping[str, float], name: str, score: str) -> tuple[Any, ...]:
-    bounds = f"{metrics[f'{score}_low']:.4f} … {metrics[f'{score}_high']:.4f}"
-    rivals = (metrics.get(f"{rival}_{score}", "") for rival in ("frozen", "baseline"))
-    return name, metrics[score], bounds, *rivals
+def _findings(trained: Reported, pictures: Collection[str]) -> Findings:
+    held = trained.held
+    if isinstance(held, HeldOutSets):
+        return multi_label_findings.findings(held, trained.labels, trained.metrics, pictures)
+    return single_label_findings.findings(held, trained.labels, trained.metrics, pictures)
 
 
-def _picture(name: str, shows: str, pictures: Collection[str]) -> str:
-    return f'<img src="{name}" alt="{shows}">' if name in pictures else ""
-
-
-def _pairs(trained: Trained) -> str:
+def _scores(metrics: Mapping[str, float], compared: Mapping[str, str]) -> str:
+    """The scores with their intervals, beside those of the rivals that there are."""
+    rivals = [rival for rival in RIVALS if any(f"{rival}_{score}" in metrics for score in compared.values())]
     rows = [
-        (trained.labels[true], trained.labels[said], count)
-        for true, said, count in confused_pairs(trained.held, MOST_PAIRS)
+        (
+            name,
+            metrics[score],
+            f"{metrics[f'{score}_low']:.4f} … {metrics[f'{score}_high']:.4f}",
+            *(metrics.get(f"{rival}_{score}") for rival in rivals),
+        )
+        for name, score in compared.items()
     ]
-    return _table(("label", "predicted", "texts"), rows)
+    explained = (
+        "<p>Word counts: TF-IDF with logistic regression, on the same split.</p>" if "baseline" in rivals else ""
+    )
+    return table(("", "this model", "95% interval", *(RIVALS[rival] for rival in rivals)), rows) + explained
 
 
-def _classes(trained: Trained) -> str:
-    scores = per_class(trained.held, len(trained.labels))
-    rows = [(label, s.precision, s.recall, s.f1, s.texts) for label, s in zip(trained.labels, scores, strict=True)]
-    return _table(("label", "precision", "recall", "F1", "texts"), rows)
-
-
-def _mistakes(trained: Trained) -> str:
-    held, labels = trained.held, trained.labels
-    scores, predicted = held.probabilities.max(axis=-1), held.predicted
-    rows = [
-        (held.texts[index][:LONGEST_TEXT], labels[held.labels[index]], labels[predicted[index]], float(scores[index]))
-        for index in worst_mistakes(held, MISTAKES)
+def _learning(state: TrainingState, pictures: Collection[str]) -> str:
+    epochs = [
+        (e.epoch + 1 or "start", e.train_loss, e.validation_loss, e.validation_accuracy)
+        for e in [*filter(None, [state.start]), *state.history]
     ]
-    return _table(("text", "label", "predicted", "score"), rows)
+    heads = ("epoch", "training loss", "validation loss", "validation accuracy")
+    return section("Learning", picture("learning.png", "Learning curves", pictures), table(heads, epochs))
 
 
 def _data(data: DataReport, fingerprint: str) -> str:
@@ -137,23 +133,8 @@ def _data(data: DataReport, fingerprint: str) -> str:
         f"cut off at {data.max_length} tokens": data.truncated,
         "sha256 of the rows": fingerprint,
     }
-    return _table(("data", ""), _as_text(facts))
+    return table(("data", ""), _as_text(facts))
 
 
 def _as_text(facts: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     return [(name, str(value)) for name, value in facts.items()]
-
-
-def _table(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    head = "".join(f"<th>{escape(each)}</th>" for each in heads)
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>\n" for row in rows)
-    return f"<table><tr>{head}</tr>\n{body}</table>"
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "<td></td>"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"<td>{escape(str(value))}</td>"
-    text = f"{value:.4f}" if isinstance(value, float) else str(value)
-    return f'<td class="number">{text}</td>'

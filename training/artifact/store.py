@@ -29,7 +29,9 @@ from training.errors import WorseModel
 
 HISTORY = "HISTORY"
 MARGIN = 0.01
-"""How much lower than the current version's accuracy a new version's may be."""
+"""How much lower than the current version's main score a new version's may be."""
+MAIN_SCORES = {"softmax": "accuracy", "sigmoid": "micro_f1"}
+"""What versions are compared by, by their activation."""
 CHANCE = 2.0
 """Standard errors by which a simpler model may lead."""
 RIVALS = {
@@ -129,24 +131,26 @@ class Store:
         return doomed
 
     def refuse_if_worse(self, manifest: Manifest, margin: float = MARGIN) -> None:
-        """Raise WorseModel when the current version's accuracy is higher by more than `margin`, or when a simpler model
-        of the same texts is better by more than chance."""
+        """Raise WorseModel when the current version's main score is higher by more than `margin`, or when a simpler
+        model of the same texts is better by more than chance."""
         kept = f"It is kept; `activate {manifest.version}` serves it all the same"
-        after = manifest.metrics.get("accuracy", 0.0)
+        score = MAIN_SCORES[manifest.activation]
+        shown = score.replace("_", " ")
+        after = manifest.metrics.get(score, 0.0)
         for rival, (meaning, advice) in RIVALS.items():
             if manifest.metrics.get(f"{rival}_lead", 0.0) > CHANCE:
-                accuracy = manifest.metrics[f"{rival}_accuracy"]
+                rivals = manifest.metrics[f"{rival}_{score}"]
                 raise WorseModel(
-                    f"{self.name} {manifest.version}: accuracy {after:.4f}, but {meaning} has {accuracy:.4f} on "
+                    f"{self.name} {manifest.version}: {shown} {after:.4f}, but {meaning} has {rivals:.4f} on "
                     f"the same texts, which is more than chance; {advice}. {kept}"
                 )
         current = self._current()
         if current is None:
             return
-        before = read_manifest(self.folder / current).metrics.get("accuracy", 0.0)
+        before = read_manifest(self.folder / current).metrics.get(score, 0.0)
         if after < before - margin:
             raise WorseModel(
-                f"{self.name} {manifest.version}: accuracy {after:.4f}, but {current} has {before:.4f}. {kept}"
+                f"{self.name} {manifest.version}: {shown} {after:.4f}, but {current} has {before:.4f}. {kept}"
             )
 
     def _current(self) -> str | None:

@@ -30,7 +30,7 @@ def _valid_name(name: str | None) -> str | None:
 ModelName = Annotated[str | None, typer.Option("--name", help="the model's name [RETORT_MODEL]", callback=_valid_name)]
 DataFile = Annotated[Path, typer.Option(help="labelled texts: .csv, .tsv, .jsonl, .parquet, the first three also .gz")]
 BaseName = Annotated[str, typer.Option(help="minilm, a folder, or the name of a downloaded base model")]
-Margin = Annotated[float, typer.Option(help="accuracy that may be lost against the current version")]
+Margin = Annotated[float, typer.Option(help="accuracy, or micro F1, that may be lost against the current version")]
 Force = Annotated[bool, typer.Option("--force", help="serve it even if it is worse")]
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from contract.artifact import Manifest
-from training.artifact.store import MARGIN
+from training.artifact.store import MAIN_SCORES, MARGIN
 from training.cli.app import Force, Margin, ModelName, app, console, named
 from training.cli.options import validated, with_options
 from training.data.table_options import TableOptions
@@ -21,7 +21,9 @@ from training.data.table_options import TableOptions
 def import_model(
     folder: Annotated[Path, typer.Argument(help="a Hugging Face text classifier, as save_pretrained writes it")],
     name: ModelName = None,
-    evaluate: Annotated[Path | None, typer.Option(help="labelled texts to score it on and fit its temperature")] = None,
+    evaluate: Annotated[
+        Path | None, typer.Option(help="labelled texts to score it on and calibrate it by, thresholds included")
+    ] = None,
     margin: Margin = MARGIN,
     force: Force = False,
     *,
@@ -38,7 +40,7 @@ def import_model(
     started, target = time.monotonic(), named(name)
     model = read_classifier_folder(folder)
     table = read_table(evaluate, validated(TableOptions, reading)) if evaluate else None
-    manifest = add_imported(model, target.store, table, started)
+    manifest = add_imported(model, target.store, table, started, console)
     if model.left_out:
         console.print(f"left out: {', '.join(model.left_out)}", soft_wrap=True)
     if model.tokenizer.truncation == "left":
@@ -57,8 +59,9 @@ def _show(manifest: Manifest) -> None:
         soft_wrap=True,
     )
     if metrics:
+        score = MAIN_SCORES[manifest.activation]
         console.print(
-            f"accuracy {metrics['accuracy']:.4f} on {metrics['test_texts']:.0f} texts, temperature "
+            f"{score.replace('_', ' ')} {metrics[score]:.4f} on {metrics['test_texts']:.0f} texts, temperature "
             f"{manifest.temperature:.2f} from {manifest.calibrated_on} others",
             soft_wrap=True,
         )

@@ -18,7 +18,7 @@ from training.settings import TrainingSettings
 
 Version = Annotated[str, typer.Argument(help="a version's name, as `list` shows it")]
 Only = Annotated[str | None, typer.Option("--name", help="only this model's versions")]
-SHOWN = {"accuracy": "accuracy", "macro_f1": "macro F1", "calibration_error": "ECE"}
+SHOWN = {"accuracy": "accuracy", "micro_f1": "micro F1", "macro_f1": "macro F1", "calibration_error": "ECE"}
 
 
 @app.command("list")

@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from contract.artifact import Manifest, read_manifest
-from training.artifact.store import MARGIN
+from training.artifact.store import MAIN_SCORES, MARGIN
 from training.cli.app import (
     BaseName,
     DataFile,
@@ -25,6 +25,7 @@ from training.cli.app import (
 )
 from training.cli.options import bad_option, validated, with_options
 from training.data.table_options import TableOptions
+from training.errors import BadData
 from training.fit.device import best_precision
 from training.hyperparameters import HyperParameters
 from training.settings import TrainingSettings
@@ -103,13 +104,17 @@ def _recipe(
     from training.pretrained.base_models import load_base_model
 
     table = read_table(data, options)
-    validation, test = (read_table(file, options) if file else None for file in own)
+    validation, test = (read_table(file, table.read_by) if file else None for file in own)
     model = load_base_model(base, settings.base_models_dir)
     try:
         facts = data_facts(table, model)
         parameters, reasons = HyperParameters.chosen(given, facts, best_precision())
     except ValidationError as error:
         raise bad_option(error) from error
+    if parameters.loss == "contrastive" and table.several:
+        raise BadData(f"{data}: pairs of texts can't be learnt from where a text may have several labels")
+    if parameters.label_precision and not table.several:
+        raise BadData(f"{data}: each text has one label; a precision is chosen where a text may have several")
     return Recipe(
         name=model_name,
         base=base,
@@ -120,17 +125,20 @@ def _recipe(
 
 
 def _show(manifest: Manifest, folder: Path) -> None:
-    metrics = manifest.metrics
+    metrics, score = manifest.metrics, MAIN_SCORES[manifest.activation]
+    shown = {score: score.replace("_", " "), "macro_f1": "macro F1", "calibration_error": "calibration error"}
+    if manifest.activation == "sigmoid":
+        shown |= {"micro_precision": "precision", "micro_recall": "recall", "all_right": "all labels right"}
     console.print(
-        f"{manifest.name} {manifest.version}: {_with_interval(metrics, 'accuracy')} accuracy on "
-        f"{metrics['test_texts']:.0f} held-out texts (word counts {metrics.get('baseline_accuracy', math.nan):.4f}, "
-        f"linear head on the frozen base {metrics['frozen_accuracy']:.4f}), "
-        f"macro F1 {_with_interval(metrics, 'macro_f1')}, "
-        f"calibration error {_with_interval(metrics, 'calibration_error')}, {manifest.provenance.duration_s:.0f} s",
+        f"{manifest.name} {manifest.version}: {metrics['test_texts']:.0f} held-out texts, "
+        f"{', '.join(f'{name} {_with_interval(metrics, key)}' for key, name in shown.items())}; {shown[score]} of word "
+        f"counts {metrics.get(f'baseline_{score}', math.nan):.4f}, of a linear head on the frozen base "
+        f"{metrics[f'frozen_{score}']:.4f}; {manifest.provenance.duration_s:.0f} s",
         soft_wrap=True,
     )
     console.print(f"report: {folder / 'report' / 'index.html'}", soft_wrap=True)
 
 
 def _with_interval(metrics: dict[str, float], name: str) -> str:
-    return f"{metrics[name]:.4f} [{metrics[name + '_low']:.3f} … {metrics[name + '_high']:.3f}]"
+    bounds = f" [{metrics[name + '_low']:.3f} … {metrics[name + '_high']:.3f}]" if f"{name}_low" in metrics else ""
+    return f"{metrics[name]:.4f}{bounds}"

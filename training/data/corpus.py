@@ -43,6 +43,8 @@ def build_corpus(
         0.0 if test else parameters.test,
         parameters.seed,
     )
+    if any(own.several != train.several for own in (validation, test) if own):
+        raise BadData("the files disagree whether a text has one label or several")
     tables = {"train": train}
     for part, own in (("validation", validation), ("test", test)):
         if own:
@@ -75,14 +77,9 @@ def _fingerprint(tables: dict[str, Table]) -> str:
 
 def _refuse_unusable(corpus: Corpus) -> None:
     table, parts = corpus.table, corpus.parts
-    if table.several:
-        raise BadData(
-            "several labels a text can be read, but not yet learnt; where each cell is one label, say "
-            "--label-separator none"
-        )
     if not table.classes:
         raise BadData("no text has a label")
-    if len(table.classes) < 2:
+    if not table.several and len(table.classes) < 2:
         raise BadData(f"only one label, {table.labels[0]!r}: there is nothing to tell apart")
     for name, rows in (("validation", parts.validation), ("test", parts.test)):
         if not len(rows):

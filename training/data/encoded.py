@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from training.data.batches import Examples
 from training.data.data_report import DataReport, report_on
+from training.data.label_form import LabelSet
 from training.data.recipe import Recipe
 from training.data.split import Rows, Split
 from training.data.table import RowOrigin, Table
@@ -30,6 +31,11 @@ class EncodedCorpus:
     parts: Split
     report: DataReport
     places: list[RowOrigin]
+
+    @property
+    def several(self) -> bool:
+        """Whether a text may have several labels."""
+        return self.examples.labels.ndim > 1
 
     def part(self, rows: Rows) -> Examples:
         return Examples([self.examples.ids[row] for row in rows], self.examples.labels[rows])
@@ -71,10 +77,16 @@ def encode(recipe: Recipe, base: BaseModel) -> EncodedCorpus:
 
 def label_numbers(table: Table, classes: Sequence[str]) -> NDArray[np.int32]:
     """int32[texts], the place of each text's label in `classes`; of several labels int32[texts, classes] of 0 and 1."""
+    if table.several:
+        return label_marks(table.label_sets, classes)
     number = {label: index for index, label in enumerate(classes)}
-    if not table.several:
-        return np.array([number[label] for label in table.labels], np.int32)
-    marks = np.zeros((len(table), len(number)), np.int32)
-    for row, labels in enumerate(table.label_sets):
+    return np.array([number[label] for label in table.labels], np.int32)
+
+
+def label_marks(label_sets: Sequence[LabelSet], classes: Sequence[str]) -> NDArray[np.int32]:
+    """int32[texts, classes], 1 for each label that a text has."""
+    number = {label: index for index, label in enumerate(classes)}
+    marks = np.zeros((len(label_sets), len(classes)), np.int32)
+    for row, labels in enumerate(label_sets):
         marks[row, [number[label] for label in labels]] = 1
     return marks

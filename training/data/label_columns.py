@@ -24,6 +24,10 @@ class LabelColumns(Protocol):
     otherwise: str
     """The option that reads other columns, where these were found by what they hold."""
 
+    @property
+    def options(self) -> dict[str, str]:
+        """Of `TableOptions`: what says that the labels of another file are there."""
+
     def cell(self, cells: Mapping[str, Any]) -> Cell:
         """What a row says of its labels. Raises ValueError for what can't be a label."""
 
@@ -58,6 +62,10 @@ class _OneColumn:
     def __init__(self, name: str) -> None:
         self.names: Sequence[str] = [name]
 
+    @property
+    def options(self) -> dict[str, str]:
+        return {"label_column": self.names[0]}
+
     def cell(self, cells: Mapping[str, Any]) -> Cell:
         found = cells.get(self.names[0])
         return [cell_text(each) for each in found] if isinstance(found, list) else cell_text(found)
@@ -73,6 +81,10 @@ class _MarkedColumns:
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
+
+    @property
+    def options(self) -> dict[str, str]:
+        return {"label_columns": ",".join(self.names)}
 
     def cell(self, cells: Mapping[str, Any]) -> Cell:
         return [name for name in self.names if self._is_marked(name, cell_text(cells.get(name)))]
@@ -96,6 +108,10 @@ class _FoundColumns:
         self._there = there
         self.names: Sequence[str] = [name for name in there if name != text_column]
         self._seen: dict[str, set[bool]] = {name: set() for name in self.names}
+
+    @property
+    def options(self) -> dict[str, str]:
+        return {"label_columns": ",".join(self.names)}
 
     def cell(self, cells: Mapping[str, Any]) -> Cell:
         marks = {name: mark for name in self.names if (mark := self._mark(cells.get(name))) is not None}

@@ -47,6 +47,13 @@ class LabelForm:
             cell = cell.split(self.separator) if self.separator else _as_list(cell)
         return tuple(sorted({part.strip() for part in cell} - {""}))
 
+    @property
+    def options(self) -> dict[str, str]:
+        """Of `TableOptions`: what says that another file is written so. Lists need not be said."""
+        if not self.several:
+            return {"label_separator": NO_SEPARATOR}
+        return {"label_separator": self.separator} if self.separator else {}
+
     def notes(self, label_sets: Sequence[LabelSet], otherwise: str) -> list[str]:
         """What was decided, and the option that decides otherwise; nothing where there was nothing to decide."""
         if not self.several:

@@ -54,6 +54,8 @@ class Table:
     places: list[RowOrigin] = field(default_factory=list, compare=False)
     """Where each row was read, if it was in a file."""
     several: bool = False
+    read_by: TableOptions = field(default=TableOptions(), compare=False)
+    """Options that read the labels of another file in the same way, whatever its cells look like."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -160,6 +162,7 @@ def _usable(rows: TableRows | ParquetRows, options: TableOptions, path: Path) ->
         notes=notes,
         places=places,
         several=form.several,
+        read_by=options.model_copy(update=columns.options | (form.options if len(columns.names) == 1 else {})),
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +34,29 @@ class HeldOutPredictions:
     @property
     def probabilities(self) -> Floats:
         """float32[texts, labels], after temperature scaling."""
-        return softmax(self.logits, self.temperature)
+        return self.calibrated(self.logits)
+
+    def calibrated(self, logits: Floats) -> Floats:
+        """What the model's logits for other texts come to."""
+        return softmax(logits, self.temperature)
 
     @property
     def predicted(self) -> Labels:
         numbers: Labels = self.logits.argmax(axis=-1).astype(np.int32)
         return numbers
+
+    @property
+    def is_calibrated(self) -> bool:
+        return self.temperature != 1.0
+
+    @property
+    def manifest_fields(self) -> Mapping[str, Any]:
+        """What a manifest says of how the scores are computed and read."""
+        return {"temperature": self.temperature, "review_below": self.review_below}
+
+    def label_sets(self, labels: Sequence[str]) -> list[tuple[str, ...]]:
+        """The true label of each text, by name, alone in a set."""
+        return [(labels[number],) for number in self.labels]
 
 
 def scores(held: HeldOutPredictions) -> dict[str, float]:

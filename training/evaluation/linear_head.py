@@ -63,13 +63,13 @@ def fit_head(
 def out_of_fold(features: Floats, labels: Labels, classes: int, strength: float, folds: int, seed: int) -> Floats:
     """float32[texts, classes]: logits of each text by a head that was fitted on the other folds."""
     logits = np.empty((len(labels), classes), np.float32)
-    for inside in _folds(labels, folds, seed):
+    for inside in folds_of(labels, folds, seed):
         head = fit_head(features[~inside], labels[~inside], classes, strength)
         logits[inside] = head.logits(features[inside])
     return logits
 
 
-def _folds(labels: Labels, folds: int, seed: int) -> Iterator[NDArray[np.bool_]]:
+def folds_of(labels: Labels, folds: int, seed: int) -> Iterator[NDArray[np.bool_]]:
     """Masks of the texts of each fold, every label dealt out evenly."""
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(labels))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from scipy.stats import beta
 
 from training.evaluation.calibration import Floats, softmax
 
+USUAL_ACCURACY = 0.95
+"""Share of the answers above the bound that are to be right, unless another is asked for."""
 DIGITS = 6
 """Decimals of a score as it is answered: by these it is held to the bound."""
 FEWEST = 30
@@ -68,4 +71,17 @@ def review(scores: Floats, right: NDArray[np.bool_], below: float) -> Review:
         low=float(beta.ppf(0.025, hits, count - hits + 1)) if hits else 0.0,
         high=float(beta.ppf(0.975, hits + 1, count - hits)) if hits < count else 1.0,
         share=count / len(scores),
+    )
+
+
+def chosen_review(below: float | None, metrics: Mapping[str, float], asked: float) -> str:
+    """Which answers are marked for review, and what that is worth on the held-out texts, as a line."""
+    if below is None:
+        return f"review_below none: no bound leaves answers of which {asked:.1%} are right"
+    if "review_accuracy" not in metrics:
+        return f"review_below {below:.4f}: no held-out text is above it"
+    low, high = metrics["review_accuracy_low"], metrics["review_accuracy_high"]
+    return (
+        f"review_below {below:.4f}, for {asked:.1%} right above it: on the held-out texts "
+        f"{metrics['review_accuracy']:.1%} ({low:.1%} to {high:.1%}); {metrics['review_share']:.1%} of them are above"
     )

@@ -22,6 +22,7 @@ class Epoch(BaseModel):
     train_loss: float | None
     validation_loss: float
     validation_accuracy: float
+    """Of several labels a text: share of the texts with all of them right."""
 
 
 class TrainingState(BaseModel):

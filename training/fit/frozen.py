@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 from training import durable
 from training.data.encoded import EncodedCorpus
 from training.errors import BadBaseModel
+from training.evaluation.labelling import labelling
 from training.fit.features import Features, frozen_features, poolings_of
 from training.fit.start import Start, choose_start
 from training.hyperparameters import HyperParameters
@@ -38,7 +39,8 @@ def look(base: BaseModel, data: EncodedCorpus, parameters: HyperParameters, work
         features = {parameters.pooling: features[parameters.pooling]}
     train = data.parts.train
     known = {pooling: found[train] for pooling, found in features.items()}
-    start = choose_start(known, data.examples.labels[train], len(data.classes), parameters)
+    way = labelling(data.several, parameters.label_precision, parameters.accuracy)
+    start = choose_start(known, data.examples.labels[train], parameters, way)
     return Frozen(features[start.pooling], start)
 
 

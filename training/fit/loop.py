@@ -21,14 +21,12 @@ from encoders.families import CLASSIFIER
 from training import durable
 from training.data.batches import Examples, PaddedBatch, Planned, bucket_lengths, fill, plan_epoch, plan_pairs
 from training.errors import Diverged
-from training.evaluation.calibration import calibrated_log_loss
-from training.evaluation.linear_head import fit_head
 from training.fit import checkpoint
 from training.fit.checkpoint import Epoch, TrainingState
 from training.fit.model import Tensors, in_batches, predictor
 from training.fit.optimizer import learning_rate
 from training.fit.progress import Step, Watcher
-from training.fit.start import Start, class_weights
+from training.fit.start import Start
 from training.fit.step import Trainer
 from training.hyperparameters import HyperParameters
 from training.pretrained.base_model import BaseModel
@@ -64,7 +62,8 @@ class Run:
         self._watchers, self._checkpoint_s, self._start = watchers, checkpoint_s, start
         lengths = np.concatenate([parts.train.lengths, parts.validation.lengths])
         self._buckets = bucket_lengths(lengths, parameters.buckets)
-        weights = class_weights(parts.train.labels, parts.labels)
+        self._labelling = start.labelling
+        weights = self._labelling.class_weights(parts.train.labels)
         self._class_weights = weights if parameters.class_weights else np.ones_like(weights)
         self._trainer = Trainer(base=base, start=start, parameters=parameters, strategy=strategy)
         self._predict = predictor(self._trainer.model, self._buckets)
@@ -117,8 +116,8 @@ class Run:
         number = state.epoch * self.steps_per_epoch + step
         steps = parameters.epochs * self.steps_per_epoch
         rate = learning_rate(number, steps, parameters.warmup, parameters.learning_rate)
-        weights = batch.weights * self._class_weights[batch.labels]
-        loss = self._trainer.step(batch, weights / weights.sum(), rate, number)
+        weights = self._labelling.batch_weights(batch.weights, batch.labels, self._class_weights)
+        loss = self._trainer.step(batch, weights, rate, number)
         if not math.isfinite(loss):
             raise Diverged(f"step {number}: the loss is {loss}; try a lower learning rate than {rate:.2g}")
         state.step = step + 1
@@ -165,7 +164,7 @@ class Run:
         """Fit the head anew, to where the encoder has moved the training texts: their pairs say nothing about it."""
         train, start, model = self._parts.train, self._start, self._trainer.model
         weights = self._class_weights if self._parameters.class_weights else None
-        head = fit_head(self._features(train), train.labels, self._parts.labels, start.strength, weights)
+        head = self._labelling.fit_head(self._features(train), train.labels, start.strength, weights)
         model.load(model.tensors() | {f"{CLASSIFIER}.weight": head.weight, f"{CLASSIFIER}.bias": head.bias})
 
     def _seen(self) -> Epoch:
@@ -174,8 +173,8 @@ class Run:
         return Epoch(
             epoch=state.epoch if state.start else -1,
             train_loss=state.loss_sum / self.steps_per_epoch if state.start else None,
-            validation_loss=calibrated_log_loss(logits, validation.labels),
-            validation_accuracy=float(np.mean(logits.argmax(axis=-1) == validation.labels)),
+            validation_loss=self._labelling.validation_loss(logits, validation.labels),
+            validation_accuracy=self._labelling.accuracy(logits, validation.labels),
         )
 
     def _keep_best(self) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from contract.artifact import Pooling
-from training.evaluation.calibration import calibrated_log_loss
-from training.evaluation.linear_head import Labels, LinearHead, fit_head, out_of_fold
+from training.evaluation.labelling import SINGLE_LABEL, Labelling
+from training.evaluation.linear_head import Labels, LinearHead
 from training.fit.features import Features
 from training.hyperparameters import HyperParameters
 
@@ -28,9 +28,12 @@ class Start:
     head: LinearHead
     reasons: tuple[str, ...] = ()
     """A line for each choice that was made here."""
+    labelling: Labelling = SINGLE_LABEL
 
 
-def choose_start(features: Features, labels: Labels, classes: int, parameters: HyperParameters) -> Start:
+def choose_start(
+    features: Features, labels: Labels, parameters: HyperParameters, labelling: Labelling = SINGLE_LABEL
+) -> Start:
     """Pooling and strength by what a head on half of the texts says of the other half, unless there is no choice.
 
     `features` and `labels` are those of the training part.
@@ -40,7 +43,8 @@ def choose_start(features: Features, labels: Labels, classes: int, parameters: H
 
     def loss(pooling: Pooling, strength: float) -> float:
         own = features[pooling][tried], labels[tried]
-        return calibrated_log_loss(out_of_fold(*own, classes, strength, FOLDS, parameters.seed), own[1])
+        logits = labelling.out_of_fold(*own, strength, FOLDS, parameters.seed)
+        return labelling.validation_loss(logits, own[1])
 
     strength = parameters.head_strength
     losses = {pooling: loss(pooling, strength or STRENGTHS[0]) for pooling in features} if len(features) > 1 else {}
@@ -52,15 +56,9 @@ def choose_start(features: Features, labels: Labels, classes: int, parameters: H
         usual, other = STRENGTHS
         strength = other if by_strength[other] < CLEARLY * by_strength[usual] else usual
         reasons.append(f"strength of the linear head {strength:g}: log loss {_shown(by_strength)}")
-    weights = class_weights(labels, classes) if parameters.class_weights else None
-    head = fit_head(features[pooling], labels, classes, strength, weights)
-    return Start(pooling=pooling, strength=strength, head=head, reasons=tuple(reasons))
-
-
-def class_weights(labels: Labels, classes: int) -> np.typing.NDArray[np.float32]:
-    """float32[classes]: inversely proportional to the class's frequency, with mean 1 over the texts."""
-    counts = np.bincount(labels, minlength=classes)
-    return (len(labels) / (classes * np.maximum(counts, 1))).astype(np.float32)
+    weights = labelling.class_weights(labels) if parameters.class_weights else None
+    head = labelling.fit_head(features[pooling], labels, strength, weights)
+    return Start(pooling=pooling, strength=strength, head=head, reasons=tuple(reasons), labelling=labelling)
 
 
 def _shown(losses: dict[Pooling, float] | dict[float, float]) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from encoders.families import CLASSIFIER, family_of
 from training.bert_compat import tf
 from training.data.batches import PaddedBatch
+from training.evaluation.labelling import Labelling
 from training.fit.contrast import contrastive_loss
 from training.fit.dropout import Drop, Dropout
 from training.fit.model import Classifier, Tensors
@@ -17,15 +18,6 @@ from training.fit.optimizer import DECAY_EVERY, AdamW, clip
 from training.fit.start import Start
 from training.hyperparameters import HyperParameters
 from training.pretrained.base_model import BaseModel
-
-_SIGNATURE = [
-    tf.TensorSpec((None, None), tf.int32),
-    tf.TensorSpec((None,), tf.int32),
-    tf.TensorSpec((None,), tf.float32),
-    tf.TensorSpec((), tf.float32),
-    tf.TensorSpec((), tf.int64),
-]
-"""Of a step on one device: one trace does for batches of every length."""
 
 
 class Trainer:
@@ -38,6 +30,7 @@ class Trainer:
         """Starts from `base` with the head of `start`; every GPU takes part if no `strategy` is given."""
         self._parameters = parameters
         self._strategy = strategy or _strategy()
+        self._losses = start.labelling.losses
         with self._strategy.scope():
             self.model = Classifier(
                 base.architecture,
@@ -48,7 +41,9 @@ class Trainer:
             self._optimizer = AdamW(self.model.variables, parameters.weight_decay, {CLASSIFIER: parameters.head_rate})
         self.model.load(starting_weights(base, start))
         self._decay = tf.function(self._decay_all)
-        self._step = tf.function(self._distributed_step, input_signature=_SIGNATURE if self._replicas == 1 else None)
+        self._step = tf.function(
+            self._distributed_step, input_signature=_signature(start.labelling) if self._replicas == 1 else None
+        )
 
     @property
     def rows(self) -> int:
@@ -63,7 +58,7 @@ class Trainer:
         }
 
     def step(self, batch: PaddedBatch, weights: NDArray[np.float32], rate: float, number: int) -> float:
-        """Train on `batch`, its rows weighted by `weights` (which sum to 1), and return the loss before the step."""
+        """Train on `batch`, and return its loss before the step: the sum of the losses times `weights`."""
         shards = [self._shard(array) for array in (batch.ids, batch.labels, weights)]
         loss = float(self._step(*shards, tf.constant(rate, tf.float32), tf.constant(number, tf.int64)))
         if number % DECAY_EVERY == DECAY_EVERY - 1:
@@ -102,8 +97,7 @@ class Trainer:
     def _loss(self, ids: Any, labels: Any, weights: Any, drop: Drop) -> Any:
         if self._parameters.loss == "contrastive":
             return contrastive_loss(self.model.features(ids, drop), labels, weights)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, self.model.logits(ids, drop))
-        return tf.reduce_sum(losses * weights)
+        return tf.reduce_sum(self._losses(labels, self.model.logits(ids, drop)) * weights)
 
 
 def starting_weights(base: BaseModel, start: Start) -> Tensors:
@@ -111,6 +105,18 @@ def starting_weights(base: BaseModel, start: Start) -> Tensors:
     prefix = family_of(base.architecture).prefix
     encoder = {prefix + name: np.asarray(tensor) for name, tensor in base.tensors.items()}
     return encoder | {f"{CLASSIFIER}.weight": start.head.weight, f"{CLASSIFIER}.bias": start.head.bias}
+
+
+def _signature(labelling: Labelling) -> list[Any]:
+    """Of a step on one device: one trace does for batches of every length."""
+    labels = (None,) * labelling.label_axes
+    return [
+        tf.TensorSpec((None, None), tf.int32),
+        tf.TensorSpec(labels, tf.int32),
+        tf.TensorSpec(labels, tf.float32),
+        tf.TensorSpec((), tf.float32),
+        tf.TensorSpec((), tf.int64),
+    ]
 
 
 def _strategy() -> Any:
