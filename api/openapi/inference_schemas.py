@@ -17,7 +17,19 @@ from contract.prediction import WHOLE, Options
 
 INPUT = "text"
 OutputName = Literal[
-    "label", "score", "labels", "tokens", "truncated", "unknown", "error", "top_label", "top_score", "scores", "classes"
+    "label",
+    "score",
+    "labels",
+    "review",
+    "tokens",
+    "truncated",
+    "unknown",
+    "windows",
+    "error",
+    "top_label",
+    "top_score",
+    "scores",
+    "classes",
 ]
 
 

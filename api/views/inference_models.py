@@ -130,12 +130,14 @@ def _outputs(labels: int, *, multi_label: bool) -> list[TensorMetadata]:
         chosen = [
             TensorMetadata(name="label", datatype="BYTES", shape=[ANY]),
             TensorMetadata(name="score", datatype="FP32", shape=[ANY]),
+            TensorMetadata(name="review", datatype="BOOL", shape=[ANY]),
         ]
     return [
         *chosen,
         TensorMetadata(name="tokens", datatype="INT32", shape=[ANY]),
         TensorMetadata(name="truncated", datatype="BOOL", shape=[ANY]),
         TensorMetadata(name="unknown", datatype="FP32", shape=[ANY]),
+        TensorMetadata(name="windows", datatype="INT32", shape=[ANY]),
         TensorMetadata(name="error", datatype="BYTES", shape=[ANY]),
         TensorMetadata(name="top_label", datatype="BYTES", shape=[ANY, ANY]),
         TensorMetadata(name="top_score", datatype="FP32", shape=[ANY, ANY]),

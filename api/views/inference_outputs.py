@@ -13,7 +13,7 @@ from api.http.tensors import DataType, Tensor
 from api.jobs.results import Row
 from contract.prediction import Options
 
-ALWAYS = ("tokens", "truncated", "unknown", "error")
+ALWAYS = ("tokens", "truncated", "unknown", "windows", "error")
 MOST_NAMED = 5
 """Failed texts that a refusal names."""
 
@@ -44,14 +44,17 @@ class AnswerTable:
 
     def _usual(self) -> list[str]:
         optional = ["top_label", "top_score"] * (self.options.top_k > 1) + ["scores", "classes"] * self.options.scores
-        return [*self._chosen(), *ALWAYS, *optional]
+        return [*self._chosen(), *self._marks(), *ALWAYS, *optional]
 
     def _chosen(self) -> list[str]:
         return ["labels"] if self.multi_label else ["label", "score"]
 
+    def _marks(self) -> list[str]:
+        return [] if self.multi_label else ["review"]
+
     def _produced(self) -> set[str]:
         top = {"top_label", "top_score"} if self.options.top_k > 1 else set()
-        return {*self._chosen(), *ALWAYS, "scores", "classes", *top}
+        return {*self._chosen(), *self._marks(), *ALWAYS, "scores", "classes", *top}
 
     def _why_not(self, name: str) -> str:
         if name.startswith("top_"):
@@ -104,9 +107,11 @@ _COLUMNS: Mapping[str, tuple[DataType, Callable[[Row], Any]]] = {
     "label": ("BYTES", lambda row: row.get("label", "")),
     "score": ("FP32", lambda row: row.get("score", 0.0)),
     "labels": ("BYTES", _labels),
+    "review": ("BOOL", lambda row: row.get("review", False)),
     "tokens": ("INT32", lambda row: row.get("tokens", 0)),
     "truncated": ("BOOL", lambda row: row.get("truncated", False)),
     "unknown": ("FP32", lambda row: row.get("unknown", 0.0)),
+    "windows": ("INT32", lambda row: 0 if "error" in row else row.get("windows", 1)),
     "error": ("BYTES", _error),
 }
 _TOP: Mapping[str, tuple[DataType, str, object]] = {

@@ -23,8 +23,8 @@ from harness.answering_worker import VERSION, AnsweringWorker
 from harness.redis_server import RedisServer
 
 NAMES = [
-    "label", "score", "labels", "tokens", "truncated", "unknown", "error", "top_label", "top_score", "scores",
-    "classes", "other",
+    "label", "score", "labels", "review", "tokens", "truncated", "unknown", "windows", "error", "top_label",
+    "top_score", "scores", "classes", "other",
 ]  # fmt: skip
 ANYTHING: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -45,6 +45,7 @@ def members(**named: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]
 
 PARAMETERS = members(
     top_k=st.integers(0, 5), scores=st.booleans(), truncate=st.sampled_from(["left", "right", "error", "up"]),
+    long=st.sampled_from(["cut", "mean", "max"]),
     threshold=st.floats(0, 1), deadline_s=st.integers(0, 100), binary_data_output=st.booleans(), other=st.booleans(),
 )  # fmt: skip
 OUTPUT = st.fixed_dictionaries(

@@ -59,8 +59,8 @@ def error(answer: TestResponse) -> str:
 
 
 def nothing(texts: int) -> dict[str, list[Any]]:
-    """Outputs that say nothing of texts that are known and were predicted."""
-    return {"unknown": [0.0] * texts, "error": [""] * texts}
+    """Outputs that say nothing of texts that are known, short, sure and predicted."""
+    return {"review": [False] * texts, "unknown": [0.0] * texts, "windows": [1] * texts, "error": [""] * texts}
 
 
 def columns(rows: Sequence[dict[str, Any]], *names: str) -> dict[str, list[Any]]:
@@ -168,7 +168,7 @@ def test_a_model_of_several_labels_gives_those_that_hold(
         found = outputs(client.post(INFER, json=message([*TEXTS, ""])))
         refused = client.post(INFER, json=message(TEXTS, outputs=[{"name": "tokens"}, {"name": "score"}]))
     assert [json.loads(labels) for labels in found["labels"]] == [*(row["labels"] for row in rows), []]
-    assert found.keys() == {"labels", "tokens", "truncated", "unknown", "error"}
+    assert found.keys() == {"labels", "tokens", "truncated", "unknown", "windows", "error"}
     assert refused.status_code == 422
     assert "/outputs/1/name: this model gives a text any number of labels" in error(refused)
     told = InferenceModel.model_validate_json(client.get("/v2/models/default").data)
