@@ -12,8 +12,9 @@ is asked of it:
   with `--precision 0.95`.
 
 `benchmarks/quality.json` gets `<set>_accuracy`, `_baseline`, `_frozen`, `_ece` and `_seconds`, means over the seeds,
-`<set>_spread`, the standard deviation of the first of them, and every run beside them; of several labels `_micro_f1`
-and `_macro_f1` in place of the accuracy, those of the baselines, and `_precision_at_095` with the recall that is left;
+`<set>_spread`, the standard deviation of the first of them, and every run beside them; `review_accuracy_<set>` and
+`review_share_<set>`, of the answers that nobody has to look at; of several labels `_micro_f1` and `_macro_f1` in place
+of the accuracy, those of the baselines, and `_precision_at_095` with the recall that is left;
 `swapped_found`; and `training_speedup`, texts a second over those of the code before a commit (`--against`), by turns.
 SETs, by the names of their figures, are all that is run if any is given; figures of sets that were not run stay.
 """
@@ -62,6 +63,8 @@ METRICS = {
         "baseline": "baseline_accuracy",
         "frozen": "frozen_accuracy",
         "ece": "calibration_error",
+        "review_accuracy": "review_accuracy",
+        "review_share": "review_share",
     },
     "sigmoid": {
         **{score: score for score in ("micro_f1", "macro_f1", "all_right")},
@@ -228,10 +231,21 @@ def _trained(problem: Problem, seeds: int | None) -> Found:
     count = seeds or (EXAMPLE_SEEDS if problem.data == EXAMPLE else SEEDS)
     with tempfile.TemporaryDirectory() as folder:
         runs = [measure(problem, seed, Path(folder)) for seed in range(1, count + 1)]
-    figures = {f"{problem.name}_{name}": statistics.mean(run[name] for run in runs) for name in runs[0]}
+    figures = {_of(problem.name, name): value for name, value in _means(runs).items()}
     first = next(iter(runs[0]))
     spread = statistics.stdev(run[first] for run in runs) if count > 1 else 0.0
     return figures | {f"{problem.name}_spread": spread}, runs
+
+
+def _means(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each figure over the runs that have it: where there is no bound for review, there is no figure."""
+    names = dict.fromkeys(name for run in runs for name in run)
+    return {name: statistics.mean(run[name] for run in runs if name in run) for name in names}
+
+
+def _of(problem: str, name: str) -> str:
+    """What a figure of a set is called."""
+    return f"{name}_{problem}" if name.startswith("review_") else f"{problem}_{name}"
 
 
 def _swapped_found(data: Path, seeds: int) -> Found:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from benchmarks import quality
+from benchmarks.quality import Problem
 
 
 def test_a_table_with_a_test_part_is_learnt_from_whole_and_by_samples(tmp_path: Path) -> None:
@@ -31,3 +33,30 @@ def test_a_set_that_there_is_not_is_refused_and_those_that_there_are_named(
         quality.main()
 
     assert "no table and no set: tikets; sets are tickets, example" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "runs", "figures"),
+    [
+        (
+            "tickets",
+            [
+                {"accuracy": 0.5, "review_share": 0.75, "review_accuracy": 0.875},
+                {"accuracy": 1.0, "review_share": 0.25},
+            ],
+            {
+                "tickets_accuracy": 0.75,
+                "review_share_tickets": 0.5,
+                "review_accuracy_tickets": 0.875,
+                "tickets_spread": pytest.approx(0.3536, abs=1e-4),
+            },
+        ),
+        ("reuters", [{"micro_f1": 0.5}], {"reuters_micro_f1": 0.5, "reuters_spread": 0.0}),
+    ],
+)
+def test_figures_are_means_over_the_runs_that_have_them(
+    name: str, runs: list[Mapping[str, float]], figures: Mapping[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quality, "measure", lambda _problem, seed, _folder: runs[seed - 1])
+
+    assert quality._trained(Problem(name=name, data=Path("data.csv")), len(runs)) == (figures, runs)
