@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import redis
 
-from api.http.api_keys import Keys
 from api.http.body_budget import BodyBudget
 from api.http.hints import hint
 from api.jobs.backpressure import Backpressure
@@ -17,6 +16,7 @@ from api.jobs.store_watch import StoreWatch
 from api.jobs.submitter import JobSubmitter
 from api.jobs.waiting_room import WaitingRoom
 from api.settings import ApiSettings
+from contract.api_keys import Keys
 from contract.artifact import Manifest
 from contract.errors import BadArtifact, NoModel
 from contract.fleet import Fleet
@@ -27,6 +27,7 @@ from contract.model_store import ModelStore
 from contract.prediction import Options
 from contract.redis_client import connect
 from contract.unreadable import Unreadable
+from contract.webhooks import WebhookLedger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ class AppContext:
     fleet: FleetCache
     backpressure: Backpressure
     models: ModelStore
+    webhooks: WebhookLedger
     server_loops: list[Loop] = field(default_factory=list)
     """Those of the server that the application runs in."""
 
@@ -70,6 +72,7 @@ class AppContext:
             fleet=fleet,
             backpressure=Backpressure(jobs, fleet, settings),
             models=ModelStore(settings.models_dir),
+            webhooks=WebhookLedger(client, settings),
         )
 
     @property

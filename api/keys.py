@@ -1,13 +1,14 @@
-"""`python -m api.keys new NAME [OWNER]`: make an API key."""
+"""`python -m api.keys new NAME [OWNER]`: make an API key. `python -m api.keys secret`: make one that signs webhooks."""
 
 from __future__ import annotations
 
+import base64
 import secrets
 import sys
 
 from pydantic import ValidationError
 
-from api.http.api_keys import Key, digest
+from contract.api_keys import SECRET_PREFIX, Key, digest
 
 
 def main(arguments: list[str]) -> None:
@@ -24,8 +25,10 @@ def main(arguments: list[str]) -> None:
             if made.owner:
                 print(f'owner = "{made.owner}"')
             print(f"the key of {name}, shown this once: {key}", file=sys.stderr)
+        case ["secret"]:
+            print(SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode())
         case _:
-            sys.exit("usage: python -m api.keys new NAME [OWNER]")
+            sys.exit("usage: python -m api.keys new NAME [OWNER] | secret")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -29,7 +28,6 @@ class ApiSettings(SharedSettings):
     api_header_s: float = Field(default=10, gt=0, description="a request's header has to come within so many seconds")
     api_body_s: float = Field(default=60, gt=0, description="a request's body has to come within so many seconds")
     api_silence_s: float = Field(default=90, gt=0, description="a client silent for so long inside a request is gone")
-    api_keys_file: Path | None = Field(default=None, description="API keys, as TOML; without it nobody needs a key")
     log_texts: bool = Field(default=False, description="write the texts of each request to the request log")
 
     max_texts: int = Field(default=50_000, ge=1, description="texts of a request at most")

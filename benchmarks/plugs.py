@@ -1,7 +1,8 @@
 """What the ways to other systems cost: `python -m benchmarks.plugs [PART …]` writes benchmarks/plugs.json.
 
 Parts: infer (the Open Inference Protocol beside `POST /predict`, with a model that costs next to nothing, so that what
-differs is all there is), compressed (how fast 20,000 texts are accepted, compressed or not, and what bombs cost).
+differs is all there is), compressed (how fast 20,000 texts are accepted, compressed or not, and what bombs cost),
+webhooks (whether all arrive whatever dies, and how soon when nothing does).
 Machines differ and are never idle: ways are compared in one run, turn by turn.
 """
 
@@ -25,7 +26,7 @@ import httpx
 import psutil
 import zstandard
 
-from benchmarks import texts
+from benchmarks import texts, webhooks
 from benchmarks.record import ROOT, Record, machine
 from harness import bombs
 from harness.running_service import RunningService
@@ -159,18 +160,34 @@ def save(part: str, figures: dict[str, float], details: Any) -> None:
     RECORD.store(results)
 
 
-PARTS: dict[str, Callable[[RunningService], dict[str, float]]] = {
-    "infer": measure_infer,
-    "compressed": measure_compressed,
+def measure_webhooks(models: Path) -> dict[str, float]:
+    figures, details = webhooks.measure(models)
+    save("webhooks", figures, details)
+    return figures
+
+
+def beside_a_service(measure: Callable[[RunningService], dict[str, float]]) -> Callable[[Path], dict[str, float]]:
+    """Measure with a service of the tiny model, which remembers no answers."""
+
+    def measured(models: Path) -> dict[str, float]:
+        with RunningService(models, answer_cache_mb=0) as service:
+            return measure(service)
+
+    return measured
+
+
+PARTS: dict[str, Callable[[Path], dict[str, float]]] = {
+    "infer": beside_a_service(measure_infer),
+    "compressed": beside_a_service(measure_compressed),
+    "webhooks": measure_webhooks,
 }
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_tiny_artifact(Path(folder))
-        with RunningService(Path(folder), answer_cache_mb=0) as service:
-            for part in sys.argv[1:] or PARTS:
-                print(part, PARTS[part](service))
+        for part in sys.argv[1:] or PARTS:
+            print(part, PARTS[part](Path(folder)))
     print(RECORD.load()["figures"])
 
 

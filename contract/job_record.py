@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,19 @@ class JobState(StrEnum):
         return self in (JobState.QUEUED, JobState.RUNNING)
 
 
+class Webhook(NamedTuple):
+    """Whom to tell of a job's end."""
+
+    address: str
+    signer: str
+    """Name of the API key whose secrets sign it."""
+    message: str = ""
+    """The Celery message that has it delivered, as kombu writes it: pushed to its queue by whatever ends the job."""
+
+
+NO_WEBHOOK = Webhook("", "")
+
+
 @dataclass(frozen=True, kw_only=True)
 class NewJob:
     """A job as the API admits it."""
@@ -50,6 +64,16 @@ class NewJob:
     """Of the whole request, so that an idempotency key used for another one is noticed."""
     trace: str = ""
     """What the spans of its chunks go on from, as W3C traceparent; empty when it is not traced."""
+    webhook: Webhook = NO_WEBHOOK
+
+    @property
+    def idempotency_records(self) -> list[str]:
+        """The record of its idempotency key in Redis, if it has one."""
+        # None at all instead of an empty name, which a user of Redis may not be allowed to touch.
+        if self.idempotency_key is None:
+            return []
+        scope = hashlib.sha256(f"{self.caller}\0{self.idempotency_key}".encode()).hexdigest()
+        return [f"retort:idempotency:{scope}"]
 
     def chunks(self, size: int) -> list[Sequence[str]]:
         return [self.texts[start : start + size] for start in range(0, len(self.texts), size)]

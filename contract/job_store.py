@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -65,7 +64,14 @@ class Conflict:
     id: str
 
 
-SubmitOutcome = Admitted | Refused | Conflict | StoreUnavailable
+@dataclass(frozen=True)
+class Owing:
+    """Nothing was stored: so many webhooks of this key wait to be delivered that it may not add to them."""
+
+    webhooks: int
+
+
+SubmitOutcome = Admitted | Refused | Owing | Conflict | StoreUnavailable
 """StoreUnavailable: nothing was stored, because the memory of Redis is nearly full."""
 
 
@@ -116,11 +122,11 @@ class JobStore:
     ) -> tuple[list[str], list[Any]]:
         arguments: list[Any] = [job.id, job.model, job.lane, dump_options(job.options), job.caller]
         arguments += [job.deadline_in_ms, job.digest, self._idempotency_ttl_ms, bounds.texts, bounds.bytes, job.trace]
-        arguments += [self._kept_ms, len(messages), *chain.from_iterable(messages)]
+        arguments += [self._kept_ms, *job.webhook, len(messages), *chain.from_iterable(messages)]
         for texts in job.chunks(self._settings.chunk_texts):
             stored = dump_texts(texts)
             arguments += [stored, len(texts), len(stored.encode())]
-        return _idempotency_records(job), arguments
+        return job.idempotency_records, arguments
 
     def _admission(self, job: NewJob, answer: list[Any]) -> SubmitOutcome:
         match answer:
@@ -133,6 +139,8 @@ class JobStore:
                 return Conflict(job_id)
             case ["full", texts, size]:
                 return Refused(Backlog(int(texts), int(size)))
+            case ["owing", webhooks]:
+                return Owing(int(webhooks))
             case ["no-memory"]:
                 return StoreUnavailable("Redis: its memory is nearly full")
             case _:
@@ -287,11 +295,3 @@ class JobStore:
         if self._ids.was_issued(job_id, caller):
             return GoneJob(f"job {job_id} was deleted, or its time to live has passed")
         return UnknownJob(f"no job {job_id!r} was ever accepted here")
-
-
-def _idempotency_records(job: NewJob) -> list[str]:
-    # None at all instead of an empty name, which a user of Redis may not be allowed to touch.
-    if job.idempotency_key is None:
-        return []
-    scope = hashlib.sha256(f"{job.caller}\0{job.idempotency_key}".encode()).hexdigest()
-    return [f"retort:idempotency:{scope}"]

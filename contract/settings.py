@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from contract.errors import BadSettings
 from contract.redis_address import RedisAddress, parse_address
 from contract.selection import Selection
+from contract.webhook_hosts import WebhookHosts
 
 PREFIX = "RETORT_"
 LEAST_BEATS = 2
@@ -45,6 +46,14 @@ class SharedSettings(BaseSettings):
     )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level logged")
 
+    api_keys_file: Path | None = Field(default=None, description="API keys, as TOML; without it nobody needs a key")
+    webhook_hosts: str = Field(
+        default="", description="hosts that webhooks go to, with commas between them, `*.NAME` for all below a name"
+    )
+    webhook_private_hosts: str = Field(
+        default="", description="hosts that webhooks go to even at private addresses, and by http"
+    )
+
     traces_url: str | None = Field(default=None, description="where OpenTelemetry traces go, over HTTP; off without it")
 
     result_ttl_s: int = Field(default=3600, ge=1, description="how long an ended job can be read")
@@ -64,6 +73,17 @@ class SharedSettings(BaseSettings):
     def redis_address(self) -> RedisAddress:
         """Where Redis is, with its password."""
         return parse_address(self.redis_url, self.redis_password.get_secret_value() if self.redis_password else None)
+
+    @field_validator("webhook_hosts", "webhook_private_hosts")
+    @classmethod
+    def are_hosts(cls, text: str) -> str:
+        WebhookHosts.parse(text, "")
+        return text
+
+    @property
+    def webhooks_allowed(self) -> WebhookHosts:
+        """Where webhooks may go."""
+        return WebhookHosts.parse(self.webhook_hosts, self.webhook_private_hosts)
 
     @field_validator("model")
     @classmethod

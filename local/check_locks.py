@@ -25,7 +25,7 @@ MACOS = "aarch64-apple-darwin"
 MACOS_PYTHONS = ("3.12", "3.13")
 PURE_SOURCES = ("bert-for-tf2", "params-flow", "py-params")
 
-IMAGES = (("api",), ("worker-cpu", "minilm"), ("worker-gpu", "minilm"))
+IMAGES = (("api",), ("notifier",), ("worker-cpu", "minilm"), ("worker-gpu", "minilm"))
 CPU = ("bootstrap", "dev", "minilm")
 GPU = ("bootstrap", "dev-gpu", "minilm")
 MUTANTS = (*CPU, "mutants")

@@ -1,4 +1,4 @@
-"""Redis, worker and API on this machine, under supervisord: start, look, stop.
+"""Redis, worker, API and notifier on this machine, under supervisord: start, look, stop.
 
 All that it writes lies in `run/`, or where the variable RUN says, relative to the repository's root: every command runs
 there, for the path of a socket must be short (107 bytes).
@@ -28,6 +28,7 @@ RUN = Path(os.environ.get("RUN", "run"))
 LOGS = RUN / "logs"
 SOCKET = RUN / "supervisor.sock"
 STOP_TIMEOUT_S = 120
+ALLOW_WEBHOOKS = ("RETORT_WEBHOOK_HOSTS", "RETORT_WEBHOOK_PRIVATE_HOSTS")
 
 
 class StackError(Exception):
@@ -104,6 +105,7 @@ def environment(ports: Ports) -> dict[str, str]:
         "RETORT_REDIS_URL": ports.redis_url,
         "RETORT_API_BIND": f"{address}:{ports.api}",
         "RETORT_API_PROBES_BIND": f"127.0.0.1:{ports.probes}",
+        "SENDS_WEBHOOKS": str(any(map(os.environ.get, ALLOW_WEBHOOKS))).lower(),
     }
 
 
@@ -121,7 +123,7 @@ def processes() -> list[Process]:
 
 
 def stop() -> None:
-    """Stop the API, then the worker, then Redis, each once it has ended what it was doing. Raises StackError."""
+    """Stop notifier and API, then the worker, then Redis, each when it has ended what it was at. Raises StackError."""
     _supervisor().shutdown()
     deadline = time.monotonic() + STOP_TIMEOUT_S
     while SOCKET.exists():

@@ -1,4 +1,4 @@
-"""Every metric that the API and a worker expose, with its labels, asked of the code that exposes it."""
+"""Every metric that the API, a worker and a notifier expose, with its labels, asked of the code that exposes it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 import api.views.request_metrics
+import notifier.metrics
 import worker.metrics
 from api.jobs.fleet_cache import DrainRate
 from api.views.service_state import ServiceCollector
@@ -30,8 +31,8 @@ Families = dict[str, tuple[str, frozenset[str]]]
 
 
 def families() -> Families:
-    """What /metrics of the API and of a worker on a GPU declare."""
-    declared = {**_declared(api.views.request_metrics), **_declared(worker.metrics)}
+    """What /metrics of the API, of a worker on a GPU and of a notifier declare."""
+    declared = {**_declared(api.views.request_metrics), **_declared(worker.metrics), **_declared(notifier.metrics)}
     with tempfile.TemporaryDirectory() as folder:
         return declared | _of_samples(_service_state(Path(folder))) | _of_samples(_device())
 
@@ -73,6 +74,7 @@ def _service_state(models: Path) -> Iterator[Metric]:
     services = SimpleNamespace(
         jobs=jobs,
         fleet=fleet,
+        webhooks=SimpleNamespace(count_owed=lambda: 0, count_dead=lambda: 0),
         store_watch=SimpleNamespace(complaint=None),
         models=ModelStore(models),
         settings=SimpleNamespace(default_model="m"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Flask, Request, g, request
 
-from api.http.api_keys import Key, Keys
 from api.http.problems import Problem
+from contract.api_keys import Key, Keys
 from contract.rate_limit import RequestCounter
 
 OPEN = frozenset({"health", "inference_health", "metrics", "docs", "swagger_ui", "page", "report_links"})
@@ -14,12 +14,12 @@ for a key itself, and a link to a report is one."""
 
 
 def install(app: Flask, keys: Keys | None, requests: RequestCounter) -> None:
-    """Put into `g` whose jobs the request is about (`caller`), its key's name (`key`) and its limit on texts
-    (`max_texts`). Without a key file all may call."""
+    """Put into `g` whose jobs the request is about (`caller`), its key (`api_key`), that key's name (`key`) and its
+    limit on texts (`max_texts`). Without a key file all may call."""
 
     @app.before_request
     def identify() -> None:
-        g.caller, g.key, g.max_texts = "", "", None
+        g.caller, g.key, g.max_texts, g.api_key = "", "", None, None
         if keys is None or request.blueprint is None or request.blueprint in OPEN:
             return
         key = keys.find(_given(request))
@@ -29,7 +29,7 @@ def install(app: Flask, keys: Keys | None, requests: RequestCounter) -> None:
                 "send your key as Authorization: Bearer KEY, or as X-API-Key: KEY",
                 headers={"WWW-Authenticate": 'Bearer realm="retort"'},
             )
-        g.caller, g.key, g.max_texts = key.owner or key.name, key.name, key.max_texts
+        g.caller, g.key, g.max_texts, g.api_key = key.owner or key.name, key.name, key.max_texts, key
         _keep_rate(requests, key)
 
 

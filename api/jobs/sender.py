@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import redis
@@ -19,6 +19,8 @@ from contract.errors import StoreUnavailable
 from contract.message import TASK, Lane, Ticket, pack, queue_name
 from contract.redis_client import store_errors
 from contract.settings import SharedSettings
+from contract.webhooks import QUEUE as WEBHOOK_QUEUE
+from contract.webhooks import TASK as NOTIFY
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,13 @@ class MessageSender:
 
     def packed(self, queued: Iterable[QueuedTicket]) -> list[tuple[str, str]]:
         """The messages that bring every ticket: queues, and what is to be pushed to them."""
-        return [(queue, self._pack(queue, tickets)) for queue, tickets in messages(queued, self._most_texts)]
+        return [
+            (queue, self._pack(queue, TASK, pack(tickets))) for queue, tickets in messages(queued, self._most_texts)
+        ]
+
+    def notice(self, job_id: str) -> str:
+        """The message that has the job's webhook delivered; whatever ends the job pushes it to the notifiers' queue."""
+        return self._pack(WEBHOOK_QUEUE, NOTIFY, job_id)
 
     def send(self, queued: Iterable[QueuedTicket]) -> None:
         """Send every ticket; a failure is logged, never raised."""
@@ -77,10 +85,10 @@ class MessageSender:
         except StoreUnavailable as error:
             log.warning("tickets are left to the reconciler", extra={"error": str(error)})
 
-    def _pack(self, queue: str, tickets: Sequence[Ticket]) -> str:
+    def _pack(self, queue: str, name: str, argument: object) -> str:
         # `send_task` does the same and more: routes, and representations for events that nobody reads.
         task = self._celery.amqp.as_task_v2(
-            uuid(), TASK, args=[pack(tickets)], kwargs={}, argsrepr="", kwargsrepr="", ignore_result=True
+            uuid(), name, args=[argument], kwargs={}, argsrepr="", kwargsrepr="", ignore_result=True
         )
         self._producer.publish(  # type: ignore[no-untyped-call]
             task.body, exchange="", routing_key=queue, serializer="json", headers=task.headers, **task.properties

@@ -7,6 +7,7 @@ Redis's file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 
 import redis
@@ -47,7 +48,8 @@ class JobSubmitter:
     def _lane(self, lane: Lane) -> Coalescer[tuple[NewJob, Bounds], SubmitOutcome]:
         sender = self._senders[lane]
 
-        def admit(asked: Sequence[tuple[NewJob, Bounds]]) -> list[SubmitOutcome]:
+        def admit(jobs: Sequence[tuple[NewJob, Bounds]]) -> list[SubmitOutcome]:
+            asked = [(_with_notice(job, sender), bounds) for job, bounds in jobs]
             if len(asked) == 1:
                 [(job, bounds)] = asked
                 return [self._jobs.submit_and_send(job, bounds, sender.packed(self._queued_tickets(job)))]
@@ -61,6 +63,13 @@ class JobSubmitter:
     def _queued_tickets(self, job: NewJob) -> Iterator[QueuedTicket]:
         for chunk, texts in enumerate(job.chunks(self._chunk_texts)):
             yield QueuedTicket(job.model, job.lane, Ticket(job.id, chunk), len(texts))
+
+
+def _with_notice(job: NewJob, sender: MessageSender) -> NewJob:
+    """The job with the message that has its webhook delivered, if it has one."""
+    if not job.webhook.address:
+        return job
+    return replace(job, webhook=job.webhook._replace(message=sender.notice(job.id)))
 
 
 def _is_new(admission: SubmitOutcome) -> bool:

@@ -13,6 +13,7 @@ from api.http.problems import KINDS, MEDIA_TYPE
 from api.openapi.operation import JSON, Operation, ResponseSpec
 from api.openapi.operations import operations
 from api.openapi.schemas import ProblemDocument
+from api.openapi.webhooks import JobEnded, webhooks
 from api.settings import ApiSettings
 
 EVERYWHERE = ("bad-request", "uri-too-long", "headers-too-large")
@@ -36,6 +37,7 @@ def openapi(settings: ApiSettings) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Retort", "version": __version__, "description": _DESCRIPTION, "license": {"name": "MIT"}},
         "paths": paths,
+        "webhooks": webhooks(_reference(JobEnded)),
         "components": {"schemas": _schemas(listed)},
     }
     if settings.api_keys_file:
@@ -47,7 +49,7 @@ def openapi(settings: ApiSettings) -> dict[str, Any]:
 
 
 def _schemas(listed: Iterable[Operation]) -> dict[str, Any]:
-    models: dict[type[BaseModel], JsonSchemaMode] = {ProblemDocument: "validation"}
+    models: dict[type[BaseModel], JsonSchemaMode] = {ProblemDocument: "validation", JobEnded: "validation"}
     for operation in listed:
         if operation.body:
             models[operation.body] = "validation"

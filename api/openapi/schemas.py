@@ -14,6 +14,7 @@ from contract.fleet import WorkerState
 from contract.ids import ID_PATTERN
 from contract.job_record import JobState
 from contract.prediction import WHOLE, Answer, Options
+from contract.webhook_hosts import MOST_CHARACTERS
 
 TEXTS_FIELDS = ("texts", "X", "x")
 DEADLINE = "seconds from now; what is not predicted by then never will be"
@@ -54,6 +55,12 @@ class PredictRequest(Options, Texts):
 
     deadline_s: Annotated[int, Field(ge=1), WHOLE] | None = Field(default=None, description=DEADLINE)
     model: Name | None = Field(default=None, description="the model to ask; the service's default one when absent")
+    webhook: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MOST_CHARACTERS,
+        description="address that is told of the job's end, by a signed POST; the API key's own when absent",
+    )
 
     @model_validator(mode="after")
     def one_list(self) -> PredictRequest:

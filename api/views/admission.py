@@ -17,12 +17,14 @@ from api.http.body_budget import BodyShare
 from api.http.prefer import WaitPreference
 from api.http.problems import FieldError, invalid
 from api.jobs.waiting_room import WaitingPlace
+from api.views import webhook
 from contract.errors import BacklogFull, IdempotencyConflict, StoreUnavailable
 from contract.job_record import JobRef, NewJob, Snapshot, dump_texts
-from contract.job_store import Admitted, Conflict, Refused
+from contract.job_store import Admitted, Conflict, Owing, Refused
 from contract.message import Lane
 from contract.prediction import Options
 
+OWING_RETRY_S = 30
 CHARS_OF_A_WINDOW = 1000
 """What 256 tokens of English have, about."""
 
@@ -37,11 +39,14 @@ class Question:
     options: Options
     model: str
     deadline_s: int
+    webhook: str | None = None
+    """Where the job's end is told, if the request names an address."""
 
     @property
     def digest(self) -> str:
         """SHA-256 of what the request means, not of how it is written."""
         meaning = [self.model, self.deadline_s, self.options.model_dump(), list(self.texts)]
+        meaning += [self.webhook] if self.webhook else []
         return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()
 
 
@@ -114,6 +119,7 @@ def _job(job_id: str, asked: Question, context: AppContext) -> NewJob:
         idempotency_key=key,
         digest=asked.digest if key else "",
         trace=g.get("trace", ""),
+        webhook=webhook.wanted(asked.webhook, context),
     )
 
 
@@ -141,6 +147,8 @@ def _admit(job: NewJob, context: AppContext) -> str:
                 f"there should be room for {len(job.texts)} more in {wait_s} s",
                 wait_s,
             )
+        case Owing(webhooks):
+            raise BacklogFull(f"{webhooks} webhooks of this API key wait to be delivered", OWING_RETRY_S)
         case StoreUnavailable() as full:
             raise full
 

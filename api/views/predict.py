@@ -48,4 +48,5 @@ def question(asked: PredictRequest, context: AppContext) -> Question:
         options=asked.options,
         model=model,
         deadline_s=asked.deadline_s or settings.default_deadline_s,
+        webhook=asked.webhook,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -44,6 +44,16 @@ class ServiceCollector(Collector):
         yield GaugeMetricFamily("retort_open_jobs", "Jobs that have not ended", self._context.jobs.open_jobs())
         dead = self._context.jobs.dead_letters()
         yield GaugeMetricFamily("retort_dead_letters", "Chunks that were given up", value=dead)
+        yield from self._webhooks(totals)
+
+    def _webhooks(self, totals: Mapping[str, int]) -> Iterator[Metric]:
+        found = CounterMetricFamily("retort_webhooks", "Webhooks by what became of them", labels=["outcome"])
+        for outcome in ("owed", "delivered", "tried_again", "dead", "disabled"):
+            found.add_metric([outcome], totals.get(f"webhooks_{outcome}", 0))
+        yield found
+        owed, dead = self._context.webhooks.count_owed(), self._context.webhooks.count_dead()
+        yield GaugeMetricFamily("retort_webhooks_waiting", "Webhooks that are not delivered yet", value=owed)
+        yield GaugeMetricFamily("retort_dead_webhooks", "Webhooks that were given up", value=dead)
 
     def _memory(self) -> Iterator[Metric]:
         used, limit = self._context.jobs.memory()

@@ -27,6 +27,8 @@ class Options(TypedDict, total=False):
     """Seconds from now; what is not predicted by then never will be."""
     model: str
     """The model to ask instead of the default one."""
+    webhook: str
+    """Address that the service tells of the job's end; `retort_client.webhooks` verifies what comes."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -105,12 +105,47 @@ local function wake(id)
   if WAKES then redis.call('PUBLISH', WAKE, id) end
 end
 
+-- Webhooks that are owed: retort:webhook:<job id> is a hash of all that its receiver is told, WEBHOOKS says when each is
+-- to be looked at by a sweep, webhooks_of(signer) which of that key's are being delivered, and until when at most.
+local WEBHOOKS = 'retort:webhooks'
+local DEAD_WEBHOOKS = 'retort:webhooks:dead'
+local DISABLED = 'retort:webhooks:disabled'
+local WEBHOOK_QUEUE = 'retort.webhooks'
+local ON_ITS_WAY_MS = 3000
+local function webhook(id) return 'retort:webhook:' .. id end
+local function webhooks_of(signer) return 'retort:webhooks:of:' .. signer end
+
+-- Whoever asked to be told of the job's end is owed that from now on: in the same step as the end, with the message that
+-- a notifier goes by. A job that is sent again and ends anew is told of anew.
+local function owe(id)
+  local key, now = record(id), now_ms()
+  local address, signer, message, model, version, texts, done, errors, state = unpack(redis.call('HMGET', key,
+    'webhook', 'signer', 'notice', 'model', 'version', 'texts', 'done', 'errors', 'state'))
+  if not (address and signer and message) then return end
+  redis.call('DEL', webhook(id))
+  redis.call('HSET', webhook(id), 'ends', on('HINCRBY', key, 'ends', 1), 'address', address, 'signer', signer,
+    'state', state, 'model', model or '', 'version', version or '', 'texts', texts or 0, 'done', done or 0,
+    'errors', errors or 0, 'finished', now, 'since', now, 'due', now, 'attempts', 0)
+  on('ZADD', WEBHOOKS, now + ON_ITS_WAY_MS, id)
+  on('ZADD', webhooks_of(signer), 0, id)
+  on('ZREM', DEAD_WEBHOOKS, id)
+  on('LPUSH', WEBHOOK_QUEUE, message)
+  count('webhooks_owed')
+end
+
+-- The webhook is owed no more.
+local function forgive(id, signer)
+  on('ZREM', WEBHOOKS, id)
+  on('ZREM', webhooks_of(signer), id)
+end
+
 -- The job ends, once; everybody who waits for it is woken.
 local function finish(id, state, ttl_ms)
   local key = record(id)
   redis.call('HSET', key, 'state', state, 'finished', now_ms())
   redis.call('PEXPIRE', key, ttl_ms)
   on('ZREM', 'retort:deadlines', id)
+  owe(id)
   wake(id)
   count(state)
 end

@@ -2,13 +2,15 @@
 -- KEYS: idempotency key, if there is one
 -- ARGV: id, model, lane, options, caller, deadline in ms from now, body digest, idempotency ttl ms,
 --       most texts, most bytes of the lane's backlog, traceparent ('' for none), ms that an ended job is kept at most,
+--       webhook ('' for none), the key that signs it, the message that has it delivered,
 --       number of messages, then per message: its queue, itself; then per chunk: texts as JSON, their number, their bytes
--- Returns: accepted | same, id | conflict, id | full, texts, bytes of the backlog | no-memory
+-- Returns: accepted | same, id | conflict, id | full, texts, bytes of the backlog | no-memory | owing, webhooks
 local MEMORY_FOR_NEW_JOBS = 0.9
 local MOST_LISTED = 1000
+local MOST_OWED = 10000
 local id, model, lane, options, caller, deadline_in, digest, idempotency_ttl, most_texts, most_bytes, trace,
-  kept, messages = unpack(ARGV, 1, 13)
-local first = 14 + 2 * messages
+  kept, address, signer, notice, messages = unpack(ARGV, 1, 16)
+local first = 17 + 2 * messages
 
 -- The client sends again what it got no answer to.
 if redis.call('EXISTS', record(id)) == 1 then return {'accepted'} end
@@ -42,6 +44,12 @@ if waiting_texts > 0 and
   return {'full', waiting_texts, waiting_bytes}
 end
 
+-- A receiver that takes nothing must not fill the memory.
+if address ~= '' then
+  local owed = on('ZCARD', webhooks_of(signer))
+  if owed >= MOST_OWED then return {'owing', owed} end
+end
+
 local now = now_ms()
 local key = record(id)
 redis.call('HSET', key, 'schema', 1, 'state', 'queued', 'model', model, 'lane', lane, 'options', options,
@@ -49,6 +57,7 @@ redis.call('HSET', key, 'schema', 1, 'state', 'queued', 'model', model, 'lane', 
   'chunks', chunks, 'settled', 0, 'dead', 0, 'done', 0, 'errors', 0,
   'ahead', waiting_texts, 'drained', integer(waiting[3]))
 if trace ~= '' then redis.call('HSET', key, 'trace', trace) end
+if address ~= '' then redis.call('HSET', key, 'webhook', address, 'signer', signer, 'notice', notice) end
 for n = 0, chunks - 1 do
   local text, number, size = unpack(ARGV, first + 3 * n, first + 3 * n + 2)
   put_chunk(id, {n = n, state = 'queued', attempts = 0, worker = '', texts = number, bytes = size})
@@ -67,7 +76,7 @@ if KEYS[1] then
   redis.call('PEXPIRE', KEYS[1], idempotency_ttl)
 end
 for n = 0, messages - 1 do
-  on('LPUSH', ARGV[14 + 2 * n], ARGV[15 + 2 * n])
+  on('LPUSH', ARGV[17 + 2 * n], ARGV[18 + 2 * n])
 end
 count('accepted')
 return {'accepted'}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from api.http.api_keys import digest
+from contract.api_keys import digest
 from harness.answering_worker import scores
 from harness.process import ROOT
 from harness.redis_server import RedisServer

@@ -16,6 +16,7 @@ import api
 from api.http import problems
 from api.openapi.document import openapi
 from api.openapi.schemas import Job
+from api.openapi.webhooks import JobEnded
 from api.settings import ApiSettings
 from api.views.health import health_views
 from api.views.inference import inference_views
@@ -27,6 +28,7 @@ from api.views.predict import predict_views
 from api.views.reports import report_link_views, report_views
 from api.views.status import status_views
 from contract import errors
+from contract.webhooks import OwedWebhook
 
 ROOT = Path(__file__).parents[2]
 OPERATORS_ONLY = {"bad-model", "bad-settings", "bad-artifact"}
@@ -81,6 +83,15 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
 def test_the_example_of_a_job_is_one(document: dict[str, Any]) -> None:
     Job.model_validate(document["components"]["schemas"]["Job"]["example"])
+
+
+def test_the_webhook_that_is_described_is_the_one_that_is_sent(document: dict[str, Any]) -> None:
+    owed = OwedWebhook(
+        job_id="agraghjif5r26stp65nsosajqrlre", taken_ms=2, ends="1", attempt=1, since_ms=1, address="", signer="a",
+        state="expired", model="default", version="", texts=2, done=1, errors=0, finished_ms=1,
+    )  # fmt: skip
+    assert JobEnded.model_validate_json(owed.payload).data.id == owed.job_id
+    assert set(document["webhooks"]) == {"job_ended"}
 
 
 def test_the_limits_of_the_settings_are_in_the_document() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from api import keys
-from api.http.api_keys import SETTLED_S, Keys, digest
+from contract.api_keys import SETTLED_S, Keys, digest
 from contract.errors import BadSettings
 
 
@@ -111,6 +111,34 @@ def test_a_new_key_works_once_its_lines_are_in_the_file(path: Path, capsys: pyte
     assert found is not None
     assert found.name == "alice"
     assert tomllib.loads(printed.out)["keys"][0]["sha256"] == digest(key)
+
+
+SHA = digest("a")
+
+
+def test_a_new_secret_can_sign_and_is_shown_nowhere_else(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys.main(["secret"])
+    secret = capsys.readouterr().out.strip()
+    path.write_text(f'[[keys]]\nname = "a"\nsha256 = "{SHA}"\nwebhook_secrets = ["{secret}"]\n')
+    found = Keys(path).named("a")
+    assert found is not None
+    assert [each.get_secret_value() for each in found.webhook_secrets] == [secret]
+    assert secret not in f"{found!r} {found.model_dump_json()}"
+    assert Keys(path).named("b") is None
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_c2hvcnQ=", "c2VjcmV0IG9mIHRlc3RzLCBhbmQgb2YgdGVzdHMgb25seQ=="])
+def test_a_secret_that_is_none_is_refused_and_not_shown(path: Path, secret: str) -> None:
+    path.write_text(f'[[keys]]\nname = "a"\nsha256 = "{SHA}"\nwebhook_secrets = ["{secret}"]\n')
+    with pytest.raises(BadSettings, match=r"keys\.0\.webhook_secrets\.0: .*24 to 64 bytes") as refused:
+        Keys(path)
+    assert len(secret) <= len("whsec_") or secret not in str(refused.value)
+
+
+def test_a_webhook_needs_a_secret_that_signs_it(path: Path) -> None:
+    path.write_text(f'[[keys]]\nname = "a"\nsha256 = "{SHA}"\nwebhook = "https://hooks.example.com/"\n')
+    with pytest.raises(BadSettings, match="`webhook` needs `webhook_secrets`"):
+        Keys(path)
 
 
 @pytest.mark.parametrize("arguments", [[], ["new"], ["new", "Not A Name"], ["old", "alice"]])

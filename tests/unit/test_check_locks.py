@@ -20,10 +20,10 @@ def test_every_lock_that_is_installed_is_resolved_for_linux_on_both_processors()
 
 
 def test_images_are_resolved_for_the_python_that_they_hold() -> None:
-    for service in ("api", "worker"):
+    for service in ("api", "worker", "notifier"):
         assert "FROM python:3.11-" in (ROOT / f"Dockerfile.{service}").read_text(encoding="utf-8")
 
-    pythons = {each.python for each in targets() if "api" in each.locks or "worker-cpu" in each.locks}
+    pythons = {each.python for each in targets() if {"api", "worker-cpu", "notifier"} & {*each.locks}}
 
     assert pythons == {"3.11"}
 

@@ -13,7 +13,7 @@ from tests.unit.test_settings_documented import variables
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
-DOCKERFILES = [ROOT / "Dockerfile.api", ROOT / "Dockerfile.worker"]
+DOCKERFILES = [ROOT / f"Dockerfile.{service}" for service in ("api", "worker", "notifier")]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]
 
 

@@ -13,6 +13,7 @@ import yaml
 from api.settings import ApiSettings
 from contract.redis_address import parse_address
 from contract.settings import PREFIX
+from notifier.settings import NotifierSettings
 from worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
@@ -124,7 +125,8 @@ def test_only_training_writes_models() -> None:
 
 
 def test_every_variable_is_a_setting() -> None:
-    settings = {(PREFIX + name).upper() for name in {**ApiSettings.model_fields, **WorkerSettings.model_fields}}
+    of_services = (ApiSettings, WorkerSettings, NotifierSettings)
+    settings = {(PREFIX + name).upper() for service in of_services for name in service.model_fields}
     settings.add("RETORT_REDIS_PASSWORD_FILE")
     given = {literal.partition("=")[0] for literal in KUSTOMIZATION["configMapGenerator"][0]["literals"]}
     given |= {variable["name"] for workload in WORKLOADS for variable in container_of(workload).get("env", ())}

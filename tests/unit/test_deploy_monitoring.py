@@ -151,7 +151,7 @@ def test_prometheus_scrapes_the_services_of_docker_compose() -> None:
         source["names"][0]: source["port"] for job in config["scrape_configs"] for source in job["dns_sd_configs"]
     }
 
-    assert targets == {"api": 8001, "worker": 9100}
+    assert targets == {"api": 8001, "worker": 9100, "notifier": 9100}
     assert targets.keys() <= COMPOSE["services"].keys()
     for service, port in targets.items():
         dockerfile = (ROOT / f"Dockerfile.{service}").read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from worker.engine.precision import candidates
 
 ROOT = Path(__file__).parents[2]
 MACHINES = ROOT / "tests" / "cpuinfo"
-PRODUCTS = ("api", "worker", "training", "contract", "encoders", "local", "benchmarks", "client")
+PRODUCTS = ("api", "worker", "training", "notifier", "contract", "encoders", "local", "benchmarks", "client")
 MEASURES_AS_LINUX_DOES = {"benchmarks/plugs.py"}
 LINUX_ONLY = ("/proc/", "/sys/", "sched_getaffinity")
 

@@ -12,15 +12,28 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OTHERS = {
-    "contract": {"encoders", "api", "worker", "training", "local", "harness", "tests", "benchmarks"},
-    "encoders": {"api", "worker", "training", "local", "harness", "tests", "benchmarks"},
-    "api": {"encoders", "worker", "training", "local", "harness", "tests", "benchmarks"},
-    "worker": {"api", "training", "local", "harness", "tests", "benchmarks"},
-    "training": {"api", "worker", "local", "harness", "tests", "benchmarks"},
-    "local": {"api", "worker", "training", "harness", "tests", "benchmarks"},
-    "harness": {"api", "worker", "training", "tests", "benchmarks"},
+    "contract": {"encoders", "api", "worker", "training", "notifier", "local", "harness", "tests", "benchmarks"},
+    "encoders": {"api", "worker", "training", "notifier", "local", "harness", "tests", "benchmarks"},
+    "api": {"encoders", "worker", "training", "notifier", "local", "harness", "tests", "benchmarks"},
+    "worker": {"api", "training", "notifier", "local", "harness", "tests", "benchmarks"},
+    "training": {"api", "worker", "notifier", "local", "harness", "tests", "benchmarks"},
+    "notifier": {"encoders", "api", "worker", "training", "local", "harness", "tests", "benchmarks"},
+    "local": {"api", "worker", "training", "notifier", "harness", "tests", "benchmarks"},
+    "harness": {"api", "worker", "training", "notifier", "tests", "benchmarks"},
     "benchmarks": {"tests"},
 }
+CONNECT = {
+    "http.client",
+    "urllib.request",
+    "urllib3",
+    "requests",
+    "httpx",
+    "aiohttp",
+    "smtplib",
+    "ftplib",
+    "xmlrpc.client",
+}
+"""Modules whose use is to connect to others. Traces go out by OpenTelemetry's own, where an operator says so."""
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
@@ -68,6 +81,33 @@ def test_the_api_loads_neither_tensorflow_nor_a_worker() -> None:
     assert loaded.isdisjoint({"tensorflow", "tf_keras", "bert", "celery.worker", "worker", "training"})
 
 
+def test_the_notifier_is_no_larger_than_it_must_be() -> None:
+    loaded = modules_after_importing("notifier")
+
+    assert "standardwebhooks.webhooks" in loaded
+    assert loaded.isdisjoint({"tensorflow", "flask", "numpy", "httpx", "api", "worker", "training", "encoders"})
+
+
+@pytest.mark.parametrize("package", ["contract", "encoders", "api", "worker"])
+def test_api_and_worker_have_nothing_to_connect_with_but_redis(package: str) -> None:
+    crossed = [found for found in imported_names(package) if found[1] in CONNECT]
+    called = [
+        path.name
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("create_connection", "connect_ex", "open_connection")
+    ]
+
+    assert (crossed, called) == ([], [])
+
+
+def test_the_wall_around_connections_can_be_seen_through() -> None:
+    """The notifier, and it alone, does what the rule above forbids."""
+    text = (ROOT / "notifier" / "post.py").read_text(encoding="utf-8")
+
+    assert "create_connection" in {node.attr for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)}
+
+
 def test_encoders_need_only_numpy_tokenizers_safetensors_and_the_contract() -> None:
     allowed = sys.stdlib_module_names | {"encoders", "contract", "numpy", "tokenizers", "safetensors"}
 
@@ -103,7 +143,7 @@ def test_the_contract_loads_no_framework() -> None:
     assert loaded.isdisjoint({"tensorflow", "flask", "celery", "kombu", "api", "worker", "training"})
 
 
-@pytest.mark.parametrize("package", ["api", "worker", "training"])
+@pytest.mark.parametrize("package", ["api", "worker", "training", "notifier"])
 def test_only_the_contract_knows_how_the_record_lies_in_redis(package: str) -> None:
     named = {
         path.name

@@ -12,8 +12,8 @@ from werkzeug.test import TestResponse
 
 from api.app import create_app
 from api.context import AppContext
-from api.http.api_keys import digest
 from api.settings import ApiSettings
+from contract.api_keys import digest
 from harness.answering_worker import AnsweringWorker
 from harness.redis_server import RedisServer
 

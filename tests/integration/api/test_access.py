@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.http.api_keys import digest
+from contract.api_keys import digest
 from harness.until import until
 from tests.integration.api.conftest import ALICE, BOB, KEYS, MakeApp
 

@@ -20,6 +20,8 @@ from contract.job_store import Admitted, Bounds, JobStore, Refused
 from contract.message import TASK, Lane, Ticket, pack, queue_name, unpack
 from contract.prediction import Options
 from contract.redis_client import connect
+from contract.webhooks import QUEUE as WEBHOOKS
+from contract.webhooks import TASK as NOTIFY
 
 QUEUE = queue_name("m", Lane.INTERACTIVE)
 ROOMY = Bounds(texts=10**6, bytes=10**9)
@@ -52,6 +54,13 @@ def comparable(message: dict[str, Any]) -> dict[str, Any]:
     headers = {name: value for name, value in message["headers"].items() if name not in OWN}
     properties = message["properties"] | {"correlation_id": "", "delivery_tag": "", "reply_to": ""}
     return message | {"headers": headers, "properties": properties}
+
+
+def test_the_message_of_a_webhook_is_the_one_that_celery_sends(store: redis.Redis, settings: ApiSettings) -> None:
+    celery = Celery("other", config_source=celery_config(settings), set_as_current=False)
+    celery.send_task(NOTIFY, args=["job"], queue=WEBHOOKS, ignore_result=True)
+    [theirs] = queued(store, WEBHOOKS)
+    assert comparable(json.loads(MessageSender(store, settings).notice("job"))) == comparable(theirs)
 
 
 def test_a_message_is_the_one_that_celery_sends(store: redis.Redis, settings: ApiSettings) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from api.app import create_app
-from api.http import api_keys
 from api.settings import ApiSettings
+from contract import api_keys
 from contract.message import Lane
 from harness.answering_worker import VERSION, AnsweringWorker
 from harness.redis_server import RedisServer

@@ -6,12 +6,19 @@ import asyncio
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pandas as pd
 import pytest
+from standardwebhooks.webhooks import Webhook
 
 from harness.answering_worker import AnsweringWorker, scores
+from harness.process import ServiceProcess
+from harness.until import until
+from harness.webhook_receiver import SECRET
+from local.ports import free_port, is_free
 from retort_client import AsyncClient, Client
 from tests.integration.client.faulty_server import FaultyServer
 
@@ -35,6 +42,26 @@ def test_it_runs_and_prints_labels(server: FaultyServer, script: str) -> None:
 
 def test_the_quickstart_is_short() -> None:
     assert len((EXAMPLES / "quickstart.py").read_text(encoding="utf-8").splitlines()) <= 20
+
+
+def test_the_receiver_of_webhooks_takes_what_is_signed_and_nothing_else(tmp_path: Path) -> None:
+    source, port = EXAMPLES / "webhook_receiver.py", free_port()
+    assert len([line for line in source.read_text(encoding="utf-8").splitlines() if line]) <= 20
+    environment = {"PYTHONPATH": str(CLIENT), "RETORT_WEBHOOK_SECRET": SECRET, "PORT": str(port)}
+    receiver = ServiceProcess([sys.executable, source], tmp_path / "receiver.log", environment)
+    receiver.start()
+    try:
+        until(lambda: not is_free(port), what="the receiver")
+        body = '{"type":"job.succeeded","timestamp":"2026-11-29T00:00:00+00:00","data":{"id":"a","status":"succeeded",'
+        body += '"progress":{"texts":2,"done":2,"errors":0},"results":"/jobs/a/results"}}'
+        signature = Webhook(SECRET).sign("a-1", now := datetime.now(UTC), body)
+        headers = {"webhook-id": "a-1", "webhook-timestamp": str(int(now.timestamp())), "webhook-signature": signature}
+        taken = httpx.post(f"http://127.0.0.1:{port}/", content=body, headers=headers)
+        forged = httpx.post(f"http://127.0.0.1:{port}/", content=body + " ", headers=headers)
+        assert (taken.status_code, forged.status_code) == (204, 400)
+        assert "a-1 a succeeded 2" in receiver.last_lines()
+    finally:
+        receiver.kill()
 
 
 def frame() -> pd.DataFrame:

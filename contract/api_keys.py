@@ -6,6 +6,8 @@
     owner = "alice"     # whose jobs these are, optional: its name; keys of one owner see the same jobs
     rate_per_s = 20     # requests a second, optional
     max_texts = 1000    # texts a request, optional
+    webhook_secrets = ["whsec_…"]              # all of them sign its webhooks, optional: without any it has none
+    webhook = "https://hooks.example.com/done" # told of the end of every job that names no other, optional
 
 A key is 32 random bytes, so that a plain SHA-256 of it can't be turned back by guessing.
 `python -m api.keys new alice >> keys.toml` makes one.
@@ -13,14 +15,17 @@ A key is 32 random bytes, so that a plain SHA-256 of it can't be turned back by 
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import logging
 import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 
 from contract.artifact import Digest, Name, Strict
 from contract.errors import BadSettings
@@ -30,6 +35,23 @@ log = logging.getLogger(__name__)
 SETTLED_S = 1.0
 
 VARIABLE = "RETORT_API_KEYS_FILE"
+SECRET_PREFIX = "whsec_"  # noqa: S105  what a secret begins with is none
+SECRET_BYTES = range(24, 65)
+"""What Standard Webhooks asks of a secret."""
+
+
+def _is_webhook_secret(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    try:
+        size = len(base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True))
+    except binascii.Error:
+        size = 0
+    if not text.startswith(SECRET_PREFIX) or size not in SECRET_BYTES:
+        raise ValueError(f"{SECRET_PREFIX} and 24 to 64 bytes in base64, as `python -m api.keys secret` makes them")
+    return secret
+
+
+WebhookSecret = Annotated[SecretStr, AfterValidator(_is_webhook_secret)]
 
 
 class Key(Strict):
@@ -40,6 +62,14 @@ class Key(Strict):
     owner: Name | None = None
     rate_per_s: int | None = Field(default=None, ge=1)
     max_texts: int | None = Field(default=None, ge=1)
+    webhook_secrets: tuple[WebhookSecret, ...] = ()
+    webhook: str | None = None
+
+    @model_validator(mode="after")
+    def can_sign(self) -> Key:
+        if self.webhook and not self.webhook_secrets:
+            raise ValueError("`webhook` needs `webhook_secrets`, which sign what is sent there")
+        return self
 
 
 class _File(Strict):
@@ -98,6 +128,11 @@ class Keys:
         """The caller who has this key."""
         self.refresh()
         return self._keys.get(digest(key))
+
+    def named(self, name: str) -> Key | None:
+        """The entry of this name."""
+        self.refresh()
+        return next((key for key in self._keys.values() if key.name == name), None)
 
     def refresh(self) -> None:
         """Read the file if it has changed and settled."""
