@@ -70,6 +70,7 @@ def hostile_redis_writes(seed: int, mutations: int) -> Found:
         with Stack(models, MODEL, workers=WORKERS, **SETTINGS) as stack:
             with Clients(stack.url, HOSTILE_CLIENTS, seed, pause_s=0.2) as clients:
                 time.sleep(WARM_UP_S)
+                started = time.time()
                 for _ in range(mutations):
                     done[hostile_redis.mutate(stack, rng)] += 1
                     time.sleep(rng.expovariate(50))
@@ -83,7 +84,8 @@ def hostile_redis_writes(seed: int, mutations: int) -> Found:
         "hostile_longest_s": max((_latency_s(job) for job in clients.jobs), default=0.0),
         "hostile_failed_requests": len(clients.failures),
     }  # fmt: skip
-    notes = {"kinds": dict(done), "ended": ended, "last_lines": last_lines, "noted": noted,
+    late_s = [(round(job.asked - started, 1), round(_latency_s(job), 1)) for job in late]
+    notes = {"kinds": dict(done), "late_s": late_s, "ended": ended, "last_lines": last_lines, "noted": noted,
              "failures": clients.failures[:50], "bad": blemishes(clients)[:50], "retries": clients.retries}  # fmt: skip
     return Found(figures | jobs_figures([clients]), [], notes)
 

@@ -6,6 +6,7 @@ import base64
 import json
 from collections import Counter
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 import redis
@@ -258,3 +259,23 @@ def test_the_loop_goes_on_after_a_sweep_that_failed(rig: Rig) -> None:
     [ticket] = rig.submit(deadline_in_ms=0)
     until(lambda: rig.jobs.status(ticket.job_id).state is JobState.EXPIRED)
     rig.reconciler.stop()
+
+
+@pytest.mark.parametrize(("slow", "pause_s"), [("repair", 2.0), ("messages", 60.0)])
+def test_a_long_look_at_the_queues_puts_the_next_sweep_off_and_a_repair_does_not(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, slow: str, pause_s: float
+) -> None:
+    now_s = 0.0
+    does = getattr(SweepStore, slow)
+
+    def takes_three_seconds(*asked: object) -> object:
+        nonlocal now_s
+        now_s += 3.0
+        return does(*asked)
+
+    rig.submit()
+    rig.store.zadd("retort:queued:m", {rig.store.zrange("retort:queued:m", 0, 0)[0]: 1})
+    monkeypatch.setattr(SweepStore, slow, takes_three_seconds)
+    monkeypatch.setattr(reconciler, "time", SimpleNamespace(monotonic=lambda: now_s))
+    rig.reconciler.sweep(["m"])
+    assert rig.reconciler.loop.pause_s == pause_s

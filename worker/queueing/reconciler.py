@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from contract.chunk_store import ChunkStore, Resend
@@ -87,12 +87,12 @@ class Reconciler:
         return ended
 
     def _step(self) -> None:
-        started = time.monotonic()
         self.retry_forgotten()
-        if mine := self._take_locks():
+        mine = self._take_locks()
+        self.loop.pause_s = self._interval_s
+        if mine:
             self.sweep(mine)
             self._release_locks_unless_liveness_known(mine)
-        self.loop.pause_s = max(self._interval_s, (time.monotonic() - started) / DUTY)
 
     def retry_forgotten(self) -> None:
         """Give up the leases that this worker has had for two sweeps without working on them."""
@@ -104,21 +104,15 @@ class Reconciler:
     def sweep(self, models: Sequence[str]) -> None:
         """Once over everything that is of these models, or of all.
 
-        A part that fails leaves the others their turn; what the last one raised is raised.
+        A part that fails leaves the others their turn; what the last one raised is raised. A repair is rare, and takes
+        the longer the more jobs there are: it does not put the next sweep off, which sends again what it found missing.
         """
-        fault: Exception | None = None
-        parts: list[Callable[[], None]] = [partial(self._records.repair, model) for model in models]
-        parts += [self._expire_jobs, self._reclaim]
-        parts += [partial(self._resend_lost, model) for model in models]
-        for part in parts:
-            try:
-                part()
-            except StoreUnavailable:
-                raise
-            except Exception as error:  # noqa: BLE001  raised below, after the other parts
-                fault = error
-        if fault is not None:
-            raise fault
+        faults = _each(partial(self._records.repair, model) for model in models)
+        started = time.monotonic()
+        faults += _each([self._expire_jobs, self._reclaim, *(partial(self._resend_lost, model) for model in models)])
+        self.loop.pause_s = max(self._interval_s, (time.monotonic() - started) / DUTY)
+        if faults:
+            raise faults[-1]
 
     def _take_locks(self) -> list[str]:
         """The models whose sweeper this worker is."""
@@ -172,3 +166,16 @@ class Reconciler:
             RESENT_CHUNKS.labels(why).inc(len(resends))
             log.info("%d chunks are sent again: %s", len(resends), why)
             self._send(resends)
+
+
+def _each(parts: Iterable[Callable[[], None]]) -> list[Exception]:
+    """Run each part, and return what they raised; without Redis there is no going on."""
+    faults: list[Exception] = []
+    for part in parts:
+        try:
+            part()
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  returned
+            faults.append(error)
+    return faults
