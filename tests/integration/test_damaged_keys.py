@@ -70,6 +70,14 @@ def test_what_a_key_of_another_type_held_is_derived_from_the_records(rig: Rig, k
     assert reclaimed == {held}
 
 
+def test_what_waits_again_has_waited_since_its_job_was_created(rig: Rig) -> None:
+    rig.store.hset(f"retort:job:{rig.healthy.job_id}", "created", 1000)
+    rig.store.delete("retort:queued:m")
+    rig.store.set("retort:queued:m", "junk")
+    rig.sweep.repair("m")
+    assert rig.sweep.waiting("m", 60_000) == {rig.healthy}
+
+
 @pytest.mark.parametrize("junk", [b"not json", b"\xff\xfe", b"[]", b'{"state": "warming"}', b""])
 def test_a_heartbeat_that_can_not_be_read_hides_no_other(rig: Rig, junk: bytes) -> None:
     sound = WorkerStatus(id="w", host="h", pid=1, state=WorkerState.READY, device="cpu", model="m")

@@ -273,8 +273,8 @@ def test_a_long_look_at_the_queues_puts_the_next_sweep_off_and_a_repair_does_not
         now_s += 3.0
         return does(*asked)
 
-    rig.submit()
-    rig.store.zadd("retort:queued:m", {rig.store.zrange("retort:queued:m", 0, 0)[0]: 1})
+    [ticket] = rig.submit()
+    rig.store.zadd("retort:queued:m", {str(ticket): 1})
     monkeypatch.setattr(SweepStore, slow, takes_three_seconds)
     monkeypatch.setattr(reconciler, "time", SimpleNamespace(monotonic=lambda: now_s))
     rig.reconciler.sweep(["m"])
