@@ -29,10 +29,11 @@ from contract.chunk_store import ChunkStore, Resend, Skipped
 from contract.dead_letters import DeadLetters
 from contract.errors import GoneJob
 from contract.fleet import Fleet
-from contract.job_record import Backlog, Commit, JobState, Lease, NewJob, dump_texts
+from contract.job_record import Backlog, Commit, JobState, Lease, NewJob, Webhook, dump_texts
 from contract.job_store import Admitted, Bounds, JobStore
 from contract.message import Lane, Ticket
 from contract.settings import SharedSettings
+from contract.webhooks import QUEUE
 from harness.redis_server import RedisServer
 from tests.job_record_model import HELD, MAX_ATTEMPTS, OPEN, ModelChunk, ModelJob
 
@@ -79,6 +80,7 @@ class JobRecord(RuleBasedStateMachine):
             lane=lane,
             texts=texts,
             deadline_in_ms=0 if due else 3_600_000,
+            webhook=Webhook("https://hooks.example.com/", "shop", "the message"),
         )
         chunks = [ModelChunk(tuple(texts[start : start + CHUNK_TEXTS])) for start in range(0, len(texts), CHUNK_TEXTS)]
         self.model[job.id] = ModelJob(lane, due, chunks)
@@ -270,13 +272,19 @@ class JobRecord(RuleBasedStateMachine):
             state: ends[state] for state in JobState if not state.is_open
         }
 
+    @invariant()
+    def every_end_owes_a_webhook_and_nothing_else_does(self) -> None:
+        ends = sum((job.ends for job in self.model.values()), self.deleted_ends)
+        assert self.jobs.totals().get("webhooks_owed", 0) == ends.total() == self.store.llen(QUEUE)
+
     def teardown(self) -> None:
         for job_id, job in list(self.model.items()):
             for _ in range(1 + job.is_open):
                 self.jobs.remove(job_id)
         for worker in WORKERS:
             self.fleet.leave(worker)
-        assert set(self.store.keys()) <= {f"retort:backlog:{MODEL}", "retort:totals", "retort:id-key"}
+        left = {key for key in cast("list[str]", self.store.keys("*")) if "webhook" not in key}
+        assert left <= {f"retort:backlog:{MODEL}", "retort:totals", "retort:id-key"}
 
 
 def test_the_record_is_what_the_model_says_after_any_sequence_of_transitions(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -19,10 +18,11 @@ from contract.api_keys import digest
 from contract.redis_client import connect
 from contract.webhooks import QUEUE, WebhookLedger
 from harness.answering_worker import AnsweringWorker
-from harness.process import ROOT, ServiceProcess
+from harness.process import ServiceProcess
 from harness.redis_server import RedisServer
 from harness.until import until
 from harness.webhook_receiver import SECRET, ReceivedWebhook, WebhookReceiver, answering
+from notifier import dead_letters
 
 KEYS = f"""
 [[keys]]
@@ -107,6 +107,21 @@ def willing(stack: Stack) -> None:
     stack.receiver.behaviour = answering(204)
 
 
+@pytest.fixture
+def connected() -> Iterator[list[object]]:
+    """The addresses that this process has connected to since."""
+    found: list[object] = []
+    is_over = Event()
+
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "socket.connect" and not is_over.is_set():
+            found.append(arguments[1])
+
+    sys.addaudithook(note)
+    yield found
+    is_over.set()
+
+
 def test_the_end_of_a_job_is_told_once_signed_and_says_what_the_job_says(stack: Stack) -> None:
     job_id = stack.job(webhook=stack.receiver.url)
     [told] = stack.told(job_id)
@@ -115,6 +130,16 @@ def test_the_end_of_a_job_is_told_once_signed_and_says_what_the_job_says(stack: 
     assert told.event["data"]["progress"] == {"texts": 2, "done": 2, "errors": 0}
     assert [each.id for each in stack.receiver.of(job_id)] == [told.id]
     assert stack.receiver.unverified == 0
+
+
+def test_neither_the_api_nor_what_ends_a_job_connects_to_anything_but_redis(
+    stack: Stack, connected: list[object]
+) -> None:
+    stack.app.extensions["retort"].store.connection_pool.disconnect(inuse_connections=False)
+    job_id = stack.job(webhook=stack.receiver.url)
+    stack.app.test_client().get("/metrics")
+    stack.told(job_id)
+    assert set(connected) == {("127.0.0.1", stack.store.connection_pool.connection_kwargs["port"])}
 
 
 def test_a_key_has_one_of_its_own_which_a_request_goes_before(stack: Stack) -> None:
@@ -171,27 +196,38 @@ def test_a_receiver_that_wants_no_more_gets_no_more(stack: Stack) -> None:
     assert address in stack.ledger.disabled()
 
 
-def command(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "notifier.dead_letters", *arguments],
-        cwd=ROOT, env=stack.environment, capture_output=True, text=True,
-    )  # fmt: skip
-
-
-def test_what_the_notifiers_settings_forbid_is_a_dead_letter_to_list_and_to_try_anew(stack: Stack) -> None:
+def test_what_the_notifiers_settings_forbid_is_a_dead_letter_to_list_and_to_try_anew(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
     job_id = stack.job(webhook=NOBODY)
     until(lambda: stack.ledger.count_dead(), 60, what="a dead letter")
-    listed = command(stack, "list")
-    assert listed.returncode == 0
-    assert job_id in listed.stdout
-    assert "no webhooks are sent to 127.0.0.1, port 9" in listed.stdout
+    assert dead_letters.main(["list"]) == 0
+    listed = capsys.readouterr().out
+    assert job_id in listed
+    assert "no webhooks are sent to 127.0.0.1, port 9" in listed
 
-    redriven = command(stack, "redrive", job_id)
-    assert (redriven.returncode, redriven.stdout) == (0, "1 of 1 are tried anew\n")
+    assert dead_letters.main(["redrive", job_id]) == 0
+    assert capsys.readouterr().out == "1 of 1 are tried anew\n"
     until(lambda: stack.ledger.count_dead(), 60, what="its second end")
-    assert command(stack, "redrive", "no-job").returncode == 1
-    assert command(stack, "enable", f"{stack.receiver.url}/gone").stdout == "enabled for 1 keys\n"
-    assert f"{stack.receiver.url}/gone" not in command(stack, "disabled").stdout
+    assert dead_letters.main(["redrive", "no-job"]) == 1
+
+
+def test_an_address_that_was_disabled_is_listed_and_can_be_enabled(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RETORT_REDIS_URL", stack.environment["RETORT_REDIS_URL"])
+    stack.receiver.behaviour = answering(410)
+    address = f"{stack.receiver.url}/gone-for-now"
+    stack.job(webhook=address)
+    stack.nothing_owed()
+    dead_letters.main(["disabled"])
+    assert address in capsys.readouterr().out
+    dead_letters.main(["enable", address])
+    assert capsys.readouterr().out == "enabled for 1 keys\n"
+    dead_letters.main(["disabled"])
+    assert address not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
