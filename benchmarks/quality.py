@@ -6,7 +6,8 @@ is asked of it:
 
 - `NAME_train.csv` with `NAME_test.csv` among the files: the second is scored, all of the first is learnt from; besides,
   samples of it with 10 and 5 texts a label, as `NAME_10` and `NAME_5`. In a copy of the first with 5% of the labels
-  swapped at random, the suspects are looked for (`swapped`), and an epoch of it is timed (`speed`).
+  swapped at random, the suspects are looked for (`swapped`), and an epoch of it is timed (`speed`). If there is a third
+  table, the model has to tell its texts from the second's.
 - any other `NAME.csv` or `NAME_train.csv`: a tenth of it is held out; so it is of `examples/questions.csv`, which is
   always among them, with five seeds. Where texts may have several labels (also in `.jsonl`), another model is trained
   with `--precision 0.95`.
@@ -15,7 +16,8 @@ is asked of it:
 `<set>_spread`, the standard deviation of the first of them, and every run beside them; `review_accuracy_<set>` and
 `review_share_<set>`, of the answers that nobody has to look at; of several labels `_micro_f1` and `_macro_f1` in place
 of the accuracy, those of the baselines, and `_precision_at_095` with the recall that is left;
-`swapped_found`; and `training_speedup`, texts a second over those of the code before a commit (`--against`), by turns.
+`swapped_found`; `unfamiliar_auroc`, of the distances of texts that are not the model's kind against those that are; and
+`training_speedup`, texts a second over those of the code before a commit (`--against`), by turns.
 SETs, by the names of their figures, are all that is run if any is given; figures of sets that were not run stay.
 """
 
@@ -41,11 +43,14 @@ from typing import Any
 
 from benchmarks.record import ROOT, Record, machine
 from benchmarks.speedup import BEFORE, speedup
+from benchmarks.unfamiliar import auroc
 from contract.artifact import Manifest, read_manifest
 from training.data.table import Table, read_table
 
 RECORD = Record(ROOT / "benchmarks" / "quality.json", ROOT / "docs" / "training.md")
 EXAMPLE = ROOT / "examples" / "questions.csv"
+NAME = "quality"
+"""Of the models."""
 SEEDS, EXAMPLE_SEEDS = 3, 5
 FEW = (10, 5)
 SWAPPED = 0.05
@@ -94,18 +99,23 @@ class Problem:
     test: Path | None = None
     each: int | None = None
     """Texts of a label that are learnt from, drawn anew for each seed; all of them if not given."""
+    strange: Path | None = None
+    """A table of another kind."""
 
 
 def problems(files: Sequence[Path]) -> list[Problem]:
     """What the files' names ask for."""
     tests = {file.stem.removesuffix("_test"): file for file in files if file.stem.endswith("_test")}
+    alone = [file for file in files if file not in tests.values() and file.stem.removesuffix("_train") not in tests]
+    strange = next((file for file in alone if file != EXAMPLE), None)
     found: list[Problem] = []
     for file in files:
         stem = file.stem.removesuffix("_train")
         name = KNOWN.get(stem, stem)
         if file in tests.values():
             continue
-        found.append(Problem(name=name, data=file, test=tests.get(stem)))
+        test = tests.get(stem)
+        found.append(Problem(name=name, data=file, test=test, strange=strange if test else None))
         if stem in tests:
             found += [Problem(name=f"{name}_{each}", data=file, test=tests[stem], each=each) for each in FEW]
     return found
@@ -114,7 +124,7 @@ def problems(files: Sequence[Path]) -> list[Problem]:
 def measure(problem: Problem, seed: int, folder: Path) -> dict[str, float]:
     """Train once, and return its metrics and seconds, those of starting the program included."""
     data = problem.data if problem.each is None else _sampled(problem.data, problem.each, seed, folder)
-    options = ["--data", str(data), "--seed", str(seed), "--name", "quality", "--force"]
+    options = ["--data", str(data), "--seed", str(seed), "--name", NAME, "--force"]
     options += ["--test-data", str(problem.test)] if problem.test else []
     started = time.monotonic()
     manifest = _train(options, folder)
@@ -122,6 +132,8 @@ def measure(problem: Problem, seed: int, folder: Path) -> dict[str, float]:
     found = _figures(manifest, METRICS[manifest.activation]) | {"seconds": seconds}
     if manifest.activation == "sigmoid":
         found |= _figures(_train([*options, "--precision", str(PRECISION)], folder), AT_PRECISION)
+    if problem.test and problem.strange and manifest.unfamiliar_above is not None:
+        found["unfamiliar_auroc"] = auroc(_version(manifest, folder), problem.test, problem.strange)
     return found
 
 
@@ -138,7 +150,11 @@ def _train(options: Sequence[str], folder: Path) -> Manifest:
     version = re.search(r"^current: (\S+)$", done.stdout, re.MULTILINE)
     if not version:
         raise SystemExit(done.stdout)
-    return read_manifest(folder / "models" / "quality" / version[1])
+    return read_manifest(folder / "models" / NAME / version[1])
+
+
+def _version(manifest: Manifest, folder: Path) -> Path:
+    return folder / "models" / NAME / manifest.version
 
 
 def _sampled(data: Path, each: int, seed: int, folder: Path) -> Path:
@@ -245,6 +261,8 @@ def _means(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 def _of(problem: str, name: str) -> str:
     """What a figure of a set is called."""
+    if name == "unfamiliar_auroc":
+        return name
     return f"{name}_{problem}" if name.startswith("review_") else f"{problem}_{name}"
 
 

@@ -36,6 +36,7 @@ class SleepingEncoder:
 
     def __init__(self, labels: int, full_batch_s: float) -> None:
         self._labels = labels
+        self.columns = 2 * labels
         self._full_batch_s = full_batch_s
 
     def __call__(self, grid: Grid) -> NDArray[np.float32]:

@@ -29,6 +29,10 @@ WEIGHTS = "weights.safetensors"
 TOKENIZER = "tokenizer.json"
 VOCABULARY = "vocab.txt"
 STRIDE_SHARE = 0.75
+NEAREST_MEAN, MEANS = "nearest-mean", "means"
+"""The way to tell unfamiliar texts that this release computes, and the tensor that it needs, float32[means, hidden]:
+of what the classifier reads of training texts, the mean of each label's, of unit length. The score of a text is its
+distance from the nearest one, 1 - cosine."""
 USUAL_THRESHOLD = 0.5
 """Of a label whose threshold nobody has chosen."""
 
@@ -154,6 +158,9 @@ class Golden(Strict):
 
     text: str
     probabilities: tuple[float, ...] = Field(description="one per label, float32, calibrated")
+    distance: float | None = Field(
+        default=None, description="from what was learnt, where the manifest has `unfamiliar`"
+    )
 
 
 class Provenance(Strict):
@@ -211,6 +218,12 @@ class Manifest(Strict):
         if self.activation == "softmax":
             return None
         return self.thresholds or (USUAL_THRESHOLD,) * len(self.labels)
+
+    @property
+    def unfamiliar_above(self) -> float | None:
+        """The distance from what was learnt above which a text is unfamiliar; None where nothing tells it."""
+        known = self.unfamiliar is not None and self.unfamiliar.method == NEAREST_MEAN
+        return self.unfamiliar.threshold if self.unfamiliar and known else None
 
     def windows_of(self, long: LongReading | None) -> Windows | None:
         """The windows of texts that are read as `long` says, or as the model's makers chose; None: they are cut off."""

@@ -101,6 +101,9 @@ Unknown = Annotated[
     float | None,
     Field(ge=0, le=1, description=f"share of the text that the vocabulary does not know, from {NOTABLE_UNKNOWN} on"),
 ]
+Unfamiliar = Annotated[
+    Literal[True] | None, Field(description="the text is unlike anything that the model has learnt from")
+]
 WindowCount = Annotated[int | None, Field(ge=2, description="windows that the text was read in, when more than one")]
 Top = Annotated[list[Scored] | None, Field(description="the `top_k` best labels, when more than one was asked")]
 Scores = Annotated[dict[str, float] | None, Field(description="every label's score, when asked for")]
@@ -114,6 +117,7 @@ class Prediction(Strict):
     review: Literal[True] | None = Field(
         default=None, description="a person should look: the score is below the model's `review_below`"
     )
+    unfamiliar: Unfamiliar = None
     tokens: Tokens
     truncated: Truncated
     unknown: Unknown = None
@@ -126,6 +130,7 @@ class MultiLabelPrediction(Strict):
     """The answer for one text, of a model that gives a text any number of labels."""
 
     labels: list[Scored] = Field(description="the labels whose score reaches their threshold, best first; may be none")
+    unfamiliar: Unfamiliar = None
     tokens: Tokens
     truncated: Truncated
     unknown: Unknown = None
@@ -197,19 +202,24 @@ class AnswerRule:
     """The score from which each label holds; None when each text has exactly one label."""
     review_below: float = 0.0
     """A person should look at answers with a lower score, where each text has exactly one label."""
+    unfamiliar_above: float | None = None
+    """Texts that are further from what was learnt are unfamiliar; None where the model does not tell how far."""
 
     @classmethod
     def of(cls, manifest: Manifest) -> AnswerRule:
         below = manifest.review_below if manifest.activation == "softmax" else None
-        return cls(manifest.labels, manifest.label_thresholds, below or 0.0)
+        return cls(manifest.labels, manifest.label_thresholds, below or 0.0, manifest.unfamiliar_above)
 
-    def answer(self, probabilities: Sequence[float], options: Options, read: TextRead) -> dict[str, Any]:
+    def answer(
+        self, probabilities: Sequence[float], options: Options, read: TextRead, *, unfamiliar: bool = False
+    ) -> dict[str, Any]:
         """The answer, as a `Prediction` or a `MultiLabelPrediction` without the members that are None.
 
         probabilities: one per label, calibrated. On a tie the label that comes first in `labels` goes first.
         """
         scores = [round(probability, DIGITS) for probability in probabilities]
-        found = {**self._chosen(probabilities, scores, options), **read.members()}
+        marks = {"unfamiliar": True} if unfamiliar else {}
+        found = {**self._chosen(probabilities, scores, options), **marks, **read.members()}
         if options.top_k > 1:
             order = sorted(range(len(scores)), key=probabilities.__getitem__, reverse=True)[: options.top_k]
             found["top"] = [self._scored(index, scores) for index in order]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from contract.artifact import WEIGHTS, Manifest
+from contract.artifact import MEANS, WEIGHTS, Manifest
 from contract.errors import BadModel
 from encoders.tensors import check_tensors, classifier_shapes, read_tensors
-from encoders.weights import ClassifierWeights, LinearWeights, arrange
+from encoders.weights import ClassifierWeights, Floats, LinearWeights, arrange
 
 
 def read_classifier(folder: Path, manifest: Manifest) -> ClassifierWeights:
@@ -23,7 +23,20 @@ def read_classifier(folder: Path, manifest: Manifest) -> ClassifierWeights:
     path = folder / WEIGHTS
     expected = classifier_shapes(manifest.architecture, len(manifest.labels), manifest.pooling)
     tensors = check_tensors(read_tensors(path), expected, path)
-    return calibrated(arrange(tensors, manifest.architecture, manifest.pooling), manifest)
+    weights = calibrated(arrange(tensors, manifest.architecture, manifest.pooling), manifest)
+    return dataclasses.replace(weights, means=_means(folder, manifest))
+
+
+def _means(folder: Path, manifest: Manifest) -> Floats | None:
+    """What the artifact needs to tell how far a text is from what was learnt; None where nothing asks for it."""
+    if manifest.unfamiliar_above is None or manifest.unfamiliar is None:
+        return None
+    path = folder / (manifest.unfamiliar.file or "")
+    if path == folder:
+        raise BadModel(f"{folder}: the manifest names no file with the means that its `unfamiliar` needs")
+    found = read_tensors(path)
+    means = len(found[MEANS]) if MEANS in found and found[MEANS].ndim else 0
+    return check_tensors(found, {MEANS: (max(means, 1), manifest.architecture.hidden_size)}, path)[MEANS]
 
 
 def calibrated(weights: ClassifierWeights, manifest: Manifest) -> ClassifierWeights:

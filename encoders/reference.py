@@ -37,10 +37,22 @@ def logits(
     weights: ClassifierWeights, architecture: Architecture, ids: Ids, dtype: type[np.floating[Any]] = np.float64
 ) -> Array:
     """`dtype`[labels] of the text with these ids, special tokens included."""
+    return _linear(weights.head.classifier, features(weights, architecture, ids, dtype))
+
+
+def features(
+    weights: ClassifierWeights, architecture: Architecture, ids: Ids, dtype: type[np.floating[Any]] = np.float64
+) -> Array:
+    """`dtype`[H]: what the classifier reads of the text."""
     state = _embed(weights.embeddings, ids, architecture.layer_norm_eps, dtype)
     for layer in weights.layers:
         state = _apply_layer(layer, architecture, state)
-    return _apply_head(weights.head, state.mean(axis=0) if weights.reads_mean else state[0])
+    return _dense(weights.head, state.mean(axis=0) if weights.reads_mean else state[0])
+
+
+def distance(features: Array, means: Array) -> float:
+    """1 - cosine between what is read of a text, [H], and the nearest of some means of unit length, [means, H]."""
+    return float(1 - (means @ features).max() / max(float(np.linalg.norm(features)), 1e-6))
 
 
 def probabilities(logits: Array, activation: str) -> Array:
@@ -81,11 +93,9 @@ def _attend(layer: LayerWeights, heads: int, state: Array) -> Array:
     return joined
 
 
-def _apply_head(head: HeadWeights, pooled: Array) -> Array:
-    """[H] → [labels]"""
-    if head.dense:
-        pooled = ACTIVATIONS[head.activation](_linear(head.dense, pooled))
-    return _linear(head.classifier, pooled)
+def _dense(head: HeadWeights, pooled: Array) -> Array:
+    """[H] → [H], through the head's dense layer if it has one."""
+    return ACTIVATIONS[head.activation](_linear(head.dense, pooled)) if head.dense else pooled
 
 
 def _linear(weights: LinearWeights, inputs: Array) -> Array:

@@ -72,6 +72,8 @@ class ClassifierWeights:
     reads_mean: bool
     """Whether the head reads the mean of a text's tokens, and not its first token."""
     head: HeadWeights
+    means: Floats | None = None
+    """float32[means, hidden], of unit length: what the classifier read of training texts, label by label."""
 
 
 def arrange(tensors: Weights, architecture: Architecture, pooling: Pooling) -> ClassifierWeights:

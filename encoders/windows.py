@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.artifact import LongReading
+from encoders import reference
 
 Floats = NDArray[np.floating[Any]]
 
@@ -20,6 +21,16 @@ def window_starts(tokens: int, size: int, stride: int, most: int, cut: Literal["
     """
     starts = [*range(0, tokens - size, stride), tokens - size]
     return starts[-most:] if cut == "left" else starts[:most]
+
+
+def row_of_windows(rows: Floats, labels: int, pooling: LongReading, activation: str) -> NDArray[np.float32]:
+    """What a model says of a text, out of what it says of its windows, float[windows, columns] as `Model.run` has it.
+
+    A text is as far from what was learnt as the window that is nearest.
+    """
+    logits = pool(rows[:, labels : 2 * labels], pooling)
+    nearest = rows[:, 2 * labels :].min(axis=0)
+    return np.concatenate([reference.probabilities(logits, activation), logits, nearest]).astype(np.float32)
 
 
 def pool(logits: Floats, pooling: LongReading) -> Floats:

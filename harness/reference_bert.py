@@ -27,8 +27,18 @@ def probabilities(weights: Weights, architecture: Architecture, ids: Sequence[in
 
 def logits(weights: Weights, architecture: Architecture, ids: Sequence[int]) -> Array:
     """float64[labels]: tanh pooler on [CLS], then the classifier."""
-    first = hidden(weights, architecture, ids)[0]
-    return _linear(weights, "classifier", np.tanh(_linear(weights, "bert.pooler.dense", first)))
+    return _linear(weights, "classifier", pooled(weights, architecture, ids))
+
+
+def pooled(weights: Weights, architecture: Architecture, ids: Sequence[int]) -> Array:
+    """float64[hidden]: what the classifier reads."""
+    read: Array = np.tanh(_linear(weights, "bert.pooler.dense", hidden(weights, architecture, ids)[0]))
+    return read
+
+
+def distance(read: Array, means: NDArray[np.float32]) -> float:
+    """From the nearest of some means, float32[means, hidden]: 1 - cosine."""
+    return min(1 - float(read @ mean / (np.linalg.norm(read) * np.linalg.norm(mean))) for mean in means)
 
 
 def softmax(inputs: Array) -> Array:

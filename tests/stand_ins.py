@@ -39,6 +39,7 @@ class EchoModel:
             activation="softmax",
             windows_of=windows_of,
             review_below=None,
+            unfamiliar_above=None,
         )
         self.shapes = packing.shapes(MAX_LENGTH, batch_tokens)
         self.batch_tokens = batch_tokens

@@ -106,7 +106,7 @@ class HyperParameters(Strict):
                 RATE * min(1.0, RATE_HIDDEN / facts.hidden) * (0.5 if loss == "contrastive" else 1.0),
                 f"the base model is {facts.hidden} wide",
             ),
-            "loss": (loss, f"{facts.texts_a_label:.3g} texts a label"),
+            "loss": (loss, _of_labels(facts)),
         }
         taken = {name: choice for name, choice in made.items() if name not in given}
         reasons = [
@@ -114,6 +114,12 @@ class HyperParameters(Strict):
             for name, (value, reason) in taken.items()
         ]
         return base.model_copy(update={name: value for name, (value, _) in taken.items()}), reasons
+
+
+def _of_labels(facts: DataFacts) -> str:
+    """What the loss follows, in words."""
+    several = math.isinf(facts.texts_a_label)
+    return "a text may have several labels" if several else f"{facts.texts_a_label:.3g} texts a label"
 
 
 def told_apart(given: Mapping[str, Any]) -> dict[str, Any]:

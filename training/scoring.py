@@ -7,17 +7,20 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from contract.artifact import Provenance
+from contract.artifact import Pooling, Provenance
+from encoders.families import CLASSIFIER
 from training.artifact.export import Trained, package_versions
 from training.artifact.trimmings import trimming
 from training.data.batches import bucket_lengths
 from training.data.encoded import EncodedCorpus
 from training.data.recipe import Recipe
+from training.data.split import Rows
+from training.evaluation.familiarity import Familiarity, fit_familiarity, label_means
 from training.evaluation.labelling import HeldOut
-from training.evaluation.linear_head import Floats, Labels
+from training.evaluation.linear_head import Floats, Labels, LinearHead
 from training.fit.checkpoint import TrainingState
 from training.fit.frozen import Frozen
-from training.fit.model import Classifier, predictor
+from training.fit.model import Classifier, in_batches
 from training.pretrained.base_model import BaseModel, Tensors
 
 FOLDS = 4
@@ -35,9 +38,11 @@ def score(
 ) -> Trained:
     """What is to be written down. `before_s`: seconds that went into it before the first step."""
     started, way = time.monotonic(), frozen.start.labelling
-    held, known = _held_out(recipe, base, data, frozen, state, weights)
+    held, known, familiarity = _held_out(recipe, base, data, frozen, state, weights)
     rivals = _rivals(recipe, data, frozen, held, state, console)
     metrics = way.metrics(held) | rivals | {"test_texts": float(len(held.texts))}
+    if familiarity:
+        metrics |= familiarity.metrics
     seconds = before_s + state.seconds + time.monotonic() - started
     return Trained(
         name=recipe.name,
@@ -50,12 +55,14 @@ def score(
         max_length=recipe.parameters.max_length,
         calibrated_on=len(known) if held.is_calibrated else 0,
         held=held,
+        familiarity=familiarity,
         metrics=metrics,
         choices=(
             *recipe.reasons,
             *frozen.start.reasons,
             chosen_epoch(state),
             *way.choices(held, metrics),
+            *([familiarity.reason] if familiarity else []),
         ),
         provenance=Provenance(
             created=datetime.now(UTC),
@@ -83,17 +90,33 @@ def chosen_epoch(state: TrainingState) -> str:
     )
 
 
+class _Published:
+    """The model with the weights that are exported, in float32."""
+
+    def __init__(self, base: BaseModel, data: EncodedCorpus, pooling: Pooling, weights: Tensors, buckets: int) -> None:
+        model = Classifier(base.architecture, len(data.classes), pooling=pooling)
+        model.load(weights)
+        self._data = data
+        self._read = in_batches(model.features, bucket_lengths(data.examples.lengths, buckets))
+        self.head = LinearHead(weights[f"{CLASSIFIER}.weight"], weights[f"{CLASSIFIER}.bias"])
+
+    def features(self, rows: Rows) -> Floats:
+        """float32[rows, hidden]: what the classifier reads of these texts."""
+        return self._read(self._data.part(rows))
+
+
 def _held_out(
     recipe: Recipe, base: BaseModel, data: EncodedCorpus, frozen: Frozen, state: TrainingState, weights: Tensors
-) -> tuple[HeldOut, Labels]:
-    """The test part, scored in float32 by the exported weights, and the labels of the texts that calibrate it."""
-    model = Classifier(base.architecture, len(data.classes), pooling=frozen.start.pooling)
-    model.load(weights)
-    predict = predictor(model, bucket_lengths(data.examples.lengths, recipe.parameters.buckets))
-    test, validation = data.part(data.parts.test), data.part(data.parts.validation)
-    known = _out_of_fold(recipe, data, frozen, state) or (predict(validation), validation.labels)
-    held: HeldOut = frozen.start.labelling.held_out(data.texts_of(data.parts.test), test.labels, predict(test), known)
-    return held, known[1]
+) -> tuple[HeldOut, Labels, Familiarity | None]:
+    """The test part, scored by the exported weights; the labels of the texts that calibrate it; and how near it is."""
+    way, parts, labels = frozen.start.labelling, data.parts, data.examples.labels
+    model = _Published(base, data, frozen.start.pooling, weights, recipe.parameters.buckets)
+    validation, test = model.features(parts.validation), model.features(parts.test)
+    known = _out_of_fold(recipe, data, frozen, state) or (model.head.logits(validation), labels[parts.validation])
+    held: HeldOut = way.held_out(data.texts_of(parts.test), labels[parts.test], model.head.logits(test), known)
+    groups = [parts.train[group] for group in way.groups(labels[parts.train])]
+    means = label_means(model.features, groups, recipe.parameters.seed)
+    return held, known[1], fit_familiarity(means, validation, test)
 
 
 def _out_of_fold(

@@ -21,6 +21,7 @@ OutputName = Literal[
     "score",
     "labels",
     "review",
+    "unfamiliar",
     "tokens",
     "truncated",
     "unknown",

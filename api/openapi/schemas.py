@@ -190,6 +190,9 @@ class VersionDocument(Document):
     )
     max_length: int | None = Field(default=None, description="tokens of a text at most")
     review_below: float = absent("answers with a lower score have `review`; absent where the training chose no bound")
+    unfamiliar_above: float = absent(
+        "texts that are further from what was learnt, 1 - cosine, have `unfamiliar`; absent where nothing tells it"
+    )
     windows: Windows = absent("how texts longer than `max_length` are read; absent where they are cut off")
     metrics: dict[str, float] = Field(default={}, description="as measured by the training")
     created: datetime | None = None

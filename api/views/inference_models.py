@@ -134,6 +134,7 @@ def _outputs(labels: int, *, multi_label: bool) -> list[TensorMetadata]:
         ]
     return [
         *chosen,
+        TensorMetadata(name="unfamiliar", datatype="BOOL", shape=[ANY]),
         TensorMetadata(name="tokens", datatype="INT32", shape=[ANY]),
         TensorMetadata(name="truncated", datatype="BOOL", shape=[ANY]),
         TensorMetadata(name="unknown", datatype="FP32", shape=[ANY]),

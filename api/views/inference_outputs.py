@@ -13,7 +13,7 @@ from api.http.tensors import DataType, Tensor
 from api.jobs.results import Row
 from contract.prediction import Options
 
-ALWAYS = ("tokens", "truncated", "unknown", "windows", "error")
+ALWAYS = ("unfamiliar", "tokens", "truncated", "unknown", "windows", "error")
 MOST_NAMED = 5
 """Failed texts that a refusal names."""
 
@@ -108,6 +108,7 @@ _COLUMNS: Mapping[str, tuple[DataType, Callable[[Row], Any]]] = {
     "score": ("FP32", lambda row: row.get("score", 0.0)),
     "labels": ("BYTES", _labels),
     "review": ("BOOL", lambda row: row.get("review", False)),
+    "unfamiliar": ("BOOL", lambda row: row.get("unfamiliar", False)),
     "tokens": ("INT32", lambda row: row.get("tokens", 0)),
     "truncated": ("BOOL", lambda row: row.get("truncated", False)),
     "unknown": ("FP32", lambda row: row.get("unknown", 0.0)),

@@ -61,6 +61,7 @@ class ModelDocuments:
             "max_length": manifest.max_length,
             "windows": manifest.windows_of(None),
             "review_below": manifest.review_below,
+            "unfamiliar_above": manifest.unfamiliar_above,
             "metrics": manifest.metrics,
             "created": manifest.provenance.created,
             "base_model": manifest.provenance.base_model,

@@ -28,6 +28,8 @@ class Prediction:
     score: float
     review: bool = False
     """Whether a person should look: the score is below what the model is sure from."""
+    unfamiliar: bool = False
+    """Whether the text is unlike anything that the model has learnt from."""
     tokens: int
     """Tokens that the model read."""
     truncated: bool
@@ -48,6 +50,7 @@ class MultiLabelPrediction:
 
     labels: tuple[Scored, ...]
     """Those whose score reaches their threshold, best first; may be none."""
+    unfamiliar: bool = False
     tokens: int
     truncated: bool
     unknown: float | None = None
@@ -146,6 +149,7 @@ def answer(document: Document) -> Answer:
     shared: dict[str, Any] = {
         "tokens": document["tokens"],
         "truncated": document["truncated"],
+        "unfamiliar": document.get("unfamiliar", False),
         "unknown": document.get("unknown"),
         "windows": document.get("windows", 1),
         "top": _scored(document.get("top", ())),

@@ -9,7 +9,7 @@ from retort_client.documents import Answer, Prediction, TextError
 
 WINDOW = 5000
 """Rows that are asked about at once."""
-USUAL: Mapping[str, object] = {"review": False, "unknown": None, "windows": 1}
+USUAL: Mapping[str, object] = {"review": False, "unfamiliar": False, "unknown": None, "windows": 1}
 """What few answers have otherwise: a column each, where any has."""
 NO_TEXT = TextError("no-text", "there is no text in this row")
 

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from contract.artifact import MANIFEST, TOKENIZER, WEIGHTS, read_manifest, sha256
+from contract.artifact import MANIFEST, MEANS, NEAREST_MEAN, TOKENIZER, WEIGHTS, read_manifest, sha256
 from contract.errors import BadArtifact, BadModel
 from encoders import reference
 from encoders.artifact_weights import read_classifier
+from harness import reference_bert
 from harness.reference_bert import logits, probabilities, sigmoid
-from harness.tiny_artifact import GOLDEN_TEXTS, random_weights, tiny_architecture, write_tiny_artifact
+from harness.tiny_artifact import GOLDEN_TEXTS, random_weights, tiny_architecture, tokenizer, write_tiny_artifact
 from worker.engine.model import Model, load
+from worker.engine.precision import Precision
 
 TEXTS = [*GOLDEN_TEXTS, "how to join two tables in sql", "x " * 60, "why?", "sort a list with a null pointer"] * 30
 
@@ -50,6 +52,64 @@ def test_behind_the_probabilities_of_a_text_lie_its_logits(model: Model) -> None
     weights = random_weights(tiny_architecture(), 3, seed=0)
     expected = [logits(weights, tiny_architecture(), ids.tolist()) / 1.5 for ids in texts]
     np.testing.assert_allclose(model.run_all(texts)[:, 3:], expected, atol=1e-5)
+
+
+@pytest.fixture
+def told_by_means(tmp_path: Path) -> Path:
+    """An artifact that tells how far a text is from two of the golden ones."""
+    folder = write_tiny_artifact(tmp_path)
+    manifest, weights = json.loads((folder / MANIFEST).read_text()), random_weights(tiny_architecture(), 3, seed=0)
+    read = [
+        reference_bert.pooled(weights, tiny_architecture(), tokenizer(32).encode(text).ids) for text in GOLDEN_TEXTS
+    ]
+    means = np.array([each / np.linalg.norm(each) for each in read[:2]], np.float32)
+    save_file({MEANS: means}, folder / "means.safetensors")
+    for golden, each in zip(manifest["golden"], read, strict=True):
+        golden["distance"] = reference_bert.distance(each, means)
+    manifest["unfamiliar"] = {"method": NEAREST_MEAN, "threshold": 0.25, "file": "means.safetensors"}
+    manifest["files"]["means.safetensors"] = sha256(folder / "means.safetensors")
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    return folder
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.02)])
+def test_behind_the_logits_lies_the_distance_from_what_was_learnt(
+    told_by_means: Path, precision: Precision, tolerance: float
+) -> None:
+    model = load(told_by_means, precision)
+    texts = [text.ids for text in model.tokenizer.encode(TEXTS)]
+    weights, means = random_weights(tiny_architecture(), 3, seed=0), load_file(told_by_means / "means.safetensors")
+    expected = [
+        reference_bert.distance(reference_bert.pooled(weights, tiny_architecture(), ids.tolist()), means[MEANS])
+        for ids in texts
+    ]
+    np.testing.assert_allclose(model.run_all(texts)[:, 6], expected, atol=tolerance)
+    assert max(expected) > 0.1
+
+
+def test_an_artifact_whose_distances_are_others_than_its_trainers_is_refused(told_by_means: Path) -> None:
+    manifest = json.loads((told_by_means / MANIFEST).read_text())
+    manifest["golden"][2]["distance"] += 0.05
+    (told_by_means / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(BadArtifact, match=r"sort a list in python!.*the distance differs by 0.05"):
+        load(told_by_means, "float32")
+
+
+@pytest.mark.parametrize("means", [np.ones((2, 31), np.float32), np.ones(32, np.float32)])
+def test_means_of_another_width_are_refused(told_by_means: Path, means: np.ndarray) -> None:
+    save_file({MEANS: means}, told_by_means / "means.safetensors")
+    _sign(told_by_means)
+    with pytest.raises(BadModel, match=r"means is \["):
+        load(told_by_means)
+
+
+def test_a_way_to_tell_unfamiliar_texts_that_is_not_known_marks_nothing(told_by_means: Path) -> None:
+    manifest = json.loads((told_by_means / MANIFEST).read_text())
+    manifest["unfamiliar"]["method"] = "energy"
+    (told_by_means / MANIFEST).write_text(json.dumps(manifest))
+    model = load(told_by_means, "float32")
+    assert model.run_all([np.array([2, 3], np.int32)]).shape == (1, 6)
+    assert model.manifest.unfamiliar_above is None
 
 
 def test_nothing_is_traced_or_compiled_after_loading(model: Model) -> None:

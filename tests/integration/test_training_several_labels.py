@@ -25,7 +25,10 @@ pytestmark = pytest.mark.timeout(600)
 
 LABELS = ("java", "python", "sql")
 OTHER_WORDS = [word for word in WORDS if word not in LABELS and not word.startswith("##")]
-OPTIONS = "--epochs 3 --batch-size 8 --learning-rate 0.003 --max-length 32 --buckets 2 --test 0.2 --precision float32"
+OPTIONS = (
+    "--epochs 3 --batch-size 8 --learning-rate 0.003 --max-length 32 --buckets 2 --validation 0.2 --test 0.2 "
+    "--precision float32"
+)
 NEAR = 1e-3
 """A score this close to its threshold may fall to either side: the engine packs texts."""
 
@@ -80,6 +83,7 @@ def service(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def test_several_labels_are_seen_learnt_and_reported(trained: Trained, manifest: Manifest) -> None:
     assert "several labels a text, divided by '|': 0 to 3 of 3" in trained.told
+    assert "loss cross-entropy: a text may have several labels" in trained.told
     assert (manifest.labels, manifest.activation, len(manifest.thresholds)) == (LABELS, "sigmoid", 3)
     assert manifest.metrics["micro_f1"] > 0.7
     assert manifest.metrics["baseline_micro_f1"] > 0.9
@@ -106,6 +110,8 @@ def test_the_service_gives_the_texts_that_were_held_out_the_labels_that_were_sco
         }
         assert sure & {one["label"] for one in served["labels"]} == sure & set(rule.chosen(answer.probabilities))
     assert {len(served["labels"]) for served in found} >= {0, 1, 2}
+    unfamiliar = sum("unfamiliar" in served for served in found)
+    assert unfamiliar == pytest.approx(manifest.metrics["unfamiliar_share"] * len(found), abs=1)
 
 
 def test_an_imported_model_of_several_labels_is_calibrated_scored_and_reported(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -65,6 +66,19 @@ def test_an_answer_with_a_score_below_the_bound_is_for_a_person(options: Options
 def test_a_score_is_held_to_the_bound_as_it_is_shown() -> None:
     scores = np.array([0.1, 0.8999999, 0.0, 0.0], np.float32)
     assert "review" not in written(AnswerRule(LABELS, review_below=0.9), scores=scores)
+
+
+@pytest.mark.parametrize("rule", [ONE, ANY])
+@pytest.mark.parametrize("options", [Options(), Options(top_k=2)])
+@pytest.mark.parametrize(("distance", "marked"), [(0.25, False), (0.375, True)])
+def test_a_text_that_is_too_far_from_what_was_learnt_is_marked(
+    rule: AnswerRule, options: Options, distance: float, marked: bool
+) -> None:
+    columns = np.concatenate([SCORES, SCORES, [distance]]).astype(np.float32)
+    said = written(replace(rule, unfamiliar_above=0.25), options, columns)
+    plain = written(rule, options)
+    assert said == (plain.replace(',"tokens"', ',"unfamiliar":true,"tokens"') if marked else plain)
+    TypeAdapter(Answer).validate_json(said)
 
 
 def test_a_threshold_changes_nothing_where_each_text_has_one_label() -> None:

@@ -10,7 +10,7 @@ from contract.prediction import Options
 READ = {"tokens": 9, "truncated": False}
 ROWS: list[dict[str, Any]] = [
     {"label": "java", "score": 0.9, **READ},
-    {"label": "sql", "score": 0.4, "review": True, **READ, "unknown": 0.25, "windows": 3},
+    {"label": "sql", "score": 0.4, "review": True, "unfamiliar": True, **READ, "unknown": 0.25, "windows": 3},
     {"error": {"code": "empty-text", "detail": "the text is empty"}},
 ]
 
@@ -25,6 +25,7 @@ def test_marks_are_told_of_each_text() -> None:
         "label": ["java", "sql", ""],
         "score": [0.9, 0.4, 0.0],
         "review": [False, True, False],
+        "unfamiliar": [False, True, False],
         "tokens": [9, 9, 0],
         "truncated": [False, False, False],
         "unknown": [0.0, 0.25, 0.0],
@@ -38,5 +39,5 @@ def test_models_of_several_labels_mark_nothing_for_review() -> None:
 
     found = data(labels, multi_label=True)
 
-    assert found.keys() == {"labels", "tokens", "truncated", "unknown", "windows", "error"}
+    assert found.keys() == {"labels", "unfamiliar", "tokens", "truncated", "unknown", "windows", "error"}
     assert (found["labels"], found["windows"]) == (['[{"label": "java", "score": 0.9}]'], [2])

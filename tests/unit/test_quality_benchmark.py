@@ -21,6 +21,8 @@ def test_a_table_with_a_test_part_is_learnt_from_whole_and_by_samples(tmp_path: 
     assert {found[name].test for name in ("intents", "intents_10", "intents_5")} == {test}
     assert [found[name].each for name in found] == [None, 10, 5, None]
     assert found["tickets"].test is None
+    assert {name for name in found if found[name].strange} == {"intents"}
+    assert found["intents"].strange == alone
 
 
 def test_a_set_that_there_is_not_is_refused_and_those_that_there_are_named(
@@ -52,6 +54,11 @@ def test_a_set_that_there_is_not_is_refused_and_those_that_there_are_named(
             },
         ),
         ("reuters", [{"micro_f1": 0.5}], {"reuters_micro_f1": 0.5, "reuters_spread": 0.0}),
+        (
+            "intents",
+            [{"accuracy": 1.0, "unfamiliar_auroc": 0.5}],
+            {"intents_accuracy": 1.0, "unfamiliar_auroc": 0.5, "intents_spread": 0.0},
+        ),
     ],
 )
 def test_figures_are_means_over_the_runs_that_have_them(

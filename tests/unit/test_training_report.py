@@ -82,6 +82,7 @@ def _trained(folder: Path) -> Trained:
         labels=LABELS,
         max_length=32,
         held=HELD,
+        familiarity=None,
         metrics={
             **scores(HELD),
             **intervals(HELD, len(LABELS)),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from contract.artifact import TokenizerOptions, Windows
 from encoders.tokenization import TextTokenizer, Truncate
-from encoders.windows import pool, window_starts
+from encoders.windows import pool, row_of_windows, window_starts
 from harness.long_texts import window_ids
 from harness.tiny_artifact import tiny_pipeline
 
@@ -66,3 +66,16 @@ def test_logits_are_pooled_label_by_label() -> None:
     logits = np.array([[1.0, -3.0, 0.0], [3.0, 1.0, -6.0]])
     assert pool(logits, "mean").tolist() == [2.0, -1.0, -3.0]
     assert pool(logits, "max").tolist() == [3.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("distances", [[], [[0.5], [0.25]]])
+def test_a_row_of_windows_has_the_scores_of_pooled_logits_and_the_distance_of_the_nearest(
+    distances: list[list[float]],
+) -> None:
+    logits = np.array([[1.0, -1.0, 0.0], [3.0, -3.0, 2.0]])
+    columns = [np.zeros_like(logits), logits, *([np.array(distances)] if distances else [])]
+
+    row = row_of_windows(np.hstack(columns), 3, "mean", "sigmoid")
+
+    np.testing.assert_allclose(row[:3], 1 / (1 + np.exp(-np.array([2.0, -2.0, 1.0]))), rtol=1e-6)
+    assert row[3:].tolist() == [2.0, -2.0, 1.0, *([0.25] if distances else [])]

@@ -14,6 +14,7 @@ import numpy as np
 
 from contract.artifact import (
     MANIFEST,
+    MEANS,
     TOKENIZER,
     WEIGHTS,
     Architecture,
@@ -28,6 +29,7 @@ from training import durable
 from training.pretrained.base_model import Tensors
 
 if TYPE_CHECKING:
+    from training.evaluation.familiarity import Familiarity
     from training.evaluation.labelling import HeldOut
 
 GOLDEN_TEXTS = 8
@@ -61,6 +63,7 @@ class Trained:
     calibrated_on: int
     """Texts that the calibration was fitted on."""
     held: HeldOut
+    familiarity: Familiarity | None
     metrics: Mapping[str, float]
     choices: tuple[str, ...]
     """What was chosen by the data, and why, a line each."""
@@ -69,6 +72,9 @@ class Trained:
 
 def write_artifact(trained: Trained, folder: Path) -> Manifest:
     """Complete the artifact in `folder`, where the report lies already, and return its manifest."""
+    familiarity = trained.familiarity
+    if familiarity:
+        durable.write_tensors(folder / str(familiarity.detector.file), {MEANS: familiarity.means})
     files = write_files(trained.tensors, trained.pipeline, folder)
     manifest = Manifest(
         name=trained.name,
@@ -80,9 +86,10 @@ def write_artifact(trained: Trained, folder: Path) -> Manifest:
         max_length=trained.max_length,
         **trained.held.manifest_fields,
         calibrated_on=trained.calibrated_on,
+        unfamiliar=familiarity.detector if familiarity else None,
         files=files,
         metrics=dict(trained.metrics),
-        golden=golden_texts(trained.held),
+        golden=golden_texts(trained.held, familiarity.held.tolist() if familiarity else None),
         provenance=trained.provenance,
     )
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -101,13 +108,19 @@ def version_name(created: datetime, weights_sha256: str) -> str:
     return f"{created.astimezone(UTC):%Y%m%dt%H%M%S}-{weights_sha256[:6]}"
 
 
-def golden_texts(held: HeldOut, count: int = GOLDEN_TEXTS) -> tuple[Golden, ...]:
-    """Held-out texts from the shortest to the longest, with the trainer's float32 probabilities."""
+def golden_texts(
+    held: HeldOut, distances: Sequence[float] | None = None, count: int = GOLDEN_TEXTS
+) -> tuple[Golden, ...]:
+    """Held-out texts from the shortest to the longest, with the trainer's float32 probabilities and distances."""
     by_length = sorted(range(len(held.texts)), key=lambda index: len(held.texts[index]))
     chosen = {by_length[int(place)] for place in np.linspace(0, len(by_length) - 1, count)}
     probabilities = held.probabilities
     return tuple(
-        Golden(text=held.texts[index], probabilities=tuple(map(float, probabilities[index])))
+        Golden(
+            text=held.texts[index],
+            probabilities=tuple(map(float, probabilities[index])),
+            distance=distances[index] if distances else None,
+        )
         for index in sorted(chosen)
     )
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from training.data.split import Rows
 from training.evaluation import baseline
 from training.evaluation.calibration import calibrated_log_loss, helpful_temperature
 from training.evaluation.evaluate import HeldOutPredictions, intervals, label_scores, lead, scores
@@ -76,6 +77,9 @@ class Labelling(Protocol):
     def held_out(self, texts: Sequence[str], labels: Labels, logits: Floats, known: Known) -> Any:
         """Held-out texts with the logits of a model, which is calibrated, and decides, by what is known of others."""
 
+    def groups(self, labels: Labels) -> list[Rows]:
+        """The rows of the texts of each label, and of those that have none; only groups that have a text."""
+
     def metrics(self, held: Any) -> dict[str, float]:
         """Every score of the held-out texts, with its interval."""
 
@@ -137,6 +141,9 @@ class SingleLabel:
             review_below=fit_review_below(*known, temperature, self.sure),
         )
 
+    def groups(self, labels: Labels) -> list[Rows]:
+        return [np.flatnonzero(labels == label) for label in np.unique(labels)]
+
     def metrics(self, held: HeldOutPredictions) -> dict[str, float]:
         return scores(held) | intervals(held, held.logits.shape[1])
 
@@ -194,6 +201,10 @@ class MultiLabel:
     def held_out(self, texts: Sequence[str], labels: Labels, logits: Floats, known: Known) -> HeldOutSets:
         decision = LabelDecision.fitted(*known, self.precision)
         return HeldOutSets(texts=texts, labels=labels, logits=logits, decision=decision)
+
+    def groups(self, labels: Labels) -> list[Rows]:
+        having = [*(labels.T == 1), ~labels.any(axis=1)]
+        return [np.flatnonzero(each) for each in having if each.any()]
 
     def metrics(self, held: HeldOutSets) -> dict[str, float]:
         return held_out_scores(held) | set_intervals(held)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from contract.artifact import Architecture
 from encoders.weights import ClassifierWeights
-from worker.engine.layers import Embeddings, EncoderLayer, Head, Tensor, mean_of_texts
+from worker.engine.layers import Distance, Embeddings, EncoderLayer, Head, Tensor, mean_of_texts
 from worker.engine.packing import Grid
 from worker.engine.precision import Precision
 from worker.engine.tensorflow_env import tf
@@ -51,6 +51,9 @@ class Encoder:
         self._reads_mean = weights.reads_mean
         self._last = EncoderLayer(weights.layers[-1], architecture, self._dtype, all_ask=weights.reads_mean)
         self._head = Head(weights.head, self._dtype)
+        self._distance = None if weights.means is None else Distance(weights.means)
+        self.columns = 2 * len(weights.head.classifier.bias) + (self._distance is not None)
+        """Of what is computed for a text: each label's probability, each label's logit, and the distance if any."""
         self._activation = tf.nn.softmax if activation == "softmax" else tf.sigmoid
         grid = tf.TensorSpec([None, None], tf.int32)
         self._function = tf.function(
@@ -58,7 +61,7 @@ class Encoder:
         )
 
     def __call__(self, grid: Grid) -> NDArray[np.float32]:
-        """float32[R, S, 2 x labels]: probabilities and logits per slot; those of slots without a text mean nothing."""
+        """float32[R, S, columns], of each slot; those of slots without a text mean nothing."""
         if self._xla and grid.ids.shape not in self._compiled_shapes:
             self._compiled_shapes.add(grid.ids.shape)
             self.traces += 1
@@ -66,7 +69,7 @@ class Encoder:
         return result
 
     def _scores(self, ids: Tensor, position_ids: Tensor, segment_ids: Tensor, cls_positions: Tensor) -> Tensor:
-        """float32[R, S, 2 x labels] from int32[R, L] three times and int32[R, S]; see packing.Grid."""
+        """float32[R, S, columns] from int32[R, L] three times and int32[R, S]; see packing.Grid."""
         self.traces += 1
         rows = tf.shape(ids)[0]
         mask = self._mask(segment_ids, segment_ids)  # [R, 1, L, L]
@@ -77,8 +80,10 @@ class Encoder:
             read = mean_of_texts(self._last(state, state, mask, rows), segment_ids, tf.shape(cls_positions)[1])
         else:
             read = self._first_tokens(state, segment_ids, cls_positions)
-        logits = self._head(read)  # [R x S, labels]
-        return tf.reshape(tf.concat([self._activation(logits), logits], -1), [rows, -1, 2 * logits.shape[-1]])
+        features = self._head.features(read)  # [R x S, H]
+        logits = self._head(features)  # [R x S, labels]
+        columns = [self._activation(logits), logits] + ([self._distance(features)] if self._distance else [])
+        return tf.reshape(tf.concat(columns, -1), [rows, -1, self.columns])
 
     def _first_tokens(self, state: Tensor, segment_ids: Tensor, cls_positions: Tensor) -> Tensor:
         """[R x S, H] out of the last layer, which computes nothing but those."""

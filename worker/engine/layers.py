@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from contract.artifact import ActivationName, Architecture
 from encoders.weights import EmbeddingWeights, HeadWeights, LayerWeights, LinearWeights, NormWeights
@@ -149,18 +150,35 @@ class EncoderLayer:
 
 
 class Head:
-    """From what is read of each text to its logits."""
+    """From what is read of each text to its logits, by way of what the classifier reads."""
 
     def __init__(self, weights: HeadWeights, dtype: Dtype) -> None:
         self._dense = Linear(weights.dense, dtype=dtype) if weights.dense else None
         self._activation = ACTIVATIONS[weights.activation]
         self._classifier = Linear(weights.classifier, dtype=tf.float32)
 
-    def __call__(self, read: Tensor) -> Tensor:
-        """[texts, H] → float32[texts, labels]"""
+    def features(self, read: Tensor) -> Tensor:
+        """[texts, H] → float32[texts, H]"""
         if self._dense:
             read = self._activation(self._dense(tf.cast(read, self._dense.dtype)))
-        return self._classifier(tf.cast(read, tf.float32))
+        return tf.cast(read, tf.float32)
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """float32[texts, H] → float32[texts, labels]"""
+        return self._classifier(features)
+
+
+class Distance:
+    """How far what the classifier reads of a text is from the nearest mean of training texts: 1 - cosine."""
+
+    def __init__(self, means: NDArray[np.float32]) -> None:
+        """means: float32[means, H], of unit length."""
+        self._means = tf.constant(means.T, tf.float32)
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """float32[texts, H] → float32[texts, 1]"""
+        cosines = tf.matmul(tf.math.l2_normalize(features, axis=-1), self._means)
+        return 1.0 - tf.reduce_max(cosines, axis=-1, keepdims=True)
 
 
 def mean_of_texts(state: Tensor, segment_ids: Tensor, slots: Tensor) -> Tensor:

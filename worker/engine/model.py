@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import artifact
-from contract.artifact import Manifest
+from contract.artifact import Golden, Manifest
 from contract.errors import BadArtifact
-from encoders import reference
 from encoders.artifact_weights import read_classifier
 from encoders.tokenization import Ids, TextTokenizer, read_tokenizer
 from encoders.weights import ClassifierWeights
-from encoders.windows import pool
+from encoders.windows import row_of_windows
 from worker.engine import packing
 from worker.engine.encoder import Encoder
 from worker.engine.packing import BatchPlan, Grid, Shape
@@ -81,7 +80,8 @@ class Model:
         return packing.plan(lengths, allowed, self._cost)
 
     def run(self, texts: Sequence[Ids], plan: BatchPlan) -> Rows:
-        """float32[len(plan.texts), 2 x labels]: probabilities, then logits, of the plan's texts, in its order.
+        """float32[len(plan.texts), columns] of the plan's texts, in its order: each label's probability, each label's
+        logit, and the distance from what was learnt if the manifest has a bound for it.
 
         `texts` are the ids that the plan was made for, those it left out included. Raises what TensorFlow raises.
         """
@@ -94,7 +94,7 @@ class Model:
 
     def run_all(self, texts: Sequence[Ids], max_tokens: int | None = None) -> Rows:
         """The same with all columns, as `run` gives them."""
-        answers = np.empty((len(texts), 2 * len(self.manifest.labels)), np.float32)
+        answers = np.empty((len(texts), self._encoder.columns), np.float32)
         waiting = list(range(len(texts)))
         while waiting:
             plan = self.plan([len(texts[index]) for index in waiting], max_tokens)
@@ -191,31 +191,37 @@ def _seconds_per_batch(model: Model, runs: int = 3) -> float:
     return min(times[1:])
 
 
-def _whole_texts(model: Model, texts: Sequence[str]) -> Iterator[Probabilities]:
-    """float32[labels] of each text, long ones in as many windows as they need."""
+def _whole_texts(model: Model, texts: Sequence[str]) -> Iterator[Rows]:
+    """float32[columns] of each text, long ones in as many windows as they need."""
     manifest, labels = model.manifest, len(model.manifest.labels)
     windows = manifest.windows_of(None)
     encoded = model.tokenizer.encode(texts, windows=windows, most=sys.maxsize)
     rows = iter(model.run_all([ids for text in encoded for ids in text.windows]))
     for text in encoded:
         own = np.array([next(rows) for _ in text.windows])
-        if windows and text.more:
-            logits = pool(own[:, labels:], windows.pooling)
-            yield reference.probabilities(logits, manifest.activation).astype(np.float32)
-        else:
-            yield own[0, :labels]
+        in_windows = windows and text.more
+        yield row_of_windows(own, labels, windows.pooling, manifest.activation) if windows and in_windows else own[0]
 
 
 def check_golden(model: Model) -> None:
-    """Raise BadArtifact when the model gives a golden text other probabilities than its trainer did.
+    """Raise BadArtifact when the model gives a golden text other probabilities, or another distance, than its trainer.
 
     The tolerance is that of the model's precision; within it another label can win only if two were about tied.
     """
     golden, tolerance = model.manifest.golden, TOLERANCE[model.precision]
     for each, found in zip(golden, _whole_texts(model, [each.text for each in golden]), strict=True):
-        difference = float(np.abs(found - np.asarray(each.probabilities, np.float32)).max())
-        if not difference <= tolerance:  # NaN is refused too
-            raise BadArtifact(
-                f"golden text {each.text[:40]!r}: a probability differs by {difference:.2g} from the trainer's, "
-                f"more than {tolerance:.2g}"
-            )
+        for what, difference in _differences(each, found).items():
+            if not difference <= tolerance:  # NaN is refused too
+                raise BadArtifact(
+                    f"golden text {each.text[:40]!r}: {what} differs by {difference:.2g} from the trainer's, "
+                    f"more than {tolerance:.2g}"
+                )
+
+
+def _differences(golden: Golden, row: NDArray[np.float32]) -> dict[str, float]:
+    """By how much what the model says of the text is another than what its trainer said."""
+    labels = len(golden.probabilities)
+    found = {"a probability": float(np.abs(row[:labels] - np.asarray(golden.probabilities, np.float32)).max())}
+    if golden.distance is not None and len(row) > 2 * labels:
+        found["the distance"] = abs(float(row[-1]) - golden.distance)
+    return found

@@ -32,7 +32,7 @@ class AnswerCache:
         return len(self._rows)
 
     def find(self, source: Hashable, keys: Sequence[bytes]) -> list[Row | None]:
-        """float32[2 * labels], probabilities and logits, for each text; None where it is not known.
+        """float32[columns], as `Model.run` has them, for each text; None where it is not known.
 
         `source` is a version of a model, `keys` are the texts' token ids as bytes.
         """
@@ -44,7 +44,7 @@ class AnswerCache:
         return found
 
     def keep(self, source: Hashable, keys: Sequence[bytes], rows: NDArray[np.float32]) -> None:
-        """Remember rows of float32[texts, 2 * labels] for when these texts come again."""
+        """Remember rows of float32[texts, columns] for when these texts come again."""
         if not self._most_bytes:
             return
         with self._lock:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from contract.prediction import DIGITS, AnswerRule, Options, TextRead
 from contract.stored_result import dumped, one_label
+from worker.metrics import UNFAMILIAR_TEXTS
 
 
 class Asked(Protocol):
@@ -24,10 +25,11 @@ class Asked(Protocol):
 
 
 def predictions(rows: NDArray[np.float32], rule: AnswerRule, texts: Sequence[Asked]) -> list[str]:
-    """The answer for each text as JSON. `rows` is float32[texts, columns], the labels' probabilities first."""
+    """The answer for each text as JSON. `rows` is float32[texts, columns], as `Model.run` has them."""
+    unfamiliar = _unfamiliar(rows, rule)
     rows = rows[:, : len(rule.labels)]
     if rule.thresholds is not None:
-        return [_answered(row, rule, text) for row, text in zip(rows, texts, strict=True)]
+        return [_answered(*each, rule) for each in zip(rows, unfamiliar, texts, strict=True)]
     names, best, scores = _as_json(rule.labels), rows.argmax(axis=1).tolist(), rows.max(axis=1).tolist()
     return [
         one_label(names[label], round(score, DIGITS), text.read.tokens, text.read.truncated)
@@ -35,13 +37,23 @@ def predictions(rows: NDArray[np.float32], rule: AnswerRule, texts: Sequence[Ask
         and not text.options.scores
         and text.read.is_usual
         and round(score, DIGITS) >= rule.review_below
-        else _answered(row, rule, text)
-        for label, score, row, text in zip(best, scores, rows, texts, strict=True)
+        and not strange
+        else _answered(row, strange, text, rule)
+        for label, score, row, strange, text in zip(best, scores, rows, unfamiliar, texts, strict=True)
     ]
 
 
-def _answered(row: NDArray[np.float32], rule: AnswerRule, text: Asked) -> str:
-    return dumped(rule.answer(row.tolist(), text.options, text.read))
+def _unfamiliar(rows: NDArray[np.float32], rule: AnswerRule) -> Sequence[bool]:
+    """Of each text, whether it is too far from what the model has learnt from."""
+    if rule.unfamiliar_above is None:
+        return [False] * len(rows)
+    found: list[bool] = (rows[:, -1] > rule.unfamiliar_above).tolist()
+    UNFAMILIAR_TEXTS.inc(sum(found))
+    return found
+
+
+def _answered(row: NDArray[np.float32], unfamiliar: bool, text: Asked, rule: AnswerRule) -> str:
+    return dumped(rule.answer(row.tolist(), text.options, text.read, unfamiliar=unfamiliar))
 
 
 @cache

@@ -13,8 +13,7 @@ from contract.artifact import LongReading, Manifest
 from contract.job_record import Lease
 from contract.message import JobQueue, Lane
 from contract.prediction import Options, TextRead
-from encoders import reference
-from encoders.windows import pool
+from encoders.windows import row_of_windows
 
 if TYPE_CHECKING:
     from encoders.tokenization import Ids
@@ -109,11 +108,9 @@ class LongText:
 
     def row(self, manifest: Manifest) -> Row:
         """What `Model.run` would have said of the whole text. Once all have come, and none has failed."""
-        labels = len(manifest.labels)
         # In the order of the text, whatever order the windows were computed in: sums of floats differ by it.
         rows = np.stack([row for row in self._rows if row is not None]).astype(np.float64)
-        logits = pool(rows[:, labels:], self.pooling)
-        return np.concatenate([reference.probabilities(logits, manifest.activation), logits]).astype(np.float32)
+        return row_of_windows(rows, len(manifest.labels), self.pooling, manifest.activation)
 
 
 class TextWork:

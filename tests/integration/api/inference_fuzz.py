@@ -23,8 +23,8 @@ from harness.answering_worker import VERSION, AnsweringWorker
 from harness.redis_server import RedisServer
 
 NAMES = [
-    "label", "score", "labels", "review", "tokens", "truncated", "unknown", "windows", "error", "top_label",
-    "top_score", "scores", "classes", "other",
+    "label", "score", "labels", "review", "unfamiliar", "tokens", "truncated", "unknown", "windows", "error",
+    "top_label", "top_score", "scores", "classes", "other",
 ]  # fmt: skip
 ANYTHING: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

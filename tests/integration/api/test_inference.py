@@ -60,7 +60,8 @@ def error(answer: TestResponse) -> str:
 
 def nothing(texts: int) -> dict[str, list[Any]]:
     """Outputs that say nothing of texts that are known, short, sure and predicted."""
-    return {"review": [False] * texts, "unknown": [0.0] * texts, "windows": [1] * texts, "error": [""] * texts}
+    marks = {name: [False] * texts for name in ("review", "unfamiliar")}
+    return {**marks, "unknown": [0.0] * texts, "windows": [1] * texts, "error": [""] * texts}
 
 
 def columns(rows: Sequence[dict[str, Any]], *names: str) -> dict[str, list[Any]]:
@@ -168,11 +169,11 @@ def test_a_model_of_several_labels_gives_those_that_hold(
         found = outputs(client.post(INFER, json=message([*TEXTS, ""])))
         refused = client.post(INFER, json=message(TEXTS, outputs=[{"name": "tokens"}, {"name": "score"}]))
     assert [json.loads(labels) for labels in found["labels"]] == [*(row["labels"] for row in rows), []]
-    assert found.keys() == {"labels", "tokens", "truncated", "unknown", "windows", "error"}
+    assert found.keys() == {"labels", "unfamiliar", "tokens", "truncated", "unknown", "windows", "error"}
     assert refused.status_code == 422
     assert "/outputs/1/name: this model gives a text any number of labels" in error(refused)
     told = InferenceModel.model_validate_json(client.get("/v2/models/default").data)
-    assert [output.name for output in told.outputs][:2] == ["labels", "tokens"]
+    assert [output.name for output in told.outputs][:3] == ["labels", "unfamiliar", "tokens"]
 
 
 @pytest.mark.usefixtures("worker")

@@ -140,7 +140,7 @@ def test_what_few_answers_have_gets_columns_where_it_is_asked_for() -> None:
     plain = Prediction(label="java", score=0.5, tokens=3, truncated=False)
     marked = dataclasses.replace(plain, unknown=0.9)
     columns = AnswerColumns({}, ["unknown"], OneLabel(), marks=True)
-    assert columns.names[-3:] == ["review", "predicted_unknown", "windows"]
+    assert columns.names[-4:] == ["review", "unfamiliar", "predicted_unknown", "windows"]
     assert columns.joined({"unknown": "own"}, marked)["predicted_unknown"] == 0.9
     assert "predicted_unknown" not in columns.joined({"unknown": "own"}, plain)
     assert 0.9 not in AnswerColumns({}, [], OneLabel()).joined({}, marked).values()
