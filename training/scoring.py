@@ -41,8 +41,10 @@ def score(
     held, known, familiarity = _held_out(recipe, base, data, frozen, state, weights)
     rivals = _rivals(recipe, data, frozen, held, state, console)
     metrics = way.metrics(held) | rivals | {"test_texts": float(len(held.texts))}
-    if familiarity:
-        metrics |= familiarity.metrics
+    metrics |= familiarity.metrics if familiarity else {}
+    found = (*way.choices(held, metrics), *([familiarity.reason] if familiarity else []))
+    for line in found:
+        console.print(line, soft_wrap=True)
     seconds = before_s + state.seconds + time.monotonic() - started
     return Trained(
         name=recipe.name,
@@ -61,8 +63,7 @@ def score(
             *recipe.reasons,
             *frozen.start.reasons,
             chosen_epoch(state),
-            *way.choices(held, metrics),
-            *([familiarity.reason] if familiarity else []),
+            *found,
         ),
         provenance=Provenance(
             created=datetime.now(UTC),

@@ -83,6 +83,8 @@ def service(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def test_several_labels_are_seen_learnt_and_reported(trained: Trained, manifest: Manifest) -> None:
     assert "several labels a text, divided by '|': 0 to 3 of 3" in trained.told
+    assert "for the best F1: on the held-out texts precision" in trained.told
+    assert "unfamiliar above a distance of" in trained.told
     assert "loss cross-entropy: a text may have several labels" in trained.told
     assert (manifest.labels, manifest.activation, len(manifest.thresholds)) == (LABELS, "sigmoid", 3)
     assert manifest.metrics["micro_f1"] > 0.7
@@ -127,7 +129,7 @@ def test_an_imported_model_of_several_labels_is_calibrated_scored_and_reported(f
     path = reader.path("other", reader.current("other"))
     imported = verify(path)
     assert "several labels" in told
-    assert "micro f1" in told
+    assert "micro F1" in told
     assert (imported.activation, len(imported.thresholds)) == ("sigmoid", 3)
     assert imported.metrics["test_texts"] == 150
     assert {"report/index.html", "report/held_out.jsonl", "report/reliability.png"} < imported.files.keys()

@@ -1,10 +1,11 @@
-"""What is meant by options that share a name."""
+"""What is meant by options that share a name, and which suit a table."""
 
 from __future__ import annotations
 
 import pytest
 from pydantic import ValidationError
 
+from training.cli.train import unsuited
 from training.hyperparameters import DataFacts, HyperParameters
 
 FACTS = DataFacts(texts=1000, texts_a_label=100, long_text=40, hidden=384, positions=512)
@@ -31,3 +32,26 @@ def test_a_number_for_the_precision_is_that_of_labels(
 def test_a_precision_that_is_neither_is_refused(wrong: str) -> None:
     with pytest.raises(ValidationError):
         HyperParameters.chosen({"precision": wrong}, FACTS, "float32")
+
+
+@pytest.mark.parametrize(
+    ("given", "several", "why"),
+    [
+        ({}, True, ""),
+        ({}, False, ""),
+        ({"precision": "0.9"}, True, ""),
+        ({"accuracy": 0.9}, False, ""),
+        ({"precision": "0.9"}, False, "each text has one label"),
+        ({"accuracy": 0.9}, True, "--precision 0.9"),
+        ({"loss": "contrastive"}, True, "pairs of texts"),
+    ],
+)
+def test_choices_that_do_not_suit_the_labels_of_a_table_are_refused(
+    given: dict[str, object], several: bool, why: str
+) -> None:
+    parameters, _ = HyperParameters.chosen(given, FACTS, "float32")
+
+    found = unsuited(parameters, given, several=several)
+
+    assert why in found
+    assert bool(found) == bool(why)

@@ -256,7 +256,7 @@ def test_versions_with_several_labels_a_text_are_compared_by_micro_f1(store: Sto
     several = first.model_copy(update={"activation": "sigmoid", "metrics": {"micro_f1": 0.8, "baseline_micro_f1": 0.9}})
 
     store.refuse_if_worse(several)  # the current one has no such score
-    with pytest.raises(WorseModel, match=r"micro f1 0\.8000, but counting words has 0\.9000"):
+    with pytest.raises(WorseModel, match=r"micro F1 0\.8000, but counting words has 0\.9000"):
         store.refuse_if_worse(several.model_copy(update={"metrics": several.metrics | {"baseline_lead": 2.1}}))
 
 

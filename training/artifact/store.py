@@ -32,6 +32,8 @@ MARGIN = 0.01
 """How much lower than the current version's main score a new version's may be."""
 MAIN_SCORES = {"softmax": "accuracy", "sigmoid": "micro_f1"}
 """What versions are compared by, by their activation."""
+SCORE_NAMES = {"accuracy": "accuracy", "micro_f1": "micro F1"}
+"""What people call those."""
 CHANCE = 2.0
 """Standard errors by which a simpler model may lead."""
 RIVALS = {
@@ -135,7 +137,7 @@ class Store:
         model of the same texts is better by more than chance."""
         kept = f"It is kept; `activate {manifest.version}` serves it all the same"
         score = MAIN_SCORES[manifest.activation]
-        shown = score.replace("_", " ")
+        shown = SCORE_NAMES[score]
         after = manifest.metrics.get(score, 0.0)
         for rival, (meaning, advice) in RIVALS.items():
             if manifest.metrics.get(f"{rival}_lead", 0.0) > CHANCE:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from contract.artifact import Manifest
-from training.artifact.store import MAIN_SCORES, MARGIN
+from training.artifact.store import MAIN_SCORES, MARGIN, SCORE_NAMES
 from training.cli.app import Force, Margin, ModelName, app, console, named
 from training.cli.options import validated, with_options
 from training.data.table_options import TableOptions
@@ -61,7 +61,7 @@ def _show(manifest: Manifest) -> None:
     if metrics:
         score = MAIN_SCORES[manifest.activation]
         console.print(
-            f"{score.replace('_', ' ')} {metrics[score]:.4f} on {metrics['test_texts']:.0f} texts, temperature "
+            f"{SCORE_NAMES[score]} {metrics[score]:.4f} on {metrics['test_texts']:.0f} texts, temperature "
             f"{manifest.temperature:.2f} from {manifest.calibrated_on} others",
             soft_wrap=True,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from contract.artifact import Manifest, read_manifest
-from training.artifact.store import MAIN_SCORES, MARGIN
+from training.artifact.store import MAIN_SCORES, MARGIN, SCORE_NAMES
 from training.cli.app import (
     BaseName,
     DataFile,
@@ -111,10 +112,8 @@ def _recipe(
         parameters, reasons = HyperParameters.chosen(given, facts, best_precision())
     except ValidationError as error:
         raise bad_option(error) from error
-    if parameters.loss == "contrastive" and table.several:
-        raise BadData(f"{data}: pairs of texts can't be learnt from where a text may have several labels")
-    if parameters.label_precision and not table.several:
-        raise BadData(f"{data}: each text has one label; a precision is chosen where a text may have several")
+    if why_not := unsuited(parameters, given, several=table.several):
+        raise BadData(f"{data}: {why_not}")
     return Recipe(
         name=model_name,
         base=base,
@@ -124,9 +123,20 @@ def _recipe(
     )
 
 
+def unsuited(parameters: HyperParameters, given: Mapping[str, Any], *, several: bool) -> str:
+    """Why the choices are none for a table where a text has one label, or may have several; empty where they are."""
+    if several and parameters.loss == "contrastive":
+        return "pairs of texts can't be learnt from where a text may have several labels"
+    if several and "accuracy" in given:
+        return "a text may have several labels; --precision 0.9 asks for so many right ones among those that are given"
+    if parameters.label_precision and not several:
+        return "each text has one label; a precision is chosen where a text may have several"
+    return ""
+
+
 def _show(manifest: Manifest, folder: Path) -> None:
     metrics, score = manifest.metrics, MAIN_SCORES[manifest.activation]
-    shown = {score: score.replace("_", " "), "macro_f1": "macro F1", "calibration_error": "calibration error"}
+    shown = {score: SCORE_NAMES[score], "macro_f1": "macro F1", "calibration_error": "calibration error"}
     if manifest.activation == "sigmoid":
         shown |= {"micro_precision": "precision", "micro_recall": "recall", "all_right": "all labels right"}
     console.print(
