@@ -2,7 +2,7 @@
 
 Parts: infer (the Open Inference Protocol beside `POST /predict`, with a model that costs next to nothing, so that what
 differs is all there is), compressed (how fast 20,000 texts are accepted, compressed or not, and what bombs cost),
-webhooks (whether all arrive whatever dies, and how soon when nothing does).
+webhooks (whether all arrive whatever dies), webhook_delay (how soon when nothing does).
 Machines differ and are never idle: ways are compared in one run, turn by turn.
 """
 
@@ -166,6 +166,12 @@ def measure_webhooks(models: Path) -> dict[str, float]:
     return figures
 
 
+def measure_webhook_delay(models: Path) -> dict[str, float]:
+    figures, details = webhooks.measure_delay(models)
+    save("webhook_delay", figures, details)
+    return figures
+
+
 def beside_a_service(measure: Callable[[RunningService], dict[str, float]]) -> Callable[[Path], dict[str, float]]:
     """Measure with a service of the tiny model, which remembers no answers."""
 
@@ -180,6 +186,7 @@ PARTS: dict[str, Callable[[Path], dict[str, float]]] = {
     "infer": beside_a_service(measure_infer),
     "compressed": beside_a_service(measure_compressed),
     "webhooks": measure_webhooks,
+    "webhook_delay": measure_webhook_delay,
 }
 
 

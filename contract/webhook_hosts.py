@@ -53,7 +53,7 @@ class _AllowedHost:
     def parse(cls, text: str) -> _AllowedHost:
         """Raises ValueError."""
         match = _ENTRY.fullmatch(text.lower())
-        if not match:
+        if not match or not 0 < int(match["port"] or 1) < 2**16:
             raise ValueError(f"{text!r} is no host: a name, `*.` and a name, an address; with `:PORT` or without")
         return cls(match["host"].strip("[]"), bool(match["below"]), int(match["port"]) if match["port"] else None)
 

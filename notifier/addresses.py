@@ -68,5 +68,5 @@ class Resolver:
         except FutureTimeout:
             future.cancel()
             raise AttemptFailed(f"{target.host} is not looked up in time") from None
-        except OSError as error:
-            raise AttemptFailed(f"{target.host} is not known: {error.strerror or error}") from error
+        except (OSError, UnicodeError) as error:  # the latter for a part of a name that is longer than names have
+            raise AttemptFailed(f"{target.host} is not known: {error}") from error

@@ -73,6 +73,10 @@ class WebhookDelivery:
             return Outcome.DEAD, str(error)
         except AttemptFailed as error:
             return Outcome.AGAIN, str(error)
+        except Exception as error:
+            # Whatever one webhook does, it has an end.
+            log.exception("webhook %s", webhook.id)
+            return Outcome.AGAIN, f"the notifier failed: {type(error).__name__}"
         if 200 <= status <= 299:
             return Outcome.DELIVERED, ""
         if status == GONE:

@@ -98,7 +98,21 @@ def test_only_private_hosts_may_have_private_addresses() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["*", "*.", "a b", "https://a.com", "a.com/", "user@a.com", "a.com:x", "a.*.com", "..", "a."]
+    "bad",
+    [
+        "*",
+        "*.",
+        "a b",
+        "https://a.com",
+        "a.com/",
+        "user@a.com",
+        "a.com:x",
+        "a.com:0",
+        "a.com:65536",
+        "a.*.com",
+        "..",
+        "a.",
+    ],
 )
 def test_a_list_with_something_else_stops_the_program_and_names_the_setting(
     bad: str, monkeypatch: pytest.MonkeyPatch
