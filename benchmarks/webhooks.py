@@ -21,6 +21,7 @@ from typing import Any
 
 from contract.api_keys import digest
 from contract.webhooks import WebhookLedger
+from harness.answering_worker import AnsweringWorker
 from harness.running_service import RunningService
 from harness.until import until
 from harness.webhook_receiver import SECRET, ReceivedWebhook, WebhookReceiver, answering
@@ -92,12 +93,14 @@ def measure(models: Path) -> tuple[dict[str, float], Any]:
 
 
 def measure_delay(models: Path) -> tuple[dict[str, float], Any]:
-    """From each job's end to its webhook's arrival, when nothing fails."""
+    """From each job's end to its webhook's arrival, when nothing fails. No model computes: it takes no part in that."""
     with (
         tempfile.TemporaryDirectory() as folder,
         WebhookReceiver() as receiver,
-        _service(models, Path(folder), receiver, receiver) as service,
+        _service(models, Path(folder), receiver, receiver, workers=0) as service,
+        AnsweringWorker(service.settings, "tiny"),
     ):
+        service.await_ready()
         _start_notifier(service, receiver)
         with Client(service.url, api_key=KEY) as client:
             for _ in range(CALM):
@@ -109,12 +112,14 @@ def measure_delay(models: Path) -> tuple[dict[str, float], Any]:
     return figures, {"webhooks": CALM, "p50_ms": statistics.median(late_ms), "longest_ms": max(late_ms)}
 
 
-def _service(models: Path, folder: Path, receiver: WebhookReceiver, elsewhere: WebhookReceiver) -> RunningService:
+def _service(
+    models: Path, folder: Path, receiver: WebhookReceiver, elsewhere: WebhookReceiver, workers: int = 1
+) -> RunningService:
     keys = folder / "keys.toml"
     entry = f'[[keys]]\nname = "all"\nsha256 = "{digest(KEY)}"\nwebhook_secrets = ["{SECRET}"]\n'
     keys.write_text(entry, encoding="utf-8")
     return RunningService(
-        models, folder=folder, api_keys_file=keys, webhook_private_hosts=receiver.host,
+        models, workers=workers, folder=folder, api_keys_file=keys, webhook_private_hosts=receiver.host,
         webhook_hosts=f"localhost:{elsewhere.host.partition(':')[2]}", webhook_connections_of_key=32,
         webhook_timeout_s=TIMEOUT_S, webhook_first_pause_s=FIRST_PAUSE_S,
     )  # fmt: skip
