@@ -1,4 +1,4 @@
-"""`python -m training` on texts with several labels each: learnt, published, served as it was scored, imported."""
+"""`python -m training` on texts with several labels each: learnt, published, served as it was scored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from contract.artifact import Manifest, verify
 from contract.model_store import ModelStore
 from contract.prediction import AnswerRule
 from harness.running_service import RunningService
-from harness.tiny_artifact import WORDS, random_weights, tiny_architecture
+from harness.tiny_artifact import WORDS
 from tests.base_models import write_hugging_face
 from training.artifact import held_out
 
@@ -114,23 +114,3 @@ def test_the_service_gives_the_texts_that_were_held_out_the_labels_that_were_sco
     assert {len(served["labels"]) for served in found} >= {0, 1, 2}
     unfamiliar = sum("unfamiliar" in served for served in found)
     assert unfamiliar == pytest.approx(manifest.metrics["unfamiliar_share"] * len(found), abs=1)
-
-
-def test_an_imported_model_of_several_labels_is_calibrated_scored_and_reported(folder: Path) -> None:
-    several = {"id2label": dict(enumerate(LABELS)), "problem_type": "multi_label_classification"}
-    weights = random_weights(tiny_architecture(), len(LABELS), seed=0)
-    write_hugging_face(folder / "classifier", weights, **several)
-
-    told = _training(
-        folder, "import", str(folder / "classifier"), "--name", "other", "--evaluate", str(folder / "data.csv")
-    )
-
-    reader = ModelStore(folder / "models")
-    path = reader.path("other", reader.current("other"))
-    imported = verify(path)
-    assert "several labels" in told
-    assert "micro F1" in told
-    assert (imported.activation, len(imported.thresholds)) == ("sigmoid", 3)
-    assert imported.metrics["test_texts"] == 150
-    assert {"report/index.html", "report/held_out.jsonl", "report/reliability.png"} < imported.files.keys()
-    assert len(held_out.read(path)) == 150

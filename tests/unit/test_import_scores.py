@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import random
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from contract.artifact import Provenance
+from contract.artifact import Provenance, verify
+from harness.tiny_artifact import WORDS, random_weights, tiny_architecture
+from tests.base_models import write_hugging_face
+from training.artifact import held_out
 from training.artifact.imported_scores import Evaluation, evaluate
+from training.cli import app
 from training.cli.app import console
 from training.data.table import Table
 from training.errors import BadData
@@ -99,3 +106,27 @@ def test_a_model_of_several_labels_is_scored_on_a_table_with_one_a_text_too() ->
 
     assert isinstance(found.held, HeldOutSets)
     assert found.held.labels.sum(axis=1).tolist() == [1] * 40
+
+
+def test_a_model_of_several_labels_is_imported_with_thresholds_scores_and_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = {"id2label": dict(enumerate(LABELS)), "problem_type": "multi_label_classification"}
+    folder = tmp_path / "classifier"
+    write_hugging_face(folder, random_weights(tiny_architecture(), len(LABELS), seed=0), **several)
+    words, generator = [word for word in WORDS if not word.startswith("##")], random.Random(1)
+    rows = [(" ".join(generator.choices(words, k=5)), "|".join(generator.sample(LABELS, n % 3))) for n in range(60)]
+    (tmp_path / "data.csv").write_text("post,tags\n" + "".join(f"{text},{tags}\n" for text, tags in rows))
+    monkeypatch.setenv("RETORT_MODELS_DIR", str(tmp_path / "models"))
+
+    done = CliRunner().invoke(
+        app, ["import", str(folder), "--name", "tickets", "--evaluate", str(tmp_path / "data.csv")]
+    )
+
+    assert done.exit_code == 0, done.output
+    assert re.search(r"several labels.*\nmicro F1 0\.\d+ on 30 texts", done.output)
+    [version] = (tmp_path / "models" / "tickets").glob("2*")
+    imported = verify(version)
+    assert (imported.activation, len(imported.thresholds)) == ("sigmoid", 3)
+    assert {"report/index.html", "report/held_out.jsonl", "report/reliability.png"} < imported.files.keys()
+    assert len(held_out.read(version)) == 30
