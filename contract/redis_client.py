@@ -12,7 +12,7 @@ from redis.backoff import ExponentialBackoff
 from redis.connection import parse_url
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import Sentinel, SentinelManagedConnection
 
 from contract.celery_config import sentinel_options
 from contract.errors import StoreUnavailable
@@ -29,6 +29,11 @@ DEMOTED = "READONLY"
 """What Redis says that was the primary and is a replica now."""
 REPLICAS_MS = 1000
 """Replicas that have not taken a write by then do not have it. Less than a client waits for any answer."""
+
+# Of a connection that Sentinels lead to, redis-py alone leaves the socket open when a reply does not come in time: the
+# next command would be answered with it, and each after that with the one before (redis-py's pull request 4292). Here
+# and not in a class of its own, for kombu makes such connections, too.
+cast("dict[str, Any]", SentinelManagedConnection.read_response.__kwdefaults__)["disconnect_on_error"] = True
 
 Call = tuple[Sequence[str], Sequence[Any]]
 

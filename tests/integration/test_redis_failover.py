@@ -1,4 +1,4 @@
-"""The primary of a group of Redis servers dies, a replica takes its place, and nothing accepted is lost."""
+"""The primary of a group of Redis servers dies or stops, a replica takes its place, and nothing accepted is lost."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from contract.errors import StoreUnavailable
 from contract.job_record import Commit, JobState
 from contract.job_store import WAKE_CHANNEL
 from contract.message import Ticket
+from contract.redis_client import connect
 from contract.settings import SharedSettings
 from harness.direct_jobs import DirectJobs
 from harness.process import ServiceProcess
@@ -61,6 +62,29 @@ def test_a_primary_that_dies_loses_no_accepted_job(
 
     disturb(service, worker, kill)
     group.await_whole()
+
+
+def test_a_primary_that_stops_and_comes_back_takes_nothing_more(
+    group: RedisGroup, service: RunningService, worker: ServiceProcess
+) -> None:
+    def stop() -> None:
+        before = group.primary()
+        before.pause()
+        group.await_failover(before)
+        before.resume()
+
+    disturb(service, worker, stop)
+    group.await_whole()
+
+
+def test_a_reply_that_came_too_late_answers_nothing_else(group: RedisGroup) -> None:
+    client = connect(SharedSettings(redis_url=group.url), max_connections=1)
+    client.connection_pool.connection_kwargs["socket_timeout"] = 0.2
+    client.set("asked", "right")
+    with pytest.raises(redis.TimeoutError):
+        client.blpop(["nothing comes here"], timeout=0.3)
+    assert client.get("asked") == "right"
+    client.close()
 
 
 class Alone:
