@@ -57,7 +57,7 @@ class Job:
         texts = CHUNKS[number]
         answers = ",".join(json.dumps({"label": text}) for text in texts)
         result = f'{{"version":"v1","predictions":[{answers}]}}' if number < self.committed else None
-        state = "leased" if result is None else "committed"
+        state = "committed" if result else "dropped" if self.state is JobState.EXPIRED else "leased"
         return StoredChunk(number=number, state=state, texts=len(texts), result=result, fault=None)
 
     @contextmanager
@@ -109,6 +109,14 @@ def test_a_page_ends_before_the_first_chunk_that_is_not_there() -> None:
     first = job.read(JobRef("j", "me"))
     assert labels(page(as_any(job), first, 2, 100)) == [2, 3]
     assert page(as_any(job), first, 4, 100) == []
+
+
+def test_a_page_says_how_the_job_ended_of_texts_that_it_ended_before() -> None:
+    job = Job(committed=2)
+    job.state = JobState.EXPIRED
+    answered, dropped, _ = page(as_any(job), job.read(JobRef("j", "me")), 7, 100)
+    assert answered == {"label": 7}
+    assert dropped["error"]["detail"] == "the job ended as expired before this text was predicted"
 
 
 def test_a_stream_has_every_text_once_and_no_more_than_a_page_at_once() -> None:
@@ -167,8 +175,8 @@ def test_a_stream_ends_with_its_client() -> None:
 def test_a_stream_waits_until_its_time_is_over_and_no_longer_at_once_than_it_looks(clock: list[float]) -> None:
     job = Job(committed=1)
     job.on_wait = lambda: clock.append(clock[-1] + job.waits[-1])
-    assert list(job.pages(end_s=1012.0)) == [(0, [0, 1, 2, 3])]
-    assert job.waits == [LOOK_EVERY_S, LOOK_EVERY_S, 2.0]
+    assert list(job.pages(end_s=1010.5)) == [(0, [0, 1, 2, 3])]
+    assert job.waits == [LOOK_EVERY_S, LOOK_EVERY_S, 0.5]
 
 
 def test_what_is_there_is_handed_on_though_the_time_is_over(clock: list[float]) -> None:
