@@ -28,7 +28,7 @@ from training.fit.progress import TensorBoard, progress
 from training.fit.start import Start
 from training.pretrained.base_model import BaseModel, Tensors
 from training.pretrained.base_models import load_base_model
-from training.scoring import chosen_epoch, score
+from training.scoring import Finished, chosen_epoch, score
 from training.settings import TrainingSettings
 
 
@@ -53,7 +53,8 @@ def train(recipe: Recipe, store: Store, settings: TrainingSettings, console: Con
         state, weights = _fit(recipe, base, data, frozen.start, work, settings, console)
         console.print(chosen_epoch(state), soft_wrap=True)
         with console.status("scoring"), store.staging() as staged:
-            trained = score(recipe, base, data, frozen, state, weights, before_s, console)
+            finished = Finished(recipe=recipe, base=base, data=data, frozen=frozen, state=state, weights=weights)
+            trained = score(finished, before_s, console)
             write_report(trained, state, data.report, staged / REPORT, console)
             write_suspects(data, frozen, staged / REPORT, console)
             write_artifact(trained, staged)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import numpy as np
 from rich.console import Console
 
-from contract.artifact import Pooling, Provenance
+from contract.artifact import Provenance
 from encoders.families import CLASSIFIER
 from training.artifact.export import Trained, package_versions
 from training.artifact.trimmings import trimming
@@ -21,38 +23,78 @@ from training.evaluation.linear_head import Floats, Labels, LinearHead
 from training.fit.checkpoint import TrainingState
 from training.fit.frozen import Frozen
 from training.fit.model import Classifier, in_batches
+from training.fit.start import fitted_head
 from training.pretrained.base_model import BaseModel, Tensors
 
 FOLDS = 4
 
 
-def score(
-    recipe: Recipe,
-    base: BaseModel,
-    data: EncodedCorpus,
-    frozen: Frozen,
-    state: TrainingState,
-    weights: Tensors,
-    before_s: float,
-    console: Console,
-) -> Trained:
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A run that has ended: what it came from, and what it left."""
+
+    recipe: Recipe
+    base: BaseModel
+    data: EncodedCorpus
+    frozen: Frozen
+    state: TrainingState
+    weights: Tensors
+    """Of the best epoch."""
+
+    @property
+    def fits_again(self) -> bool:
+        """Whether the head learns from the validation part too, which is small and has no more to choose.
+
+        A head that was trained by steps, rather than fitted, stays as the best epoch left it.
+        """
+        fitted = self.state.best_epoch < 0 or self.recipe.parameters.loss == "contrastive"
+        return fitted and len(self.data.parts.validation) < self.frozen.start.labelling.few_texts
+
+    @property
+    def learnt(self) -> Rows:
+        """Rows that the published head learns from, and so do its rivals."""
+        parts = self.data.parts
+        return np.sort(np.concatenate([parts.train, parts.validation])) if self.fits_again else parts.train
+
+    def labels(self, rows: Rows) -> Labels:
+        labels: Labels = self.data.examples.labels[rows]
+        return labels
+
+    def head(self, features: Floats) -> LinearHead:
+        """A head fitted on features of the texts that the published one learns from."""
+        start = self.frozen.start
+        return fitted_head(features, self.labels(self.learnt), start.strength, self.recipe.parameters, start.labelling)
+
+    def out_of_fold(self) -> tuple[Floats, Labels] | None:
+        """What heads like the model's say of texts that they did not learn from, where the model is such a head and
+        these are more texts than there are for validation; with their labels."""
+        if self.state.best_epoch >= 0 or not self.fits_again:
+            return None
+        start, rows, seed = self.frozen.start, self.learnt, self.recipe.parameters.seed
+        own = self.frozen.features[rows], self.labels(rows)
+        return start.labelling.out_of_fold(*own, start.strength, FOLDS, seed), own[1]
+
+
+def score(run: Finished, before_s: float, console: Console) -> Trained:
     """What is to be written down. `before_s`: seconds that went into it before the first step."""
-    started, way = time.monotonic(), frozen.start.labelling
-    held, known, familiarity = _held_out(recipe, base, data, frozen, state, weights)
-    rivals = _rivals(recipe, data, frozen, held, state, console)
+    started, way = time.monotonic(), run.frozen.start.labelling
+    recipe, base, data = run.recipe, run.base, run.data
+    model = _Published(run)
+    held, known, familiarity = _held_out(run, model)
+    rivals = _rivals(run, held, console)
     metrics = way.metrics(held) | rivals | {"test_texts": float(len(held.texts))}
     metrics |= familiarity.metrics if familiarity else {}
-    found = (*way.choices(held, metrics), *([familiarity.reason] if familiarity else []))
+    found = (*chosen_texts(run), *way.choices(held, metrics), *([familiarity.reason] if familiarity else []))
     for line in found:
         console.print(line, soft_wrap=True)
-    seconds = before_s + state.seconds + time.monotonic() - started
+    seconds = before_s + run.state.seconds + time.monotonic() - started
     return Trained(
         name=recipe.name,
         architecture=base.architecture,
-        pooling=frozen.start.pooling,
+        pooling=run.frozen.start.pooling,
         tokenizer=base.tokenizer,
         pipeline=base.pipeline,
-        tensors=weights,
+        tensors={**run.weights, **model.head.tensors},
         labels=data.classes,
         max_length=recipe.parameters.max_length,
         calibrated_on=len(known) if held.is_calibrated else 0,
@@ -61,8 +103,8 @@ def score(
         metrics=metrics,
         choices=(
             *recipe.reasons,
-            *frozen.start.reasons,
-            chosen_epoch(state),
+            *run.frozen.start.reasons,
+            chosen_epoch(run.state),
             *found,
         ),
         provenance=Provenance(
@@ -91,65 +133,62 @@ def chosen_epoch(state: TrainingState) -> str:
     )
 
 
+def chosen_texts(run: Finished) -> list[str]:
+    """That the head was fitted on the validation part too, as a line."""
+    count = len(run.data.parts.validation)
+    return [f"head fitted anew, with the {count} validation texts: they have no more to choose"] * run.fits_again
+
+
 class _Published:
     """The model with the weights that are exported, in float32."""
 
-    def __init__(self, base: BaseModel, data: EncodedCorpus, pooling: Pooling, weights: Tensors, buckets: int) -> None:
-        model = Classifier(base.architecture, len(data.classes), pooling=pooling)
-        model.load(weights)
-        self._data = data
-        self._read = in_batches(model.features, bucket_lengths(data.examples.lengths, buckets))
-        self.head = LinearHead(weights[f"{CLASSIFIER}.weight"], weights[f"{CLASSIFIER}.bias"])
+    def __init__(self, run: Finished) -> None:
+        model = Classifier(run.base.architecture, len(run.data.classes), pooling=run.frozen.start.pooling)
+        model.load(run.weights)
+        self._data = run.data
+        self._read = in_batches(
+            model.features, bucket_lengths(run.data.examples.lengths, run.recipe.parameters.buckets)
+        )
+        self.chosen_head = LinearHead(run.weights[f"{CLASSIFIER}.weight"], run.weights[f"{CLASSIFIER}.bias"])
+        """Of the best epoch: it has not learnt from the validation part."""
+        self.head = run.head(self.features(run.learnt)) if run.fits_again else self.chosen_head
 
     def features(self, rows: Rows) -> Floats:
         """float32[rows, hidden]: what the classifier reads of these texts."""
         return self._read(self._data.part(rows))
 
 
-def _held_out(
-    recipe: Recipe, base: BaseModel, data: EncodedCorpus, frozen: Frozen, state: TrainingState, weights: Tensors
-) -> tuple[HeldOut, Labels, Familiarity | None]:
+def _held_out(run: Finished, model: _Published) -> tuple[HeldOut, Labels, Familiarity | None]:
     """The test part, scored by the exported weights; the labels of the texts that calibrate it; and how near it is."""
-    way, parts, labels = frozen.start.labelling, data.parts, data.examples.labels
-    model = _Published(base, data, frozen.start.pooling, weights, recipe.parameters.buckets)
+    way, data, parts = run.frozen.start.labelling, run.data, run.data.parts
     validation, test = model.features(parts.validation), model.features(parts.test)
-    known = _out_of_fold(recipe, data, frozen, state) or (model.head.logits(validation), labels[parts.validation])
-    held: HeldOut = way.held_out(data.texts_of(parts.test), labels[parts.test], model.head.logits(test), known)
-    groups = [parts.train[group] for group in way.groups(labels[parts.train])]
-    means = label_means(model.features, groups, recipe.parameters.seed)
+    known = run.out_of_fold() or (model.chosen_head.logits(validation), run.labels(parts.validation))
+    held: HeldOut = way.held_out(data.texts_of(parts.test), run.labels(parts.test), model.head.logits(test), known)
+    groups = [parts.train[group] for group in way.groups(run.labels(parts.train))]
+    means = label_means(model.features, groups, run.recipe.parameters.seed)
     return held, known[1], fit_familiarity(means, validation, test)
 
 
-def _out_of_fold(
-    recipe: Recipe, data: EncodedCorpus, frozen: Frozen, state: TrainingState
-) -> tuple[Floats, Labels] | None:
-    """What heads like the model's say of training texts that they did not see, where the model is such a head and these
-    are more texts than there are for validation; with their labels."""
-    start, rows, seed = frozen.start, data.parts.train, recipe.parameters.seed
-    if state.best_epoch >= 0 or len(data.parts.validation) >= start.labelling.few_texts:
-        return None
-    labels: Labels = data.examples.labels[rows]
-    logits = start.labelling.out_of_fold(frozen.features[rows], labels, start.strength, FOLDS, seed)
-    return logits, labels
-
-
-def _rivals(
-    recipe: Recipe, data: EncodedCorpus, frozen: Frozen, held: HeldOut, state: TrainingState, console: Console
-) -> dict[str, float]:
+def _rivals(run: Finished, held: HeldOut, console: Console) -> dict[str, float]:
     """Scores of what is simpler, decided as the model is, and by how many standard errors each leads the model
     (negative where it is behind)."""
-    parts, labels, way = data.parts, data.examples.labels, frozen.start.labelling
-    known = labels[parts.validation]
+    data, parts, way = run.data, run.data.parts, run.frozen.start.labelling
+    known, features = run.labels(parts.validation), run.frozen.features
     found: dict[str, float] = {}
 
     def add(name: str, logits: Floats, by: tuple[Floats, Labels]) -> None:
         scored = way.rival_metrics(held, way.held_out(held.texts, held.labels, logits, by))
         found.update({f"{name}_{score}": value for score, value in scored.items()})
 
+    def word_counts(rows: Rows, *of: Rows) -> list[Floats]:
+        texts = [data.texts_of(each) for each in of]
+        return way.word_counts(data.texts_of(rows), run.labels(rows), texts, run.recipe.parameters.seed)
+
     with trimming("the baseline by word counts", console):
-        texts = data.texts_of(parts.train), [data.texts_of(rows) for rows in (parts.validation, parts.test)]
-        validation, test = way.word_counts(texts[0], labels[parts.train], texts[1], recipe.parameters.seed)
-        add("baseline", test, (validation, known))
-    validation, test = (frozen.start.head.logits(frozen.features[rows]) for rows in (parts.validation, parts.test))
-    add("frozen", test, _out_of_fold(recipe, data, frozen, state) or (validation, known))
+        validation, test = word_counts(parts.train, parts.validation, parts.test)
+        add("baseline", word_counts(run.learnt, parts.test)[0] if run.fits_again else test, (validation, known))
+    start = run.frozen.start.head
+    head = run.head(features[run.learnt]) if run.fits_again else start
+    by = run.out_of_fold() or (start.logits(features[parts.validation]), known)
+    add("frozen", head.logits(features[parts.test]), by)
     return found

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from encoders.families import CLASSIFIER
 from training.evaluation.softmax_regression import softmax_regression
 
 Floats = NDArray[np.float32]
@@ -30,6 +31,11 @@ class LinearHead:
 
     weight: Floats
     bias: Floats
+
+    @property
+    def tensors(self) -> dict[str, Floats]:
+        """By the names of an artifact."""
+        return {f"{CLASSIFIER}.weight": self.weight, f"{CLASSIFIER}.bias": self.bias}
 
     def logits(self, features: Floats) -> Floats:
         """float32[texts, hidden] → float32[texts, classes]"""

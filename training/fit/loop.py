@@ -17,7 +17,6 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from contract.artifact import WEIGHTS
-from encoders.families import CLASSIFIER
 from training import durable
 from training.data.batches import Examples, PaddedBatch, Planned, bucket_lengths, fill, plan_epoch, plan_pairs
 from training.errors import Diverged
@@ -26,7 +25,7 @@ from training.fit.checkpoint import Epoch, TrainingState
 from training.fit.model import Tensors, in_batches, predictor
 from training.fit.optimizer import learning_rate
 from training.fit.progress import Step, Watcher
-from training.fit.start import Start
+from training.fit.start import Start, fitted_head
 from training.fit.step import Trainer
 from training.hyperparameters import HyperParameters
 from training.pretrained.base_model import BaseModel
@@ -162,10 +161,10 @@ class Run:
 
     def _refit_head(self) -> None:
         """Fit the head anew, to where the encoder has moved the training texts: their pairs say nothing about it."""
-        train, start, model = self._parts.train, self._start, self._trainer.model
-        weights = self._class_weights if self._parameters.class_weights else None
-        head = self._labelling.fit_head(self._features(train), train.labels, start.strength, weights)
-        model.load(model.tensors() | {f"{CLASSIFIER}.weight": head.weight, f"{CLASSIFIER}.bias": head.bias})
+        train, model = self._parts.train, self._trainer.model
+        features = self._features(train)
+        head = fitted_head(features, train.labels, self._start.strength, self._parameters, self._labelling)
+        model.load(model.tensors() | head.tensors)
 
     def _seen(self) -> Epoch:
         state, validation = self.state, self._parts.validation

@@ -8,7 +8,7 @@ import numpy as np
 
 from contract.artifact import Pooling
 from training.evaluation.labelling import SINGLE_LABEL, Labelling
-from training.evaluation.linear_head import Labels, LinearHead
+from training.evaluation.linear_head import Floats, Labels, LinearHead
 from training.fit.features import Features
 from training.hyperparameters import HyperParameters
 
@@ -56,9 +56,16 @@ def choose_start(
         usual, other = STRENGTHS
         strength = other if by_strength[other] < CLEARLY * by_strength[usual] else usual
         reasons.append(f"strength of the linear head {strength:g}: log loss {_shown(by_strength)}")
-    weights = labelling.class_weights(labels) if parameters.class_weights else None
-    head = labelling.fit_head(features[pooling], labels, strength, weights)
+    head = fitted_head(features[pooling], labels, strength, parameters, labelling)
     return Start(pooling=pooling, strength=strength, head=head, reasons=tuple(reasons), labelling=labelling)
+
+
+def fitted_head(
+    features: Floats, labels: Labels, strength: float, parameters: HyperParameters, labelling: Labelling
+) -> LinearHead:
+    """A linear head on features, its classes weighed as the run's are."""
+    weights = labelling.class_weights(labels) if parameters.class_weights else None
+    return labelling.fit_head(features, labels, strength, weights)
 
 
 def _shown(losses: dict[Pooling, float] | dict[float, float]) -> str:

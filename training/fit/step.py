@@ -104,7 +104,7 @@ def starting_weights(base: BaseModel, start: Start) -> Tensors:
     """The frozen base model with its linear head, by the names of an artifact."""
     prefix = family_of(base.architecture).prefix
     encoder = {prefix + name: np.asarray(tensor) for name, tensor in base.tensors.items()}
-    return encoder | {f"{CLASSIFIER}.weight": start.head.weight, f"{CLASSIFIER}.bias": start.head.bias}
+    return encoder | start.head.tensors
 
 
 def _signature(labelling: Labelling) -> list[Any]:
