@@ -10,6 +10,7 @@ import re
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from contract.webhook_hosts import WebhookTarget
 from notifier.deadline import AttemptFailed, Deadline
@@ -46,10 +47,16 @@ def _connected(target: WebhookTarget, addresses: Sequence[str], deadline: Deadli
         return connection
     try:
         connection.settimeout(deadline.left_s())
-        return ssl.create_default_context().wrap_socket(connection, server_hostname=target.host)
+        return _trust().wrap_socket(connection, server_hostname=target.host)
     except BaseException:
         connection.close()
         raise
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """The certificates that the system trusts, or those of SSL_CERT_FILE. Reading them takes longer than a webhook."""
+    return ssl.create_default_context()
 
 
 def _first_reachable(addresses: Sequence[str], port: int, deadline: Deadline) -> socket.socket:

@@ -14,6 +14,7 @@ from threading import Event, Thread
 
 import pytest
 
+import notifier.post as posting
 from contract.webhook_hosts import WebhookHosts, WebhookTarget
 from notifier.deadline import AttemptFailed, Deadline
 from notifier.post import MOST_BYTES, post
@@ -224,6 +225,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([*made, *files, *names], check=True, capture_output=True)
     (folder / "both.pem").write_bytes((folder / "key.pem").read_bytes() + (folder / "cert.pem").read_bytes())
     return folder / "both.pem"
+
+
+@pytest.fixture(autouse=True)
+def trust_anew() -> Iterator[None]:
+    posting._trust.cache_clear()
+    yield
+    posting._trust.cache_clear()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,21 @@ def test_every_selector_finds_a_pod(manifest: Manifest) -> None:
     wanted = chosen if manifest["kind"] == "Service" else chosen.get("matchLabels", {})
 
     assert any(wanted.items() <= labels.items() for labels in labels_of_pods())
+
+
+def test_the_notifier_alone_may_leave_the_cluster_and_then_for_public_addresses() -> None:
+    blocks = [
+        (manifest["metadata"]["name"], to["ipBlock"])
+        for manifest in of_kind("NetworkPolicy")
+        for rule in manifest["spec"].get("egress", ())
+        for to in rule["to"]
+        if "ipBlock" in to
+    ]
+    refused = [ip_network(each) for _, block in blocks for each in block.get("except", ())]
+
+    assert {name for name, _ in blocks} == {"notifier"}
+    for local in ("10.0.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.168.0.1", "100.64.0.1", "224.0.0.1"):
+        assert any(ip_address(local) in network for network in refused)
 
 
 @pytest.mark.parametrize("workload", SERVICES_OF_PODS, ids=name_of)
