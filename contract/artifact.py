@@ -5,6 +5,7 @@ An artifact is the folder `models/<name>/<version>/`:
     manifest.json         this module's `Manifest`
     weights.safetensors   float32, named and laid out as in Hugging Face's sequence classifier of the model's family
     tokenizer.json        text to ids, as the library `tokenizers` reads it
+    means.safetensors     how training texts lie, where the manifest says how to tell texts that are unlike them
     report/               the report, for people
 
 Nothing in it is executable. `models/<name>/CURRENT` is a text file that names the version to serve. Artifacts of
