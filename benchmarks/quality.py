@@ -169,13 +169,14 @@ def _sampled(data: Path, each: int, seed: int, folder: Path) -> Path:
         for label in sorted(by_label)
         for text in generator.sample(by_label[label], min(each, len(by_label[label])))
     ]
-    return _written(rows, folder / f"sample_{each}_{seed}.csv")
+    return _written(rows, table.read_by.label_column or "label", folder / f"sample_{each}_{seed}.csv")
 
 
-def _written(rows: Iterable[tuple[str, str]], path: Path) -> Path:
+def _written(rows: Iterable[tuple[str, str]], label_column: str, path: Path) -> Path:
+    """A table whose labels are called as in the file that it is a sample of: so they are in the one to score by."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("post", "tags"))
+        writer.writerow(("text", label_column))
         writer.writerows(rows)
     return path
 
