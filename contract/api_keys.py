@@ -27,8 +27,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 
-from contract.artifact import Digest, Name, Strict
+from contract.artifact import Digest, Name
 from contract.errors import BadSettings
+from contract.strict import Strict
 
 log = logging.getLogger(__name__)
 

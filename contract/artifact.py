@@ -20,16 +20,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from contract.errors import BadArtifact
+from contract.strict import Strict
+from contract.windows import LongReading, Windows
 
 SCHEMA: Literal[2] = 2
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.safetensors"
 TOKENIZER = "tokenizer.json"
 VOCABULARY = "vocab.txt"
-STRIDE_SHARE = 0.75
 NEAREST_MEAN, MEANS = "nearest-mean", "means"
 """The way to tell unfamiliar texts that this release computes, and the tensor that it needs, float32[means, hidden]:
 of what the classifier reads of training texts, the mean of each label's, of unit length. The score of a text is its
@@ -40,10 +41,6 @@ USUAL_THRESHOLD = 0.5
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 FamilyName = Literal["bert", "distilbert", "roberta", "electra", "albert"]
@@ -123,26 +120,6 @@ class LabelCalibration(Strict):
 
     scale: float = Field(gt=0)
     shift: float
-
-
-LongReading = Literal["cut", "mean", "max"]
-
-
-class Windows(Strict):
-    """How a text that is longer than the model is read: cut off, or in windows whose logits are pooled."""
-
-    pooling: LongReading
-    length: int = Field(ge=3, description="tokens of a window, special ones included")
-    stride: int = Field(ge=1, description="tokens from the start of one window to that of the next")
-
-    @classmethod
-    def usual(cls, pooling: LongReading, max_length: int) -> Windows:
-        """As long as the model reads, each with a quarter of the one before it."""
-        return cls(pooling=pooling, length=max_length, stride=max(1, int(STRIDE_SHARE * max_length)))
-
-    def reach(self, windows: int) -> int:
-        """Tokens of a text that so many windows hold at most."""
-        return self.length + (windows - 1) * self.stride
 
 
 class UnfamiliarDetector(Strict):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from contract.artifact import LongReading, Manifest, Strict
+from contract.artifact import Manifest
+from contract.strict import Strict
+from contract.windows import LongReading
 
 TextErrorCode = Literal["text-too-long", "text-failed", "empty-text", "not-predicted"]
 KINDS_OF_OPTIONS = 256
@@ -198,6 +200,7 @@ class AnswerRule:
     """How a model's scores become the answer for a text."""
 
     labels: tuple[str, ...]
+    _: KW_ONLY
     thresholds: tuple[float, ...] | None = None
     """The score from which each label holds; None when each text has exactly one label."""
     review_below: float = 0.0
@@ -208,7 +211,12 @@ class AnswerRule:
     @classmethod
     def of(cls, manifest: Manifest) -> AnswerRule:
         below = manifest.review_below if manifest.activation == "softmax" else None
-        return cls(manifest.labels, manifest.label_thresholds, below or 0.0, manifest.unfamiliar_above)
+        return cls(
+            manifest.labels,
+            thresholds=manifest.label_thresholds,
+            review_below=below or 0.0,
+            unfamiliar_above=manifest.unfamiliar_above,
+        )
 
     def answer(
         self, probabilities: Sequence[float], options: Options, read: TextRead, *, unfamiliar: bool = False

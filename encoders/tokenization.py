@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from contract.artifact import TOKENIZER, TokenizerOptions, Windows, WordPieceOptions
+from contract.artifact import TOKENIZER, TokenizerOptions, WordPieceOptions
 from contract.errors import BadModel
+from contract.windows import Windows
 from encoders.spelling import unread_tokens
 from encoders.windows import window_starts
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.artifact import LongReading
+from contract.windows import LongReading
 from encoders import reference
 
 Floats = NDArray[np.floating[Any]]

@@ -20,11 +20,11 @@ from contract.artifact import (
     Manifest,
     Provenance,
     TokenizerOptions,
-    Windows,
     WordPieceOptions,
     sha256,
 )
 from contract.model_store import CURRENT
+from contract.windows import Windows
 from encoders.tokenization import wordpiece_pipeline
 from harness.long_texts import long_logits
 from harness.reference_bert import sigmoid, softmax

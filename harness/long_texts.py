@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.artifact import Architecture, Windows
+from contract.artifact import Architecture
+from contract.windows import Windows
 from harness.reference_bert import logits
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import BertWordPieceTokenizer
 
-from contract.artifact import Architecture, Windows
+from contract.artifact import Architecture
+from contract.windows import Windows
 from harness.artifact import point_current_to, uncased_pipeline, uncased_tokenizer, write_artifact
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.artifact import LongReading, Windows
 from contract.job_record import Lease
 from contract.message import Lane, Ticket
 from contract.prediction import Options, TextRead
+from contract.windows import LongReading, Windows
 from worker.engine import packing
 from worker.engine.packing import BatchPlan
 from worker.pipeline.work import ChunkWork, TextWork

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field
 
-from contract.artifact import Strict
+from contract.strict import Strict
 
 Precision = Literal["float32", "bfloat16"]
 

@@ -9,12 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.settings import ApiSettings
-from contract.artifact import Name, Windows
+from contract.artifact import Name
 from contract.fleet import WorkerState
 from contract.ids import ID_PATTERN
 from contract.job_record import JobState
 from contract.prediction import WHOLE, Answer, Options
 from contract.webhook_hosts import MOST_CHARACTERS
+from contract.windows import Windows
 
 TEXTS_FIELDS = ("texts", "X", "x")
 DEADLINE = "seconds from now; what is not predicted by then never will be"

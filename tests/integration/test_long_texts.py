@@ -11,8 +11,9 @@ import httpx
 import numpy as np
 import pytest
 
-from contract.artifact import MANIFEST, LongReading, Windows
+from contract.artifact import MANIFEST
 from contract.errors import BadArtifact
+from contract.windows import LongReading, Windows
 from harness.long_texts import long_logits, window_ids
 from harness.reference_bert import softmax
 from harness.running_service import RunningService

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from contract.artifact import Windows
 from contract.chunk_store import Skipped
 from contract.errors import NoModel, StoreUnavailable
 from contract.job_record import Commit, Lease
 from contract.message import Lane, Ticket
 from contract.prediction import Options
+from contract.windows import Windows
 from encoders.tokenization import EncodedText
 from tests.stand_ins import EchoModel, as_any, ids_of
 from worker.pipeline.answer_cache import AnswerCache

@@ -124,7 +124,7 @@ def test_an_answer_is_read_as_what_it_is(rule: AnswerRule, kind: type, options: 
 
 def test_a_manifest_says_by_its_activation_whether_a_text_may_have_several_labels() -> None:
     sigmoid = Manifest.model_validate_json(golden("manifest"))
-    assert AnswerRule.of(sigmoid) == AnswerRule(("java", "sql"), (0.5, 0.5))
+    assert AnswerRule.of(sigmoid) == AnswerRule(("java", "sql"), thresholds=(0.5, 0.5))
     softmax = sigmoid.model_copy(update={"activation": "softmax", "thresholds": ()})
     assert AnswerRule.of(softmax) == AnswerRule(("java", "sql"), review_below=softmax.review_below or 0.0)
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.artifact import TokenizerOptions, Windows
+from contract.artifact import TokenizerOptions
+from contract.windows import Windows
 from encoders.tokenization import TextTokenizer, Truncate
 from encoders.windows import pool, row_of_windows, window_starts
 from harness.long_texts import window_ids

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from contract.artifact import Strict
+from contract.strict import Strict
 from training.data.table_rows import Quotes, Reading
 
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from contract.artifact import Windows
 from contract.chunk_store import ChunkStore, Skipped
 from contract.errors import NoModel, StoreUnavailable
 from contract.job_record import Lease
 from contract.message import Ticket
 from contract.prediction import AnswerRule, TextRead
 from contract.stored_result import text_error
+from contract.windows import Windows
 from worker.metrics import CACHED_ANSWERS, QUEUE_SECONDS, SKIPPED_TICKETS, TOKENIZE_SECONDS, UNKNOWN_TEXTS, WINDOWS
 from worker.pipeline.answer_cache import AnswerCache
 from worker.pipeline.answers import predictions

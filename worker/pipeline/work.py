@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.artifact import LongReading, Manifest
+from contract.artifact import Manifest
 from contract.job_record import Lease
 from contract.message import JobQueue, Lane
 from contract.prediction import Options, TextRead
+from contract.windows import LongReading
 from encoders.windows import row_of_windows
 
 if TYPE_CHECKING:
