@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -195,12 +195,11 @@ class TextRead:
         return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AnswerRule:
     """How a model's scores become the answer for a text."""
 
     labels: tuple[str, ...]
-    _: KW_ONLY
     thresholds: tuple[float, ...] | None = None
     """The score from which each label holds; None when each text has exactly one label."""
     review_below: float = 0.0
@@ -212,7 +211,7 @@ class AnswerRule:
     def of(cls, manifest: Manifest) -> AnswerRule:
         below = manifest.review_below if manifest.activation == "softmax" else None
         return cls(
-            manifest.labels,
+            labels=manifest.labels,
             thresholds=manifest.label_thresholds,
             review_below=below or 0.0,
             unfamiliar_above=manifest.unfamiliar_above,

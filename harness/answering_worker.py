@@ -43,8 +43,8 @@ def scores(text: str) -> dict[str, float]:
     return {label: weight / sum(weights) for label, weight in zip(LABELS, weights, strict=True)}
 
 
-ONE_LABEL = AnswerRule(LABELS)
-ANY_LABELS = AnswerRule(LABELS, thresholds=(0.2, 0.3, 0.4))
+ONE_LABEL = AnswerRule(labels=LABELS)
+ANY_LABELS = AnswerRule(labels=LABELS, thresholds=(0.2, 0.3, 0.4))
 
 
 def answer(text: str, options: Options | None = None, rule: AnswerRule = ONE_LABEL) -> Answer:

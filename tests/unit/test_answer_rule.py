@@ -18,8 +18,8 @@ from worker.pipeline.answers import predictions
 
 LABELS = ("c", "go", "java", "sql")
 SCORES = np.array([0.5, 0.9, 0.3, 0.5], np.float32)
-ONE = AnswerRule(LABELS)
-ANY = AnswerRule(LABELS, thresholds=(0.5, 0.95, 0.2, 0.5))
+ONE = AnswerRule(labels=LABELS)
+ANY = AnswerRule(labels=LABELS, thresholds=(0.5, 0.95, 0.2, 0.5))
 
 
 READ = TextRead(tokens=7, truncated=False)
@@ -58,14 +58,14 @@ def test_a_notable_share_of_unknown_words_is_said(rule: AnswerRule, unknown: flo
 @pytest.mark.parametrize("options", [Options(), Options(top_k=2)])
 @pytest.mark.parametrize(("below", "marked"), [(0.0, False), (0.9, False), (0.900001, True), (1.0, True)])
 def test_an_answer_with_a_score_below_the_bound_is_for_a_person(options: Options, below: float, marked: bool) -> None:
-    said = written(AnswerRule(LABELS, review_below=below), options)
+    said = written(AnswerRule(labels=LABELS, review_below=below), options)
     plain = written(ONE, options)
     assert said == (plain.replace('"score":0.9,"tokens"', '"score":0.9,"review":true,"tokens"') if marked else plain)
 
 
 def test_a_score_is_held_to_the_bound_as_it_is_shown() -> None:
     scores = np.array([0.1, 0.8999999, 0.0, 0.0], np.float32)
-    assert "review" not in written(AnswerRule(LABELS, review_below=0.9), scores=scores)
+    assert "review" not in written(AnswerRule(labels=LABELS, review_below=0.9), scores=scores)
 
 
 @pytest.mark.parametrize("rule", [ONE, ANY])
@@ -106,7 +106,7 @@ def test_a_threshold_in_the_request_overrides_those_of_all_labels(threshold: flo
 
 def test_a_label_holds_by_its_score_as_it_is_shown() -> None:
     """So that whoever applies the threshold to `scores` finds the same labels."""
-    rule = AnswerRule(("a",), thresholds=(0.5,))
+    rule = AnswerRule(labels=("a",), thresholds=(0.5,))
     assert json.loads(written(rule, scores=np.array([0.49999999], np.float32)))["labels"] == [
         {"label": "a", "score": 0.5}
     ]
@@ -124,9 +124,9 @@ def test_an_answer_is_read_as_what_it_is(rule: AnswerRule, kind: type, options: 
 
 def test_a_manifest_says_by_its_activation_whether_a_text_may_have_several_labels() -> None:
     sigmoid = Manifest.model_validate_json(golden("manifest"))
-    assert AnswerRule.of(sigmoid) == AnswerRule(("java", "sql"), thresholds=(0.5, 0.5))
+    assert AnswerRule.of(sigmoid) == AnswerRule(labels=("java", "sql"), thresholds=(0.5, 0.5))
     softmax = sigmoid.model_copy(update={"activation": "softmax", "thresholds": ()})
-    assert AnswerRule.of(softmax) == AnswerRule(("java", "sql"), review_below=softmax.review_below or 0.0)
+    assert AnswerRule.of(softmax) == AnswerRule(labels=("java", "sql"), review_below=softmax.review_below or 0.0)
 
 
 def test_a_threshold_that_nobody_chose_is_a_half() -> None:

@@ -95,7 +95,10 @@ def test_the_worker_writes_the_chunk_result() -> None:
         Text(Options(), TextRead(tokens=11, truncated=False)),
         Text(Options(top_k=2, scores=True), TextRead(tokens=11, truncated=True)),
     ]
-    parts = [*predictions(rows, AnswerRule(("sql", "java")), texts), text_error("empty-text", "the text is empty")]
+    parts = [
+        *predictions(rows, AnswerRule(labels=("sql", "java")), texts),
+        text_error("empty-text", "the text is empty"),
+    ]
     written = chunk_result("20261122t101500-3f2a9c", parts)
     assert written == json.dumps(json.loads(golden("chunk_result")), separators=(",", ":"))  # members in their order
     expected = json.loads(golden("chunk_result"))["predictions"]
@@ -115,7 +118,7 @@ def test_answers_of_a_batch_are_the_bytes_that_json_writes_of_each_alone(
         Text(Options(top_k=top, scores=scores), TextRead(tokens=11, truncated=cut, unknown=unknown))
         for top, scores, cut, unknown in asked
     ]
-    for rule in (AnswerRule(labels), AnswerRule(labels, thresholds=(0.0, 0.1, 0.5, 0.9))):
+    for rule in (AnswerRule(labels=labels), AnswerRule(labels=labels, thresholds=(0.0, 0.1, 0.5, 0.9))):
         for row, text, written in zip(rows, texts, predictions(rows, rule, texts), strict=True):
             expected = rule.answer(row.tolist(), text.options, text.read)
             assert written == json.dumps(expected, ensure_ascii=False, separators=(",", ":"))
