@@ -21,9 +21,10 @@ RESULT_TTL_S = 30
 CONNECTIONS = 64
 KEPT = {
     "retort:totals", "retort:id-key", "retort:workers", "retort:write-check", "retort:backlog:tiny",
-    "retort:sweeper:tiny",
+    "retort:sweeper:tiny", "retort:served", "retort:jobs:",
 }  # fmt: skip
-"""What stays in an idle Redis, whatever has gone through it; and a key for each worker's last words."""
+"""What stays in an idle Redis, whatever has gone through it; and a key for each worker's last words. The list of a
+caller's latest jobs is bounded, and lasts as long as the deadline of the last one allowed."""
 
 
 def measure(minutes: float) -> tuple[dict[str, float], dict[str, Any]]:

@@ -64,7 +64,7 @@ class _OneColumn:
 
     @property
     def options(self) -> dict[str, str]:
-        return {"label_column": self.names[0]}
+        return {}  # another file may call its one column by another of the usual names
 
     def cell(self, cells: Mapping[str, Any]) -> Cell:
         found = cells.get(self.names[0])
