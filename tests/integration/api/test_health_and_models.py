@@ -65,7 +65,7 @@ def test_a_heartbeat_that_can_not_be_read_neither_keeps_a_process_from_starting_
     beat(store, settings, WorkerState.READY)
     store.zadd("retort:workers", {"stranger": store.zscore("retort:workers", "w1") or 0})
     store.set("retort:worker:stranger", '{"state": "warming"}')
-    client = make_app().test_client()
+    client = make_app(heartbeat_ttl_s=600.0).test_client()
     ready = Ready.model_validate_json(client.get("/health/ready").data)
     assert [worker.id for worker in ready.workers] == ["w1"]
     Fleet(store, settings).leave("w1")
