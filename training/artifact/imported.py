@@ -87,7 +87,7 @@ def add_imported(
             files=files,
             golden=golden_answers(model, evaluation),
             provenance=provenance,
-            **{"calibrated_on": 0, **fields},
+            **{"calibrated_on": 0, "metrics": {}, **fields},
         )
         (staged / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
         return store.add(staged)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table as Grid
 
-from contract.artifact import read_manifest, verify
+from contract.artifact import Manifest, read_manifest, verify
 from contract.errors import BadArtifact
 from contract.model_store import ModelStore
 from training.artifact.store import MARGIN
@@ -25,22 +26,29 @@ SHOWN = {"accuracy": "accuracy", "micro_f1": "micro F1", "macro_f1": "macro F1",
 def list_versions(name: Only = None) -> None:
     """Every model and version on the volume; a star marks what is served. ECE: expected calibration error."""
     reader = ModelStore(TrainingSettings.load().models_dir)
-    grid = Grid("", "model", "version", "base model", *SHOWN.values(), box=None)
-    grid.columns[2].no_wrap = True
-    for model in [name] if name else reader.names():
-        current = named(model).current
-        for version in reader.versions(model):
-            try:
-                manifest = read_manifest(reader.path(model, version))
-            except BadArtifact as error:
-                errors.print(str(error), style="red", soft_wrap=True)
-                continue
-            scores = [f"{manifest.metrics[key]:.4f}" if key in manifest.metrics else "" for key in SHOWN]
-            grid.add_row("*" if version == current else "", model, version, manifest.provenance.base_model, *scores)
-    if grid.rows:
-        console.print(grid)
-    else:
+    models = [name] if name else reader.names()
+    found = [(model, manifest) for model in models for manifest in _manifests(reader, model)]
+    if not found:
         console.print(f"no version of {name or 'any model'} in {reader.root}")
+        return
+    current = {model: named(model).current for model, _ in found}
+    shown = {key: title for key, title in SHOWN.items() if any(key in manifest.metrics for _, manifest in found)}
+    grid = Grid("", "model", "version", "base model", *shown.values(), box=None)
+    grid.columns[2].no_wrap = True
+    for model, manifest in found:
+        scores = [f"{manifest.metrics[key]:.4f}" if key in manifest.metrics else "" for key in shown]
+        star = "*" if manifest.version == current[model] else ""
+        grid.add_row(star, model, manifest.version, manifest.provenance.base_model, *scores)
+    console.print(grid)
+
+
+def _manifests(reader: ModelStore, model: str) -> Iterator[Manifest]:
+    """Those of the model's versions; one that can't be read is said to be so."""
+    for version in reader.versions(model):
+        try:
+            yield read_manifest(reader.path(model, version))
+        except BadArtifact as error:
+            errors.print(str(error), style="red", soft_wrap=True)
 
 
 @app.command()
