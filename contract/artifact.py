@@ -166,6 +166,7 @@ class Manifest(Strict):
     inputs: Literal["text", "pair"] = Field(default="text", description="what the model reads: a text, or two")
     tokenizer: TokenizerOptions
     labels: tuple[str, ...] = Field(min_length=1)
+    other: str | None = Field(default=None, description="softmax: the label of texts that have none of the others")
     max_length: int = Field(ge=3, description="tokens of a text at most, [CLS] and [SEP] included")
     windows: Windows | None = Field(default=None, description="how longer texts are read; cut off if not given")
     activation: Literal["softmax", "sigmoid"] = Field(
@@ -220,6 +221,8 @@ class Manifest(Strict):
             raise ValueError("labels repeat")
         if self.activation == "softmax" and len(self.labels) < 2:
             raise ValueError("a single label leaves a softmax nothing to choose")
+        if self.other is not None and (self.activation != "softmax" or self.other not in self.labels):
+            raise ValueError("other is none of the labels of a softmax")
         if self.max_length > self.architecture.longest_text:
             raise ValueError(f"max_length {self.max_length} exceeds max_position_embeddings")
         if self.windows and not self.windows.stride <= self.windows.length <= self.max_length:

@@ -20,6 +20,7 @@ from training.data.split import Rows
 from training.evaluation.familiarity import Familiarity, fit_familiarity, label_means
 from training.evaluation.labelling import HeldOut
 from training.evaluation.linear_head import Floats, Labels, LinearHead
+from training.evaluation.other import learnt_other, other_scores
 from training.fit.checkpoint import TrainingState
 from training.fit.frozen import Frozen
 from training.fit.model import Classifier, in_batches
@@ -83,8 +84,15 @@ def score(run: Finished, before_s: float, console: Console) -> Trained:
     held, known, familiarity = _held_out(run, model)
     rivals = _rivals(run, held, console)
     metrics = way.metrics(held) | rivals | {"test_texts": float(len(held.texts))}
+    other = recipe.corpus.table.other
+    metrics |= other_scores(held, data.classes, other)
     metrics |= familiarity.metrics if familiarity else {}
-    found = (*chosen_texts(run), *way.choices(held, metrics), *([familiarity.reason] if familiarity else []))
+    found = (
+        *chosen_texts(run),
+        *learnt_other(other, metrics),
+        *way.choices(held, metrics),
+        *([familiarity.reason] if familiarity else []),
+    )
     for line in found:
         console.print(line, soft_wrap=True)
     seconds = before_s + run.state.seconds + time.monotonic() - started
@@ -96,6 +104,7 @@ def score(run: Finished, before_s: float, console: Console) -> Trained:
         pipeline=base.pipeline,
         tensors={**run.weights, **model.head.tensors},
         labels=data.classes,
+        other=other,
         max_length=recipe.parameters.max_length,
         calibrated_on=len(known) if held.is_calibrated else 0,
         held=held,

@@ -186,6 +186,7 @@ class VersionDocument(Document):
     version: Name
     current: bool = Field(description="whether this is the version to serve")
     labels: list[str] = []
+    other: str = absent("the label of texts that have none of the others; absent where the training had none such")
     thresholds: dict[str, float] = absent(
         "score from which each label holds; only of a model that gives a text any number of labels"
     )

@@ -57,6 +57,7 @@ class ModelDocuments:
             return found.model_copy(update={"problem": str(error)})
         told = {
             "labels": list(manifest.labels),
+            "other": manifest.other,
             "thresholds": _thresholds(manifest),
             "max_length": manifest.max_length,
             "windows": manifest.windows_of(None),

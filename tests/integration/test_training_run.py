@@ -129,6 +129,21 @@ def test_a_worker_gives_every_held_out_text_the_probabilities_of_its_trainer(tra
     np.testing.assert_allclose(served, [answer.probabilities for answer in answers], atol=1e-4)
 
 
+def test_texts_without_a_label_teach_one_of_their_own_which_the_version_names(inputs: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(inputs / "data.csv")
+    chatter = [" ".join(random.Random(seed).choices(OTHER_WORDS, k=8)) for seed in range(100)]
+    more = pd.DataFrame({"post": chatter, "tags": [None] * 50 + ["misc"] * 50})
+    pd.concat([table, more]).to_csv(tmp_path / "data.csv", index=False)
+
+    told = _train(inputs, tmp_path, "--data", str(tmp_path / "data.csv"), "--other", "misc", "--force")
+
+    manifest, page = verify(_current(tmp_path)), (_current(tmp_path) / "report" / "index.html").read_text()
+    assert "none of the other labels: 'misc', with 50 texts that have no label" in told
+    assert (manifest.other, manifest.labels) == ("misc", ("java", "misc", "python", "sql"))
+    assert manifest.metrics["other_texts"] == 10
+    assert "none of the other labels; of 10 such texts held out" in page
+
+
 def test_what_is_served_is_not_trained_again_when_that_is_asked_for(inputs: Path, trained: Path) -> None:
     before = _current(trained)
 

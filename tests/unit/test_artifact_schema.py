@@ -55,6 +55,8 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, content: str) -> None:
         ({"unfamiliar": {"method": "energy", "threshold": 1, "file": "means.safetensors"}}, "does not list means"),
         ({"pooling": "last"}, "pooling"),
         ({"review_below": 1.5}, "review_below"),
+        ({"other": "misc"}, "other is none of the labels"),
+        ({"activation": "sigmoid", "other": "java"}, "other is none of the labels"),
     ],
 )
 def test_what_contradicts_itself_is_refused(tmp_path: Path, changes: dict[str, Any], complaint: str) -> None:

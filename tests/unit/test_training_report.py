@@ -80,6 +80,7 @@ def _trained(folder: Path) -> Trained:
         tokenizer=TokenizerOptions(),
         tensors=load_file(artifact / "weights.safetensors"),
         labels=LABELS,
+        other=None,
         max_length=32,
         held=HELD,
         familiarity=None,

@@ -59,6 +59,7 @@ class Trained:
     tensors: Tensors
     """float32, by the names of Hugging Face's sequence classifier of the family."""
     labels: tuple[str, ...]
+    other: str | None
     max_length: int
     calibrated_on: int
     """Texts that the calibration was fitted on."""
@@ -83,6 +84,7 @@ def write_artifact(trained: Trained, folder: Path) -> Manifest:
         pooling=trained.pooling,
         tokenizer=trained.tokenizer,
         labels=trained.labels,
+        other=trained.other,
         max_length=trained.max_length,
         **trained.held.manifest_fields,
         calibrated_on=trained.calibrated_on,

@@ -83,6 +83,7 @@ def add_imported(
             pooling=model.pooling,
             tokenizer=model.tokenizer,
             labels=model.labels,
+            other=table.other if table and model.activation == "softmax" else None,
             max_length=model.max_length,
             files=files,
             golden=golden_answers(model, evaluation),

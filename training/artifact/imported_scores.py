@@ -18,6 +18,7 @@ from training.data.table import Table
 from training.errors import BadData
 from training.evaluation.calibration import Floats
 from training.evaluation.labelling import HeldOut, labelling
+from training.evaluation.other import learnt_other, other_scores
 
 SEED = 1
 
@@ -72,7 +73,7 @@ def evaluate(
     several = activation == "sigmoid"
     if table.several and not several:
         raise BadData("a model of one label a text can't be evaluated on a table with several")
-    if unknown := sorted(set(table.classes) - set(labels)):
+    if unknown := sorted({*table.classes, *filter(None, [table.other])} - set(labels)):
         raise BadData(f"the model has no label {', '.join(map(repr, unknown))}; it has {', '.join(labels)}")
     if len(table) < 2:
         raise BadData("a single text is too few to evaluate on")
@@ -82,11 +83,11 @@ def evaluate(
     fitted, kept = order[: len(order) // 2], np.sort(order[len(order) // 2 :])
     way = labelling(several)
     held = way.held_out([table.texts[row] for row in kept], right[kept], found[kept], (found[fitted], right[fitted]))
-    metrics = way.metrics(held) | {"test_texts": float(len(kept))}
+    metrics = way.metrics(held) | other_scores(held, labels, table.other) | {"test_texts": float(len(kept))}
     return Evaluation(
         labels=tuple(labels),
         held=held,
         calibrated_on=len(fitted) if held.is_calibrated else 0,
         metrics=metrics,
-        choices=tuple(way.choices(held, metrics)),
+        choices=(*learnt_other(table.other, metrics), *way.choices(held, metrics)),
     )

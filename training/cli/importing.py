@@ -39,7 +39,8 @@ def import_model(
 
     started, target = time.monotonic(), named(name)
     model = read_classifier_folder(folder)
-    table = read_table(evaluate, validated(TableOptions, reading)) if evaluate else None
+    # Unless that is said, a row without a label is no proof that the model has one for such texts.
+    table = read_table(evaluate, validated(TableOptions, {"other": "", **reading})) if evaluate else None
     manifest = add_imported(model, target.store, table, started, console)
     if model.left_out:
         console.print(f"left out: {', '.join(model.left_out)}", soft_wrap=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -64,8 +64,7 @@ def _joined(tables: list[Table]) -> Table:
     notes = [note for table in tables for note in table.notes]
     label_sets = [labels for table in tables for labels in table.label_sets]
     places = [place for table in tables for place in table.places]
-    several = tables[0].several
-    return Table(texts=texts, label_sets=label_sets, dropped=dropped, notes=notes, places=places, several=several)
+    return replace(tables[0], texts=texts, label_sets=label_sets, dropped=dropped, notes=notes, places=places)
 
 
 def _fingerprint(tables: dict[str, Table]) -> str:
@@ -81,6 +80,8 @@ def _refuse_unusable(corpus: Corpus) -> None:
         raise BadData("no text has a label")
     if not table.several and len(table.classes) < 2:
         raise BadData(f"only one label, {table.labels[0]!r}: there is nothing to tell apart")
+    if table.other and table.other not in table.classes:
+        raise BadData(f"--other {table.other}: no text has that label, and none is without one")
     for name, rows in (("validation", parts.validation), ("test", parts.test)):
         if not len(rows):
             raise BadData(f"{len(table)} texts are too few: none is left for {name}")

@@ -34,10 +34,12 @@ class Recipe:
 
         A version that does not say which weights it came from is told by the name of its base model.
         """
-        found = manifest.provenance
-        return (found.base_model, found.base_sha256 or base_sha256, found.data_sha256, found.hyperparameters) == (
+        made = manifest.provenance
+        found = made.base_model, made.base_sha256 or base_sha256, made.data_sha256, made.hyperparameters, manifest.other
+        return found == (
             Path(self.base).name,
             base_sha256,
             self.corpus.sha256,
             self.parameters.model_dump(),
+            self.corpus.table.other,
         )

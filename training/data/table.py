@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from training.data.cells import cell_text
 from training.data.label_columns import LabelColumns, label_columns, required_column
-from training.data.label_form import Cell, LabelSet, label_form
+from training.data.label_form import Cell, LabelForm, LabelSet, label_form
+from training.data.other_label import other_label, other_note
 from training.data.parquet_rows import ParquetRows
 from training.data.table_lines import BadTable
 from training.data.table_options import TableOptions
@@ -54,6 +55,8 @@ class Table:
     places: list[RowOrigin] = field(default_factory=list, compare=False)
     """Where each row was read, if it was in a file."""
     several: bool = False
+    other: str | None = None
+    """The label of texts that have none of the others, if there is one."""
     read_by: TableOptions = field(default=TableOptions(), compare=False)
     """Options that read the labels of another file in the same way, whatever its cells look like."""
 
@@ -132,11 +135,13 @@ def _usable(rows: TableRows | ParquetRows, options: TableOptions, path: Path) ->
     read = list(_readable(rows, text_column, columns))
     cells = columns.ended([row.labels for row in read])
     form = label_form(cells, options.label_separator)
+    unlabelled = sum(bool(row.text) and not cell for row, cell in zip(read, cells, strict=True))
+    other = _other(form, options, path, unlabelled, sum(bool(row.text) for row in read))
     texts, label_sets, places = list[str](), list[LabelSet](), list[RowOrigin]()
     empty: dict[str, list[int]] = {"empty text": [], "empty label": []}
     for row, cell in zip(read, cells, strict=True):
         try:
-            labels = form.labels(cell)
+            labels = form.labels(cell) or ((other,) if other else ())
         except ValueError as error:
             rows.odd.add(row.line, str(error))
             continue
@@ -154,7 +159,9 @@ def _usable(rows: TableRows | ParquetRows, options: TableOptions, path: Path) ->
         *(f"left out {odd}" for odd in rows.odd.found),
         *(f"{problem}: {_lines(lines)}" for problem, lines in empty.items() if lines),
         *form.notes(label_sets, columns.otherwise),
+        *([other_note(other, options.other, unlabelled)] if other else []),
     ]
+    read_by = columns.options | (form.options if len(columns.names) == 1 else {})
     return Table(
         texts=texts,
         label_sets=label_sets,
@@ -162,8 +169,20 @@ def _usable(rows: TableRows | ParquetRows, options: TableOptions, path: Path) ->
         notes=notes,
         places=places,
         several=form.several,
-        read_by=options.model_copy(update=columns.options | (form.options if len(columns.names) == 1 else {})),
+        other=other,
+        read_by=options.model_copy(update=read_by | ({} if form.several else {"other": other or ""})),
     )
+
+
+def _other(form: LabelForm, options: TableOptions, path: Path, unlabelled: int, texts: int) -> str | None:
+    """The label of texts without one. Raises BadData where such a label is asked for and none is needed."""
+    if not form.several:
+        return other_label(options.other, unlabelled, texts, strict=options.bad_rows == "refuse")
+    if options.other:
+        raise BadData(
+            f"{path}: a text may have several labels, and one without any has none of them; no --other is needed"
+        )
+    return None
 
 
 class _ReadRow(NamedTuple):

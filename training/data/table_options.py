@@ -24,6 +24,11 @@ class TableOptions(Strict):
         min_length=1,
         description="what divides the labels of a text; none: each has one; told by the cells",
     )
+    other: str | None = Field(
+        default=None,
+        description="the label of texts that have none of the others; rows without a label get it; '' leaves those "
+        "out; told by how many they are",
+    )
     bad_rows: Literal["drop", "refuse"] = Field(
         default="drop", description="what to do with rows that can't be read or lack a text or a label: drop, refuse"
     )

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 
 from api.openapi.schemas import Job, Results
 from api.settings import ApiSettings
+from contract.artifact import MANIFEST
 from contract.prediction import MultiLabelPrediction, Options
 from harness.answering_worker import ANY_LABELS, AnsweringWorker, answer_document
 from harness.tiny_artifact import write_tiny_artifact
@@ -71,3 +72,13 @@ def test_a_version_shows_its_thresholds_and_one_of_one_label_has_none(client: Fl
     assert several["thresholds"] == {"java": 0.2, "python": 0.3, "sql": 0.4}
     [one] = client.get("/models/single").get_json()["versions"]
     assert "thresholds" not in one
+
+
+def test_a_version_shows_which_of_its_labels_means_none_of_the_others(client: FlaskClient, tmp_path: Path) -> None:
+    manifest = write_tiny_artifact(tmp_path, "single") / MANIFEST
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"other": "sql"}))
+
+    [one] = client.get("/models/single").get_json()["versions"]
+    assert one["other"] == "sql"
+    [several] = client.get("/models/default").get_json()["versions"]
+    assert "other" not in several
