@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -18,7 +19,7 @@ from training.artifact.report import write_report
 from training.artifact.store import TRAINING, Store
 from training.artifact.suspects import write_suspects
 from training.data.data_report import show
-from training.data.encoded import EncodedCorpus, encode
+from training.data.encoded import encode
 from training.data.recipe import Recipe
 from training.errors import AlreadyTraining, BadBaseModel
 from training.fit.checkpoint import TrainingState
@@ -28,8 +29,11 @@ from training.fit.progress import TensorBoard, progress
 from training.fit.start import Start
 from training.pretrained.base_model import BaseModel, Tensors
 from training.pretrained.base_models import load_base_model
-from training.scoring import Finished, chosen_epoch, score
+from training.scoring import Finished, chosen_epoch, learnt_again, score
 from training.settings import TrainingSettings
+
+AGAIN = "again"
+"""The folder, in that of the run, of the one that learns from the validation texts too."""
 
 
 def train(recipe: Recipe, store: Store, settings: TrainingSettings, console: Console) -> Manifest:
@@ -50,10 +54,18 @@ def train(recipe: Recipe, store: Store, settings: TrainingSettings, console: Con
         for reason in (*recipe.reasons, *frozen.start.reasons):
             console.print(reason, soft_wrap=True)
         before_s = time.monotonic() - started
-        state, weights = _fit(recipe, base, data, frozen.start, work, settings, console)
+        parts = Parts(data.part(data.parts.train), data.part(data.parts.validation), len(data.classes))
+        state, weights = _fit(recipe, base, parts, frozen.start, work, settings, console)
         console.print(chosen_epoch(state), soft_wrap=True)
+        finished = Finished(recipe=recipe, base=base, data=data, frozen=frozen, state=state, weights=weights)
+        if finished.tunes_again:
+            console.print(*learnt_again(finished), soft_wrap=True)
+            parts = Parts(data.part(finished.learnt), None, len(data.classes))
+            again, weights = _fit(
+                recipe, base, parts, frozen.start, work / AGAIN, settings, console, epochs=state.best_epoch + 1
+            )
+            finished, before_s = replace(finished, final=weights), before_s + again.seconds
         with console.status("scoring"), store.staging() as staged:
-            finished = Finished(recipe=recipe, base=base, data=data, frozen=frozen, state=state, weights=weights)
             trained = score(finished, before_s, console)
             write_report(trained, state, data.report, staged / REPORT, console)
             write_suspects(data, frozen, staged / REPORT, console)
@@ -78,15 +90,17 @@ def _work_folder(recipe: Recipe, base: BaseModel, store: Store) -> Iterator[Path
 def _fit(
     recipe: Recipe,
     base: BaseModel,
-    data: EncodedCorpus,
+    parts: Parts,
     start: Start,
     work: Path,
     settings: TrainingSettings,
     console: Console,
+    epochs: int | None = None,
 ) -> tuple[TrainingState, Tensors]:
+    work.mkdir(exist_ok=True)
     with progress(console) as shown:
-        watchers = [shown, TensorBoard(settings.logs_dir / recipe.name / recipe.key)]
-        parts = Parts(data.part(data.parts.train), data.part(data.parts.validation), len(data.classes))
+        logs = settings.logs_dir / recipe.name / recipe.key
+        watchers = [shown, TensorBoard(logs if parts.validation else logs / AGAIN)]
         run = Run(
             base=base,
             parts=parts,
@@ -95,6 +109,7 @@ def _fit(
             folder=work,
             watchers=watchers,
             checkpoint_s=settings.checkpoint_s,
+            epochs=epochs,
         )
         return run.fit(), load_weights(run.best)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 from rich.console import Console
@@ -17,7 +18,7 @@ from training.data.batches import bucket_lengths
 from training.data.encoded import EncodedCorpus
 from training.data.recipe import Recipe
 from training.data.split import Rows
-from training.evaluation.familiarity import Familiarity, fit_familiarity, label_means
+from training.evaluation.familiarity import Familiarity, distances, fit_familiarity, label_means
 from training.evaluation.labelling import HeldOut
 from training.evaluation.linear_head import Floats, Labels, LinearHead
 from training.evaluation.other import learnt_other, other_scores
@@ -40,7 +41,14 @@ class Finished:
     frozen: Frozen
     state: TrainingState
     weights: Tensors
-    """Of the best epoch."""
+    """Of the best epoch, which have not learnt from the validation part."""
+    final: Tensors | None = None
+    """Of an encoder that has, where `tunes_again`."""
+
+    @property
+    def tunes_again(self) -> bool:
+        """Whether the encoder is tuned anew on the validation part too, for as many epochs as were best without it."""
+        return self.fits_again and self.state.best_epoch >= 0
 
     @property
     def fits_again(self) -> bool:
@@ -77,18 +85,19 @@ class Finished:
 
 
 def score(run: Finished, before_s: float, console: Console) -> Trained:
-    """What is to be written down. `before_s`: seconds that went into it before the first step."""
+    """What is to be written down. `before_s`: seconds that went into it, those of `run.state` aside."""
     started, way = time.monotonic(), run.frozen.start.labelling
     recipe, base, data = run.recipe, run.base, run.data
     model = _Published(run)
     held, known, familiarity = _held_out(run, model)
     rivals = _rivals(run, held, console)
-    metrics = way.metrics(held) | rivals | {"test_texts": float(len(held.texts))}
     other = recipe.corpus.table.other
-    metrics |= other_scores(held, data.classes, other)
+    metrics = (
+        way.metrics(held) | rivals | {"test_texts": float(len(held.texts))} | other_scores(held, data.classes, other)
+    )
     metrics |= familiarity.metrics if familiarity else {}
     found = (
-        *chosen_texts(run),
+        *learnt_again(run),
         *learnt_other(other, metrics),
         *way.choices(held, metrics),
         *([familiarity.reason] if familiarity else []),
@@ -102,7 +111,7 @@ def score(run: Finished, before_s: float, console: Console) -> Trained:
         pooling=run.frozen.start.pooling,
         tokenizer=base.tokenizer,
         pipeline=base.pipeline,
-        tensors={**run.weights, **model.head.tensors},
+        tensors={**(run.final or run.weights), **model.head.tensors},
         labels=data.classes,
         other=other,
         max_length=recipe.parameters.max_length,
@@ -110,12 +119,7 @@ def score(run: Finished, before_s: float, console: Console) -> Trained:
         held=held,
         familiarity=familiarity,
         metrics=metrics,
-        choices=(
-            *recipe.reasons,
-            *run.frozen.start.reasons,
-            chosen_epoch(run.state),
-            *found,
-        ),
+        choices=(*recipe.reasons, *run.frozen.start.reasons, chosen_epoch(run.state), *found),
         provenance=Provenance(
             created=datetime.now(UTC),
             base_model=base.name,
@@ -142,40 +146,58 @@ def chosen_epoch(state: TrainingState) -> str:
     )
 
 
-def chosen_texts(run: Finished) -> list[str]:
-    """That the head was fitted on the validation part too, as a line."""
-    count = len(run.data.parts.validation)
-    return [f"head fitted anew, with the {count} validation texts: they have no more to choose"] * run.fits_again
+def learnt_again(run: Finished) -> list[str]:
+    """What was learnt from the validation part too, as a line."""
+    count, epochs = len(run.data.parts.validation), run.state.best_epoch + 1
+    what = f"encoder tuned anew for {epochs} epochs and its head fitted" if run.tunes_again else "head fitted anew"
+    return [f"{what}, with the {count} validation texts: they have no more to choose"] * run.fits_again
 
 
-class _Published:
-    """The model with the weights that are exported, in float32."""
+class _Encoder:
+    """The model's encoder with these weights, in float32."""
 
-    def __init__(self, run: Finished) -> None:
+    def __init__(self, run: Finished, weights: Tensors) -> None:
         model = Classifier(run.base.architecture, len(run.data.classes), pooling=run.frozen.start.pooling)
-        model.load(run.weights)
-        self._data = run.data
+        model.load(weights)
+        self._run = run
         self._read = in_batches(
             model.features, bucket_lengths(run.data.examples.lengths, run.recipe.parameters.buckets)
         )
-        self.chosen_head = LinearHead(run.weights[f"{CLASSIFIER}.weight"], run.weights[f"{CLASSIFIER}.bias"])
-        """Of the best epoch: it has not learnt from the validation part."""
-        self.head = run.head(self.features(run.learnt)) if run.fits_again else self.chosen_head
 
     def features(self, rows: Rows) -> Floats:
         """float32[rows, hidden]: what the classifier reads of these texts."""
-        return self._read(self._data.part(rows))
+        return self._read(self._run.data.part(rows))
+
+    @cached_property
+    def means(self) -> Floats:
+        """float32[groups, hidden]: where each label's training texts lie."""
+        run, train = self._run, self._run.data.parts.train
+        groups = [train[group] for group in run.frozen.start.labelling.groups(run.labels(train))]
+        return label_means(self.features, groups, run.recipe.parameters.seed)
+
+
+class _Published:
+    """The model with the weights that are exported, and the one of the best epoch, by which all was chosen."""
+
+    def __init__(self, run: Finished) -> None:
+        self.chosen = _Encoder(run, run.weights)
+        self.final = _Encoder(run, run.final) if run.final else self.chosen
+        self.chosen_head = LinearHead(run.weights[f"{CLASSIFIER}.weight"], run.weights[f"{CLASSIFIER}.bias"])
+        self.head = run.head(self.final.features(run.learnt)) if run.fits_again else self.chosen_head
 
 
 def _held_out(run: Finished, model: _Published) -> tuple[HeldOut, Labels, Familiarity | None]:
-    """The test part, scored by the exported weights; the labels of the texts that calibrate it; and how near it is."""
+    """The test part, scored by the exported weights; the labels of the texts that calibrate it; and how near it is.
+
+    What is chosen by the validation part is chosen by the model that did not learn from it.
+    """
     way, data, parts = run.frozen.start.labelling, run.data, run.data.parts
-    validation, test = model.features(parts.validation), model.features(parts.test)
+    validation, test = model.chosen.features(parts.validation), model.final.features(parts.test)
     known = run.out_of_fold() or (model.chosen_head.logits(validation), run.labels(parts.validation))
     held: HeldOut = way.held_out(data.texts_of(parts.test), run.labels(parts.test), model.head.logits(test), known)
-    groups = [parts.train[group] for group in way.groups(run.labels(parts.train))]
-    means = label_means(model.features, groups, run.recipe.parameters.seed)
-    return held, known[1], fit_familiarity(means, validation, test)
+    near = distances(validation, model.chosen.means)
+    means = model.final.means
+    return held, known[1], fit_familiarity(means, near=near, held=distances(test, means))
 
 
 def _rivals(run: Finished, held: HeldOut, console: Console) -> dict[str, float]:

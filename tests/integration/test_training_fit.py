@@ -169,6 +169,35 @@ def test_pairs_teach_an_encoder_and_a_new_head_and_an_interruption_changes_nothi
     assert all(np.array_equal(resumed[name], expected) for name, expected in weights.items())
 
 
+def test_without_texts_to_validate_by_it_learns_from_all_for_so_many_epochs_and_keeps_the_last(
+    base: BaseModel, tmp_path: Path
+) -> None:
+    parameters = PARAMETERS.model_copy(update={"loss": "contrastive"})
+    begin, alone = frozen_start(base), Parts(PARTS.train, None, PARTS.labels)
+
+    def run(folder: str, parts: Parts, epochs: int | None, watch: Watch) -> Run:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        return Run(
+            base=base, parts=parts, start=begin, parameters=parameters, folder=tmp_path / folder, watchers=[watch],
+            checkpoint_s=0, epochs=epochs,
+        )  # fmt: skip
+
+    chosen, watch = run("chosen", PARTS, 2, Watch()), Watch()
+    assert len(chosen.fit().history) == 2
+    with pytest.raises(Killed):
+        run("alone", alone, 2, Watch(kill_after=16)).fit()
+    blind = run("alone", alone, 2, watch)
+    state = blind.fit()
+
+    # The same texts in the same order, at the rates of a run of all epochs: as if it had been looked at on the way.
+    assert (state.epoch, state.history, watch.epochs) == (2, [], [])
+    assert {step.steps for step in watch.steps} == {39}
+    assert chosen.state.best_epoch == 1
+    assert state.losses == chosen.state.losses
+    expected = load_weights(chosen.best)
+    assert all(np.array_equal(tensor, expected[name]) for name, tensor in load_weights(blind.best).items())
+
+
 def test_the_contrastive_loss_is_that_of_picking_a_text_of_the_same_label() -> None:
     generator = np.random.default_rng(1)
     features, labels = generator.normal(size=(6, 4)).astype(np.float32), np.array([0, 1, 0, 1, 2, 0], np.int32)

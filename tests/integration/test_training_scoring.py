@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ from rich.console import Console
 from encoders.families import CLASSIFIER
 from harness.tiny_artifact import WORDS
 from tests.base_models import write_hugging_face
+from training.artifact.store import Store
 from training.data.corpus import build_corpus
 from training.data.encoded import EncodedCorpus, encode
 from training.data.recipe import Recipe
 from training.data.table import read_table
+from training.evaluation.evaluate import HeldOutPredictions
 from training.evaluation.linear_head import fit_head
 from training.fit.checkpoint import Epoch, TrainingState
 from training.fit.frozen import look
@@ -24,7 +28,9 @@ from training.fit.step import starting_weights
 from training.hyperparameters import HyperParameters
 from training.pretrained import hugging_face
 from training.pretrained.base_model import BaseModel
+from training.run import train
 from training.scoring import Finished, score
+from training.settings import TrainingSettings
 
 LABELS = ("java", "python", "sql")
 FROZEN_IS_BEST = TrainingState(start=Epoch(epoch=-1, train_loss=None, validation_loss=0.5, validation_accuracy=0.9))
@@ -84,3 +90,35 @@ def test_a_head_that_was_trained_by_steps_stays_as_it_is(base: BaseModel, table:
     trained = score(run, 0.0, Console(quiet=True))
     np.testing.assert_array_equal(trained.tensors[f"{CLASSIFIER}.weight"], run.weights[f"{CLASSIFIER}.weight"])
     assert not any("validation texts" in line for line in trained.choices)
+
+
+def test_an_encoder_that_learnt_from_the_validation_part_too_is_published_and_calibrated_by_the_one_that_did_not(
+    base: BaseModel, table: Path, tmp_path: Path
+) -> None:
+    run = _finished(base, table, tmp_path, TUNED_IS_BEST, loss="contrastive")
+    moved = {name: tensor * 1.05 if "layer.0" in name else tensor for name, tensor in run.weights.items()}
+    assert run.tunes_again
+    alone, both = (score(each, 0.0, Console(quiet=True)) for each in (run, replace(run, final=moved)))
+    changed = next(name for name in moved if "layer.0" in name)
+    np.testing.assert_array_equal(both.tensors[changed], moved[changed])
+    assert np.abs(both.tensors[f"{CLASSIFIER}.weight"] - alone.tensors[f"{CLASSIFIER}.weight"]).max() > 1e-3
+    assert isinstance(both.held, HeldOutPredictions)
+    assert isinstance(alone.held, HeldOutPredictions)
+    assert both.held.temperature == alone.held.temperature
+    assert any("encoder tuned anew for 1 epochs" in line for line in both.choices)
+
+
+def test_few_texts_a_label_are_all_learnt_from_in_the_end(table: Path, tmp_path: Path) -> None:
+    given = {"max_length": 32, "precision": "float32", "loss": "contrastive", "epochs": 2, "learning_rate": 1e-3}
+    parameters = HyperParameters.model_validate(given)
+    corpus = build_corpus(read_table(table), parameters)
+    write_hugging_face(tmp_path / "tiny")
+    recipe = Recipe(name="few", base=str(tmp_path / "tiny"), corpus=corpus, parameters=parameters)
+    said = Console(record=True, quiet=False, file=io.StringIO())
+    store = Store(tmp_path / "models", "few")
+
+    manifest = train(recipe, store, TrainingSettings(logs_dir=tmp_path / "logs"), said)
+
+    assert manifest.metrics["accuracy"] > 0.5
+    assert "encoder tuned anew" in said.export_text()
+    assert not list(store.folder.glob(".training-*/*"))

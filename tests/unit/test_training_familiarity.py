@@ -26,7 +26,8 @@ def texts(count: int, seed: int, centres: np.ndarray = CENTRES) -> tuple[Floats,
 def fitted() -> Familiarity:
     features, labels = texts(600, seed=1)
     means = label_means(features.__getitem__, labelling(several=False).groups(labels), seed=1)
-    found = fit_familiarity(means, texts(1000, seed=2)[0], texts(5000, seed=3)[0])
+    near, held = (distances(texts(count, seed=seed)[0], means) for count, seed in ((1000, 2), (5000, 3)))
+    found = fit_familiarity(means, near=near, held=held)
     assert found is not None
     return found
 
@@ -51,11 +52,11 @@ def test_it_is_said_what_the_bound_is_worth(fitted: Familiarity) -> None:
 
 
 def test_a_handful_of_texts_tells_no_bound() -> None:
-    features, _ = texts(100, seed=1)
     means = np.eye(HIDDEN, dtype=np.float32)
+    found = distances(texts(100, seed=1)[0], means)
 
-    assert fit_familiarity(means, features[:49], features) is None
-    assert fit_familiarity(means, features[:50], features) is not None
+    assert fit_familiarity(means, near=found[:49], held=found) is None
+    assert fit_familiarity(means, near=found[:50], held=found) is not None
 
 
 def test_the_means_are_of_as_many_texts_of_each_label() -> None:

@@ -52,12 +52,14 @@ class Familiarity:
         )
 
 
-def fit_familiarity(means: Floats, validation: Floats, held: Floats) -> Familiarity | None:
-    """The bound by the texts for validation; None where they are too few. Features are float32[texts, hidden]."""
-    if len(validation) < FEWEST:
+def fit_familiarity(means: Floats, *, near: Floats, held: Floats) -> Familiarity | None:
+    """The bound by the texts for validation; None where they are too few.
+
+    near, held: `distances` of the texts for validation, and of those held out.
+    """
+    if len(near) < FEWEST:
         return None
-    above = round(float(np.quantile(distances(validation, means), FAMILIAR)), 4)
-    return Familiarity(means=means, above=above, held=distances(held, means))
+    return Familiarity(means=means, above=round(float(np.quantile(near, FAMILIAR)), 4), held=held)
 
 
 def label_means(read: Callable[[Rows], Floats], groups: Sequence[Rows], seed: int) -> Floats:

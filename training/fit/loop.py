@@ -38,7 +38,8 @@ class Parts:
     """What the loop learns from and what it chooses the best epoch by."""
 
     train: Examples
-    validation: Examples
+    validation: Examples | None
+    """None where there is nothing left to choose: the last epoch's weights are kept."""
     labels: int
 
 
@@ -56,11 +57,14 @@ class Run:
         watchers: Sequence[Watcher] = (),
         checkpoint_s: float = 60.0,
         strategy: Any = None,
+        epochs: int | None = None,
     ) -> None:
+        """epochs: after which the run ends, at the learning rates of one of all that `parameters` has."""
+        self._last = parameters.epochs if epochs is None else epochs
         self._parts, self._parameters, self._folder = parts, parameters, folder
         self._watchers, self._checkpoint_s, self._start = watchers, checkpoint_s, start
-        lengths = np.concatenate([parts.train.lengths, parts.validation.lengths])
-        self._buckets = bucket_lengths(lengths, parameters.buckets)
+        seen = [part.lengths for part in (parts.train, parts.validation) if part is not None]
+        self._buckets = bucket_lengths(np.concatenate(seen), parameters.buckets)
         self._labelling = start.labelling
         weights = self._labelling.class_weights(parts.train.labels)
         self._class_weights = weights if parameters.class_weights else np.ones_like(weights)
@@ -71,7 +75,10 @@ class Run:
 
     @property
     def best(self) -> Path:
-        """The weights of the epoch with the lowest validation loss, or those of the start, named as in an artifact."""
+        """The weights of the epoch with the lowest validation loss, or those of the start, named as in an artifact.
+
+        Those of the last epoch where there are no texts to validate by.
+        """
         return self._folder / WEIGHTS
 
     @property
@@ -81,8 +88,8 @@ class Run:
     def fit(self) -> TrainingState:
         """Train until the last epoch or until `patience` epochs brought no lower validation loss. Raises Diverged."""
         self._resume()
-        if not self.state.start:
-            self._see_start()
+        if self._parts.validation is not None and not self.state.start:
+            self._see_start(self._parts.validation)
         saved = time.monotonic()
         while not self._finished():
             for step, batch in self._remaining_batches():
@@ -97,7 +104,7 @@ class Run:
 
     def _finished(self) -> bool:
         state, parameters = self.state, self._parameters
-        return state.epoch >= parameters.epochs or state.epochs_without_gain >= parameters.patience
+        return state.epoch >= self._last or state.epochs_without_gain >= parameters.patience
 
     def _remaining_batches(self) -> Iterator[tuple[int, PaddedBatch]]:
         plan = self._plan(self.state.epoch)
@@ -136,28 +143,30 @@ class Run:
         for watcher in self._watchers:
             watcher.step(step_seen)
 
-    def _see_start(self) -> None:
+    def _see_start(self, validation: Examples) -> None:
         """The model before any step is the first that may be the best."""
         started = time.monotonic()
-        self.state.start = self._seen()
+        self.state.start = self._seen(validation)
         self._keep_best()
         self.state.seconds += time.monotonic() - started
         for watcher in self._watchers:
             watcher.epoch(self.state.start)
 
     def _end_epoch(self) -> None:
-        state = self.state
+        state, validation = self.state, self._parts.validation
         started = time.monotonic()
         if self._parameters.loss == "contrastive":
             self._refit_head()
-        seen = self._seen()
-        state.history.append(seen)
-        if state.best_epoch == state.epoch:
+        seen = None if validation is None else self._seen(validation)
+        if seen:
+            state.history.append(seen)
+        if not seen or state.best_epoch == state.epoch:
             self._keep_best()
         state.epoch, state.step, state.loss_sum = state.epoch + 1, 0, 0.0
         state.seconds += time.monotonic() - started
-        for watcher in self._watchers:
-            watcher.epoch(seen)
+        if seen:
+            for watcher in self._watchers:
+                watcher.epoch(seen)
 
     def _refit_head(self) -> None:
         """Fit the head anew, to where the encoder has moved the training texts: their pairs say nothing about it."""
@@ -166,8 +175,8 @@ class Run:
         head = fitted_head(features, train.labels, self._start.strength, self._parameters, self._labelling)
         model.load(model.tensors() | head.tensors)
 
-    def _seen(self) -> Epoch:
-        state, validation = self.state, self._parts.validation
+    def _seen(self, validation: Examples) -> Epoch:
+        state = self.state
         logits = self._predict(validation)
         return Epoch(
             epoch=state.epoch if state.start else -1,
