@@ -45,7 +45,7 @@ def measure(seed: int, share: float) -> Found:
         write_tiny_artifact(models)
         probes = f"127.0.0.1:{probes_port}"
         with (
-            RunningService(models, device="cpu", backlog_s=1e9, api_probes_bind=probes) as service,
+            RunningService(models, precision="float32", device="cpu", backlog_s=1e9, api_probes_bind=probes) as service,
             Clients(service.url, HONEST, seed, pause_s=PAUSE_S) as clients,
         ):
             return _measured(service, clients, probes_port, seed, share)
