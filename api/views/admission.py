@@ -125,9 +125,9 @@ def _job(job_id: str, asked: Question, context: AppContext) -> NewJob:
 
 def _lane(asked: Question, context: AppContext) -> Lane:
     """By the number of texts, where a text that is read in windows counts as many as it may have."""
-    count = len(asked.texts)
-    if context.reads_windows(asked.model, asked.options):
-        count += sum(len(text) // CHARS_OF_A_WINDOW for text in asked.texts)
+    count, more = len(asked.texts), sum(len(text) // CHARS_OF_A_WINDOW for text in asked.texts)
+    if more and context.reads_windows(asked.model, asked.options):
+        count += more
     return Lane.BULK if count >= context.settings.bulk_from_texts else Lane.INTERACTIVE
 
 

@@ -18,9 +18,11 @@ def wanted(asked: str | None, context: AppContext) -> Webhook:
     keeps it as a dead letter.
     """
     key: Key | None = g.api_key
-    allowed = context.settings.webhooks_allowed
     if asked is None:
-        return Webhook(key.webhook, key.name) if key and key.webhook and allowed else NO_WEBHOOK
+        if key is None or key.webhook is None or not context.settings.webhooks_allowed:
+            return NO_WEBHOOK
+        return Webhook(key.webhook, key.name)
+    allowed = context.settings.webhooks_allowed
     if not allowed:
         raise _refused("this service sends no webhooks; RETORT_WEBHOOK_HOSTS lists who gets some")
     if key is None or not key.webhook_secrets:

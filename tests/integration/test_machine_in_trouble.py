@@ -68,7 +68,7 @@ def test_a_worker_without_descriptors_ends_itself_when_its_connections_are_cut_a
     service: RunningService,
 ) -> None:
     victim, other = workers(service)
-    texts = list(some_texts(3000, seed=2))
+    texts = list(some_texts(1000, seed=2))
     job_id = service.submit(texts, Lane.BULK)
     until(lambda: service.jobs.status(job_id).done > 0, PATIENCE_S)
     if sys.platform == "linux":  # others are skipped, and their psutil does not know it
