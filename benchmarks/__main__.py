@@ -2,8 +2,9 @@
 
 Parts: model (engine against plain bert-for-tf2), served (what the path costs), latency (open loop, overload), bulk (a
 big job beside short questions, and its cancel), null (the path with next to no model), path (the way to a simulated
-GPU), repeated (what remembered answers are worth), poison (what texts cost that the model fails on), scale (fleets of
-up to 1,000 workers, in simulated time). All of them without an argument.
+GPU), repeated (what remembered answers are worth), families (each family over BERT), models (several in one worker
+against a worker each; an import's first answer), poison (what texts cost that the model fails on), scale (fleets of up
+to 1,000 workers, in simulated time). All of them without an argument.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import artifacts, bulk, latency, model, path, repeated, report, scale, texts
+from benchmarks import artifacts, bulk, families, latency, model, path, repeated, report, scale, several_models, texts
 from benchmarks.arm import Arm
 from benchmarks.chaos import poison
 from benchmarks.served import Asking, Served, measure, served_over_bare
@@ -99,6 +100,16 @@ def measure_repeated(models: Path) -> None:
     report.save("repeated", {"zipf_cache_gain": found.gain}, report.rows([found]))
 
 
+def measure_families(models: Path) -> None:
+    rows = families.measure(models, texts.mixed(1024))
+    report.save("families", families.figures(rows), report.rows(rows))
+
+
+def measure_models(models: Path) -> None:
+    rows = several_models.measure()
+    report.save("models", {"import_to_answer_s": several_models.import_to_answer_s(models)}, report.rows(rows))
+
+
 def measure_poison(models: Path) -> None:
     report.save("poison", poison.measure(models), [])
 
@@ -117,6 +128,8 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "null": measure_null,
     "path": measure_path,
     "repeated": measure_repeated,
+    "families": measure_families,
+    "models": measure_models,
     "poison": measure_poison,
     "scale": measure_scale,
 }

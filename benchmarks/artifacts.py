@@ -11,12 +11,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.artifact import VOCABULARY, Architecture
+from contract.artifact import VOCABULARY, Architecture, Pooling, TokenizerOptions
 from encoders.families import family_of
 from encoders.tensors import classifier_shapes
 from encoders.tokenization import read_vocabulary
-from harness.artifact import point_current_to, write_artifact
+from harness.artifact import point_current_to, uncased_pipeline, write_artifact
+from training.artifact.imported import add_imported
+from training.artifact.store import Store
 from training.pretrained import minilm
+from training.pretrained.classifier import PretrainedClassifier
 
 Size = Literal["minilm", "base"]
 VERSION = "20260101t000000-benchmark"
@@ -32,7 +35,7 @@ def write(models: Path, size: Size, version: str = VERSION) -> Path:
     architecture = pretrained.architecture
     if size == "base":
         architecture = Architecture.model_validate(architecture.model_dump() | BERT_BASE)
-    weights = _random_weights(architecture)
+    weights = random_weights(architecture)
     if size == "minilm":
         weights |= {family_of(architecture).prefix + name: tensor for name, tensor in pretrained.tensors.items()}
     folder = write_artifact(
@@ -51,10 +54,31 @@ def write(models: Path, size: Size, version: str = VERSION) -> Path:
     return folder
 
 
-def _random_weights(architecture: Architecture) -> dict[str, NDArray[np.float32]]:
+def write_random(models: Path, architecture: Architecture) -> Path:
+    """Add and return the folder of a version of a model of any family, all its weights random."""
+    pooling: Pooling = "head" if family_of(architecture).head else "pooler"
+    model = PretrainedClassifier(
+        name="random weights",
+        architecture=architecture,
+        pooling=pooling,
+        activation="softmax",
+        labels=LABELS,
+        max_length=MAX_LENGTH,
+        pipeline=uncased_pipeline(list(read_vocabulary(minilm.folder() / VOCABULARY))),
+        tokenizer=TokenizerOptions(),
+        tensors=random_weights(architecture, pooling),
+        left_out=(),
+        sha256="0" * 64,
+    )
+    store = Store(models, architecture.family)
+    return store.folder / add_imported(model, store).version
+
+
+def random_weights(architecture: Architecture, pooling: Pooling = "pooler") -> dict[str, NDArray[np.float32]]:
+    """Every tensor of a classifier with LABELS: of a normal distribution, as BERT's begin."""
     rng = np.random.default_rng(0)
     weights = {}
-    for name, shape in classifier_shapes(architecture, len(LABELS)).items():
+    for name, shape in classifier_shapes(architecture, len(LABELS), pooling).items():
         if "LayerNorm" in name:
             weights[name] = np.full(shape, float(name.endswith("weight")), np.float32)
         else:

@@ -13,12 +13,14 @@ import matplotlib.pyplot as plt
 
 from benchmarks import tables
 from benchmarks.bulk import Bulk
+from benchmarks.families import FamilySpeed
 from benchmarks.latency import Point
 from benchmarks.path import Feed, Way
 from benchmarks.record import ROOT, Record, machine
 from benchmarks.repeated import Repeated
 from benchmarks.scale import Beside, Fleet
 from benchmarks.served import Served
+from benchmarks.several_models import Housing
 
 RECORD = Record(ROOT / "benchmarks" / "results.json", ROOT / "docs" / "benchmarks.md")
 PLOTS = ROOT / "docs" / "benchmarks"
@@ -39,6 +41,10 @@ FLOORS = {
     "simulated_gpu_fill_bulk": 0.95,
     "simulated_gpu_fill_mixed": 0.85,
     "zipf_cache_gain": 2,
+    "roberta_over_bert": 0.9,
+    "electra_over_bert": 0.9,
+    "distilbert_over_bert": 1.8,
+    "albert_over_bert": 0.9,
 }
 CEILINGS = {
     "poison_throughput_loss": 0.15,
@@ -46,6 +52,7 @@ CEILINGS = {
     "fp32_max_score_difference": 1e-4,
     "idle_latency_overhead_ms": 10,
     "retraces_after_ready": 0,
+    "import_to_answer_s": 15,
     "interactive_p95_beside_bulk_over_idle": 3,
     "batches_after_cancel": 2,
     "path_worker_us_per_text_64": 70,
@@ -61,7 +68,9 @@ def save(part: str, figures: dict[str, float], details: Any) -> None:
     RECORD.store(results)
 
 
-def rows(items: Sequence[Served | Point | Bulk | Way | Feed | Repeated | Fleet | Beside]) -> list[dict[str, Any]]:
+def rows(
+    items: Sequence[Served | Point | Bulk | Way | Feed | Repeated | FamilySpeed | Housing | Fleet | Beside],
+) -> list[dict[str, Any]]:
     """Dataclasses as results.json holds them."""
     return [asdict(item) for item in items]
 

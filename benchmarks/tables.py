@@ -104,6 +104,24 @@ def _beside(rows: Sequence[Row]) -> str:
     )
 
 
+def _families(rows: Sequence[Row]) -> str:
+    return _table(
+        ("family", "layers", "texts/s", "over BERT"),
+        ((row["family"], row["layers"], _3(row["texts_per_s"]), _3(row["over_bert"])) for row in rows),
+    )
+
+
+def _housings(rows: Sequence[Row]) -> str:
+    return _table(
+        ("models", "one worker: s until ready", "MiB", "a worker each: s until ready", "MiB"),
+        (
+            (row["models"], _3(row["one_worker_s"]), _3(row["one_worker_mib"]), _3(row["worker_each_s"]),
+             _3(row["worker_each_mib"]))
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
 SECTIONS = {
     "model": ("Model: the engine against plain bert-for-tf2", _model),
     "served_minilm": ("Served over bare, MiniLM; CPU seconds of each process a second", _served),
@@ -114,6 +132,11 @@ SECTIONS = {
     "feed": ("A simulated GPU, 30 ms for 16,384 tokens: bulk jobs, and bulk jobs beside 50 single questions/s", _feeds),
     "null": ("The path alone: a model that costs next to nothing", _served),
     "repeated": ("10,000 questions of which some come again and again (Zipf, s = 1), MiniLM", _single),
+    "families": (
+        "Families in MiniLM's size (DistilBERT: half the layers) over BERT, by the engine",
+        _families,
+    ),
+    "models": ("Models of MiniLM's size in one worker, and a worker each", _housings),
     "scale": ("Fleets in simulated time, as many requests as they can take", _fleets),
     "beside": ("Single questions beside bulk requests on one worker, in simulated time", _beside),
 }
