@@ -48,6 +48,9 @@ class Options(Strict):
         description="how a text longer than the model's maximum is read: `cut` off, or in windows, of whose logits the "
         "`mean` or the `max` counts; unless given, as the training chose",
     )
+    span: bool = Field(
+        default=False, description="add `span` where a text was cut off: which of its characters the model read"
+    )
     threshold: float | None = Field(
         default=None,
         ge=0,
@@ -107,6 +110,15 @@ Unfamiliar = Annotated[
     Literal[True] | None, Field(description="the text is unlike anything that the model has learnt from")
 ]
 WindowCount = Annotated[int | None, Field(ge=2, description="windows that the text was read in, when more than one")]
+Span = Annotated[
+    list[Annotated[int, Field(ge=0)]] | None,
+    Field(
+        min_length=2,
+        max_length=2,
+        description="where the part of the text begins and ends that the model read, in characters (Unicode code "
+        "points), when asked for and not all was read",
+    ),
+]
 Top = Annotated[list[Scored] | None, Field(description="the `top_k` best labels, when more than one was asked")]
 Scores = Annotated[dict[str, float] | None, Field(description="every label's score, when asked for")]
 
@@ -124,6 +136,7 @@ class Prediction(Strict):
     truncated: Truncated
     unknown: Unknown = None
     windows: WindowCount = None
+    span: Span = None
     top: Top = None
     scores: Scores = None
 
@@ -137,6 +150,7 @@ class MultiLabelPrediction(Strict):
     truncated: Truncated
     unknown: Unknown = None
     windows: WindowCount = None
+    span: Span = None
     top: Top = None
     scores: Scores = None
 
@@ -174,6 +188,8 @@ class TextRead:
     windows: int = 1
     unknown: float = 0.0
     """Share of the whole text's tokens that the vocabulary does not know."""
+    span: tuple[int, int] | None = None
+    """Where the part that was read begins and ends, in characters, if that is asked for and not all of the text."""
 
     @property
     def is_known(self) -> bool:
@@ -183,7 +199,7 @@ class TextRead:
     @property
     def is_usual(self) -> bool:
         """True when there is nothing to say of it beyond its tokens and whether it was cut."""
-        return self.is_known and self.windows == 1
+        return self.is_known and self.windows == 1 and self.span is None
 
     def members(self) -> dict[str, Any]:
         """Of the answer."""
@@ -192,6 +208,8 @@ class TextRead:
             found["unknown"] = round(self.unknown, SHARE_DIGITS)
         if self.windows > 1:
             found["windows"] = self.windows
+        if self.span is not None:
+            found["span"] = list(self.span)
         return found
 
 

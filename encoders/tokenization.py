@@ -46,6 +46,8 @@ class EncodedText:
     """The windows after the first, which are `ids`, where a long text is read in several."""
     covered: int = 0
     """Tokens of the text that its windows hold, [CLS] and [SEP] included; 0 where there is one."""
+    skipped: int = 0
+    """Tokens of the text before those that are read."""
     unknown_share: float = 0.0
     """Of all tokens of the whole text, the share that stands for nothing the model has learnt, from 0 to 1: unknown
     ones, and letters of a script that the vocabulary can only spell."""
@@ -95,6 +97,13 @@ class TextTokenizer:
             for encoding in self._tokenizer.encode_batch_fast(texts[start : start + CHUNK], add_special_tokens=False)
         ]
 
+    def span(self, text: str, read: EncodedText) -> tuple[int, int]:
+        """Where the part of the text begins and ends that is read, so that it is `text[begin:end]`."""
+        offsets = self._tokenizer.encode(text, add_special_tokens=False).offsets
+        stop = read.skipped + (read.covered or len(read.ids)) - self._special
+        begin = offsets[read.skipped][0] if read.skipped else 0
+        return begin, offsets[stop - 1][1] if stop < len(offsets) else len(text)
+
     def _encoded(self, body: list[int], truncate: Truncate, windows: Windows | None, most: int) -> EncodedText:
         length, size = len(body) + self._special, self._body
         starts, cut = [0], CUT[truncate]
@@ -111,6 +120,7 @@ class TextTokenizer:
             empty=not body,
             more=tuple(pieces[1:]),
             covered=starts[-1] + size - starts[0] + self._special if len(starts) > 1 else 0,
+            skipped=starts[0],
             unknown_share=self._unknown_share(body),
         )
 

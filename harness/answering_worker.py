@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from threading import Event, Thread
 from typing import Any
@@ -47,13 +48,19 @@ ONE_LABEL = AnswerRule(labels=LABELS)
 ANY_LABELS = AnswerRule(labels=LABELS, thresholds=(0.2, 0.3, 0.4))
 
 
-def answer(text: str, options: Options | None = None, rule: AnswerRule = ONE_LABEL) -> Answer:
-    """What the stand-in says of a text."""
+def answer(
+    text: str, options: Options | None = None, rule: AnswerRule = ONE_LABEL, *, most_words: int | None = None
+) -> Answer:
+    """What the stand-in says of a text, of which it reads the first `most_words` words, or all."""
     options = options or Options()
     if not text.strip():
         return Failed(error=TextError(code="empty-text", detail="the text is empty"))
+    words = [word.end() for word in re.finditer(r"\S+", text)]
+    read = words[:most_words]
+    cut = len(read) < len(words)
+    span = (0, read[-1]) if cut and options.span else None
     document = rule.answer(
-        list(scores(text).values()), options, TextRead(tokens=2 + len(text.split()), truncated=False)
+        list(scores(text).values()), options, TextRead(tokens=2 + len(read), truncated=cut, span=span)
     )
     return (Prediction if rule.thresholds is None else MultiLabelPrediction).model_validate(document)
 
@@ -89,6 +96,8 @@ class AnsweringWorker:
         if not held:
             self.go.set()
         self.pause_s = 0.0
+        self.most_words: int | None = None
+        """Words that it reads of a text; the others are cut off."""
         self.messages: list[tuple[str, list[str]]] = []
         """Queue and tickets of each message taken."""
         self._settings = settings
@@ -136,7 +145,7 @@ class AnsweringWorker:
     def _answer(self, leases: Sequence[Lease]) -> None:
         for lease in leases:
             self._stopped.wait(self.pause_s)
-            answers = [answer(text, lease.options, self.rule) for text in lease.texts]
+            answers = [answer(text, lease.options, self.rule, most_words=self.most_words) for text in lease.texts]
             result = ChunkResult(version=VERSION, predictions=answers).model_dump_json(exclude_none=True)
             errors = sum(isinstance(one, Failed) for one in answers)
             self._chunks.commit([Commit(ticket=lease.ticket, version=VERSION, result=result, errors=errors)])

@@ -19,7 +19,7 @@ from contract.errors import StoreUnavailable
 from contract.job_record import Snapshot
 from contract.prediction import Options
 
-OCCASIONAL = ("review", "unfamiliar", "unknown", "windows")
+OCCASIONAL = ("review", "unfamiliar", "unknown", "windows", "span")
 Page = tuple[int, list[Row]]
 """The number of the first text, and the answers from it on."""
 

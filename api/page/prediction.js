@@ -15,7 +15,7 @@ export function prediction(text, answer) {
   const shown = held ? scores.filter(([label]) => held.includes(label)) : scores.slice(0, SHOWN);
   const rest = scores.filter((one) => !shown.includes(one));
   return h("li", { class: "card" },
-    whole(text),
+    whole(text, answer.span),
     h("p", { class: "marks" }, marks(answer).map((mark) => h("span", { class: "mark" }, mark))),
     shown.length > 0 ? scoreList(shown) : h("p", { class: "quiet" }, "no label holds"),
     rest.length > 0 && h("details", null,
@@ -24,8 +24,21 @@ export function prediction(text, answer) {
 }
 
 // A long one scrolls, by keyboard too.
-const whole = (text) =>
-  text.length > LONG ? h("div", { class: "text long", tabindex: "0", role: "group", "aria-label": "text" }, text) : h("p", { class: "text" }, text);
+const whole = (text, span) =>
+  text.length > LONG
+    ? h("div", { class: "text long", tabindex: "0", role: "group", "aria-label": "text" }, parts(text, span))
+    : h("p", { class: "text" }, parts(text, span));
+
+// What the model read, and what was cut off behind it. A span counts code points, of which each may be two of a string.
+function parts(text, span) {
+  if (!span) return [text];
+  const points = Array.from(text);
+  return [points.slice(0, span[1]).join(""), cut(points.slice(span[1]).join(""))];
+}
+
+// Not every screen reader tells of a line through a text.
+const cut = (text) =>
+  text.trim() !== "" && h("s", { class: "cut" }, h("span", { class: "visually-hidden" }, " Cut off, not read: "), text);
 
 const scoreList = (scores) =>
   h("ol", { class: "scores" }, scores.map(([label, score]) =>

@@ -65,7 +65,7 @@ customElements.define("try-view", class extends HTMLElement {
     this.several = false;
     this.say("Asking…");
     try {
-      this.summarize(texts, await this.answer({ ...request, scores: true }, stop.signal));
+      this.summarize(texts, await this.answer({ ...request, scores: true, span: true }, stop.signal));
       this.code.replaceChildren(snippets(request, this.several));
     } catch (error) {
       if (error.name !== "AbortError") this.told.replaceChildren(problem(error));

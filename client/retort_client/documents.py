@@ -38,6 +38,8 @@ class Prediction:
     """Share of the text that the model's vocabulary does not know, where it is notable."""
     windows: int = 1
     """Windows that the text was read in."""
+    span: tuple[int, int] | None = None
+    """Which characters of the text the model read, when asked for and not all: `text[begin:end]` for `begin, end`."""
     top: tuple[Scored, ...] = ()
     """The best labels, when `top_k` asked for more than one."""
     scores: Mapping[str, float] | None = None
@@ -55,6 +57,7 @@ class MultiLabelPrediction:
     truncated: bool
     unknown: float | None = None
     windows: int = 1
+    span: tuple[int, int] | None = None
     top: tuple[Scored, ...] = ()
     scores: Mapping[str, float] | None = None
 
@@ -152,6 +155,7 @@ def answer(document: Document) -> Answer:
         "unfamiliar": document.get("unfamiliar", False),
         "unknown": document.get("unknown"),
         "windows": document.get("windows", 1),
+        "span": tuple(document["span"]) if "span" in document else None,
         "top": _scored(document.get("top", ())),
         "scores": document.get("scores"),
     }

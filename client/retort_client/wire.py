@@ -21,6 +21,8 @@ class Options(TypedDict, total=False):
     """Score from which a label holds, for all labels, where a text may have several."""
     long: Literal["cut", "mean", "max"]
     """How a text longer than the model's maximum is read: cut off, or in windows whose logits are pooled."""
+    span: bool
+    """Fill `Prediction.span` where a text was cut off."""
     truncate: Literal["right", "left", "error"]
     """Which end of a text longer than the model's maximum is cut off; or an error in its place."""
     deadline_s: int

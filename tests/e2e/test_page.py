@@ -43,6 +43,21 @@ def test_texts_are_answered_with_all_labels_on_demand(stack: PageStack, open_pag
     shoot(page, "try")
 
 
+def test_what_the_model_has_not_read_of_a_text_is_struck_through(stack: PageStack, open_page: OpenPage) -> None:
+    stack.worker.most_words = 4
+    page = open_page(stack)
+    classify(page, "🙂 how do I merge two dicts", "how do I sort")
+    cut, whole = page.locator(".results > li").all()
+    expect(cut.locator(".cut")).to_have_text("Cut off, not read:  merge two dicts")
+    assert cut.locator(".text").evaluate("node => node.firstChild.textContent") == "🙂 how do I"
+    assert cut.locator(".cut").evaluate("node => getComputedStyle(node).textDecorationLine") == "line-through"
+    assert "6 tokens read, the rest was cut off" in cut.inner_text()
+    expect(whole.locator(".text")).to_have_text("how do I sort")
+    expect(whole.locator(".cut")).to_have_count(0)
+    assert_accessible(page)
+    shoot(page, "try-cut")
+
+
 def test_texts_by_the_hundred_are_answered_too(stack: PageStack, open_page: OpenPage) -> None:
     page = open_page(stack)
     texts = [f"text number {number}" for number in range(300)]

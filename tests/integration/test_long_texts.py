@@ -96,6 +96,22 @@ def test_a_text_is_cut_off_when_that_is_asked_for(service: RunningService) -> No
 
 
 @pytest.mark.parametrize("end", ["right", "left"])
+@pytest.mark.parametrize("top_k", [1, 2])
+def test_which_part_of_a_text_was_read_is_told_where_it_was_cut_off(
+    service: RunningService, end: str, top_k: int
+) -> None:
+    asked = {"long": "cut", "truncate": end, "scores": top_k > 1, "top_k": top_k}
+    text = f"🙂 {LONG[0]}"
+    whole, cut = ask(service, ["list", text], **asked, span=True)
+    begin, stop = cut.pop("span")
+    assert [whole, cut] == ask(service, ["list", text], **asked)  # nothing else changes
+    assert (begin == 0, stop == len(text)) == (end == "right", end == "left")
+    [part, more] = ask(service, [text[begin:stop], text[: stop + 8] if begin == 0 else text[begin - 8 :]], **asked)
+    assert (part["tokens"], part["truncated"], more["truncated"]) == (MAX_LENGTH, False, True)
+    assert part["score"] == pytest.approx(cut["score"], abs=1e-5)
+
+
+@pytest.mark.parametrize("end", ["right", "left"])
 def test_a_text_of_a_million_characters_costs_what_its_bound_says_and_says_that_it_was_cut(
     service: RunningService, end: str
 ) -> None:

@@ -63,6 +63,31 @@ def test_without_windows_a_text_is_cut_as_before(tokenizer: TextTokenizer) -> No
     assert right.ids[-2] != left.ids[-2]
 
 
+@given(
+    st.lists(st.sampled_from(["sort", "a list", "  ", "\n", "語", "🙂", "é", "null pointer.", "\u200b"]), max_size=60),
+    st.sampled_from(get_args(Truncate)[:2]),
+    st.sampled_from([None, WINDOWS]),
+    st.integers(1, 4),
+)
+def test_the_span_of_a_text_that_is_cut_off_is_what_the_model_reads_of_it(
+    pieces: list[str], cut: Truncate, windows: Windows | None, most: int
+) -> None:
+    tokenizer = TextTokenizer(tiny_pipeline(), TokenizerOptions(), MAX_LENGTH)
+    text = " ".join(pieces)
+    [read] = tokenizer.encode([text], cut, windows, most)
+
+    begin, end = tokenizer.span(text, read)
+
+    whole = TextTokenizer(tiny_pipeline(), TokenizerOptions(), 500)
+    [part], [of_all] = whole.encode([text[begin:end]]), whole.encode([text])
+    tokens = read.covered or len(read.ids)
+    body = of_all.ids[1:-1].tolist()[read.skipped : read.skipped + tokens - 2]
+    assert part.ids[1:-1].tolist() == body
+    assert read.truncated or (begin, end) == (0, len(text))
+    assert begin == 0 or cut == "left"
+    assert end == len(text) or cut == "right"
+
+
 def test_logits_are_pooled_label_by_label() -> None:
     logits = np.array([[1.0, -3.0, 0.0], [3.0, 1.0, -6.0]])
     assert pool(logits, "mean").tolist() == [2.0, -1.0, -3.0]

@@ -186,11 +186,13 @@ class MessageHandler:
 
 def _works(work: ChunkWork, index: int, text: EncodedText, windows: Windows | None) -> Iterable[TextWork]:
     """The text as it waits for the device: itself, or its windows."""
+    cut = work.options.span and text.truncated
     read = TextRead(
         tokens=sum(map(len, text.windows)),
         truncated=text.truncated,
         windows=len(text.windows),
         unknown=text.unknown_share,
+        span=work.model.tokenizer.span(work.lease.texts[index], text) if cut else None,
     )
     UNKNOWN_TEXTS.inc(not read.is_known)
     long = None

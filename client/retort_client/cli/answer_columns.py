@@ -24,7 +24,8 @@ class AnswerColumns:
         """marks: with a column for each member that few answers have."""
         self._labels = labels
         self._marks = tuple(USUAL) if marks else ()
-        asked = [*["top"] * (options.get("top_k", 1) > 1), *["scores"] * options.get("scores", False)]
+        cut = ["span"] * options.get("span", False)
+        asked = [*cut, *["top"] * (options.get("top_k", 1) > 1), *["scores"] * options.get("scores", False)]
         self.names: list[str] = []
         for member in (*labels.names, *READ, *FAILED, *self._marks, *asked):
             self.names.append(_free(member, {*taken, *self.names}))
@@ -45,6 +46,8 @@ class AnswerColumns:
         labels = dict(zip(self._label_names, self._labels.cells(answer), strict=True))
         members: dict[str, Any] = {"tokens": answer.tokens, "truncated": answer.truncated}
         members |= {mark: value for mark in self._marks if (value := getattr(answer, mark, USUAL[mark])) != USUAL[mark]}
+        if answer.span:
+            members["span"] = list(answer.span)
         if answer.top:
             members["top"] = [{"label": one.label, "score": one.score} for one in answer.top]
         if answer.scores is not None:

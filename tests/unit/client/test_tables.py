@@ -18,7 +18,7 @@ from retort_client.cli.errors import BadInput
 from retort_client.cli.label_cells import OneLabel
 from retort_client.cli.table_rows import Format, Reading
 from retort_client.cli.tables import Writer
-from retort_client.documents import Prediction, Scored, TextError
+from retort_client.documents import Prediction, Scored, TextError, answer
 from tests.table_cases import CASES, REFUSED, TableCase
 
 
@@ -144,6 +144,14 @@ def test_what_few_answers_have_gets_columns_where_it_is_asked_for() -> None:
     assert columns.joined({"unknown": "own"}, marked)["predicted_unknown"] == 0.9
     assert "predicted_unknown" not in columns.joined({"unknown": "own"}, plain)
     assert 0.9 not in AnswerColumns({}, [], OneLabel()).joined({}, marked).values()
+
+
+def test_the_part_that_was_read_has_a_column_where_it_is_asked_for() -> None:
+    document = {"label": "java", "score": 0.5, "tokens": 3, "truncated": True}
+    columns = AnswerColumns({"span": True, "top_k": 2}, [], OneLabel())
+    assert columns.names[-2:] == ["span", "top"]
+    assert columns.joined({}, answer({**document, "span": [0, 9]}))["span"] == [0, 9]
+    assert "span" not in columns.joined({}, answer(document))
 
 
 def test_a_column_of_the_table_keeps_its_name() -> None:
