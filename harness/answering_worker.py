@@ -67,7 +67,7 @@ def answer(
 
 def answer_document(text: str, options: Options | None = None, rule: AnswerRule = ONE_LABEL) -> dict[str, Any]:
     """The same as the API shows it."""
-    return answer(text, options, rule).model_dump(mode="json", exclude_none=True)
+    return answer(text, options, rule).model_dump(mode="json", exclude_unset=True)
 
 
 def argument(message: str) -> dict[str, Any]:
@@ -146,6 +146,6 @@ class AnsweringWorker:
         for lease in leases:
             self._stopped.wait(self.pause_s)
             answers = [answer(text, lease.options, self.rule, most_words=self.most_words) for text in lease.texts]
-            result = ChunkResult(version=VERSION, predictions=answers).model_dump_json(exclude_none=True)
+            result = ChunkResult(version=VERSION, predictions=answers).model_dump_json(exclude_unset=True)
             errors = sum(isinstance(one, Failed) for one in answers)
             self._chunks.commit([Commit(ticket=lease.ticket, version=VERSION, result=result, errors=errors)])

@@ -140,7 +140,7 @@ def _down(upgrade: Upgrade) -> None:
 def _ahead(upgrade: Upgrade) -> dict[str, bool]:
     """Have this release meet one thing of each kind from a release to come; whether it left that alone."""
     service = upgrade.service
-    options = {"top_k": 1, "min_score": 0.5}
+    options = {"top_k": 1, "of_a_release_to_come": 0.5}
     jobs = {"record": _job(service, "schema", "2"), "option": _job(service, "options", json.dumps(options))}
     service.send_message({"schema": 2, "tickets": "of another form"}, Lane.INTERACTIVE)
     _write_artifact_ahead(service.models)

@@ -162,7 +162,7 @@ def test_a_job_of_a_newer_release_is_left_to_those_who_can_read_it(
     if newer == "record":
         rig.store.hset(rig.key(), "schema", 2)
     else:
-        rig.store.hset(rig.key(), "options", json.dumps({"top_k": 1, "min_score": 0.5}))
+        rig.store.hset(rig.key(), "options", json.dumps({"top_k": 1, "of_a_release_to_come": 0.5}))
     for _ in range(7):
         found = rig.chunks.lease([rig.damaged, rig.healthy])
         assert found[0] == Skipped(rig.damaged, "newer")
