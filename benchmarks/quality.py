@@ -16,8 +16,9 @@ is asked of it:
 `<set>_spread`, the standard deviation of the first of them, and every run beside them; `review_accuracy_<set>` and
 `review_share_<set>`, of the answers that nobody has to look at; of several labels `_micro_f1` and `_macro_f1` in place
 of the accuracy, those of the baselines, and `_precision_at_095` with the recall that is left;
-`swapped_found`; `unfamiliar_auroc`, of the distances of texts that are not the model's kind against those that are; and
-`training_speedup`, texts a second over those of the code before a commit (`--against`), by turns.
+`windows_gain_16k` (the set `windows`), the accuracy on the 16k posts in windows of 256 tokens less that on their first
+256 alone; `swapped_found`; `unfamiliar_auroc`, of the distances of texts that are not the model's kind against those
+that are; and `training_speedup`, texts a second over those of the code before a commit (`--against`), by turns.
 SETs, by the names of their figures, are all that is run if any is given; figures of sets that were not run stay.
 """
 
@@ -43,9 +44,10 @@ from typing import Any
 
 from benchmarks.record import ROOT, Record, machine
 from benchmarks.speedup import BEFORE, speedup
+from benchmarks.swapped import swapped_found
 from benchmarks.unfamiliar import auroc
 from contract.artifact import Manifest, read_manifest
-from training.data.table import Table, read_table
+from training.data.table import read_table
 
 RECORD = Record(ROOT / "benchmarks" / "quality.json", ROOT / "docs" / "training.md")
 EXAMPLE = ROOT / "examples" / "questions.csv"
@@ -53,8 +55,11 @@ NAME = "quality"
 """Of the models."""
 SEEDS, EXAMPLE_SEEDS = 3, 5
 FEW = (10, 5)
-SWAPPED = 0.05
 PRECISION = 0.95
+WINDOW = 256
+"""Tokens of a window, and of what is read of a text that is cut off."""
+LONG_TEXTS = "posts16k"
+"""The set whose texts are longer than that."""
 KNOWN = {
     "reuters_multilabel": "reuters",
     "stackoverflow_titles20": "titles20",
@@ -137,6 +142,18 @@ def measure(problem: Problem, seed: int, folder: Path) -> dict[str, float]:
     return found
 
 
+def windows_gain(data: Path, seed: int, folder: Path) -> dict[str, float]:
+    """What windows are worth on texts that are longer than the model reads, and what they cost: the accuracy of both
+    ways in the same split, the gain, and the seconds of both, those of starting the program included."""
+    found: dict[str, float] = {}
+    for long in ("cut", "mean"):
+        started = time.monotonic()
+        options = ["--long", long, "--max-length", str(WINDOW), "--seed", str(seed), "--name", NAME, "--force"]
+        found[f"{long}_accuracy"] = _train(["--data", str(data), *options], folder).metrics["accuracy"]
+        found[f"{long}_seconds"] = time.monotonic() - started
+    return found | {"gain": found["mean_accuracy"] - found["cut_accuracy"]}
+
+
 def _figures(manifest: Manifest, metrics: Mapping[str, str]) -> dict[str, float]:
     return {name: manifest.metrics[metric] for name, metric in metrics.items() if metric in manifest.metrics}
 
@@ -181,35 +198,6 @@ def _written(rows: Iterable[tuple[str, str]], label_column: str, path: Path) -> 
     return path
 
 
-def swapped_found(data: Path, seed: int) -> float:
-    """Share of labels swapped at random, 5% of all, that are in the first 5% of the texts by how ill a label suits."""
-    from training.evaluation.suspects import quality_of_labels
-    from training.fit.device import best_precision
-    from training.fit.features import frozen_features
-    from training.pretrained import minilm
-
-    table = read_table(data)
-    base = minilm.load()
-    examples, swapped = _swapped(table, base.text_tokenizer(128).encode(table.texts), seed)
-    features = frozen_features(base, examples, buckets=4, precision=best_precision())["mean"]
-    _, quality = quality_of_labels(features, examples.labels, len(table.classes))
-    first = quality.argsort(kind="stable")[: len(swapped)]
-    return len(set(first.tolist()) & swapped) / len(swapped)
-
-
-def _swapped(table: Table, encoded: Sequence[Any], seed: int) -> tuple[Any, set[int]]:
-    import numpy as np
-
-    from training.data.batches import Examples
-
-    number = {label: index for index, label in enumerate(table.classes)}
-    labels = np.array([number[label] for label in table.labels], np.int32)
-    generator = np.random.default_rng(seed)
-    rows = generator.permutation(len(labels))[: round(SWAPPED * len(labels))]
-    labels[rows] = (labels[rows] + generator.integers(1, len(number), len(rows))) % len(number)
-    return Examples([text.ids for text in encoded], labels), set(rows.tolist())
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__.split("\n")[0])
     parser.add_argument("asked", nargs="*", metavar="TABLE or SET", help="as the module's documentation says")
@@ -241,7 +229,15 @@ def _parts(files: Sequence[Path], seeds: int | None, commit: str) -> dict[str, P
     if learnt := next((problem.data for problem in found if problem.test), None):
         parts["swapped"] = partial(_swapped_found, learnt, seeds or SEEDS)
         parts["speed"] = partial(_speedup, learnt, commit)
+    if long := next((problem.data for problem in found if problem.name == LONG_TEXTS), None):
+        parts["windows"] = partial(_windows_gain, long, seeds or SEEDS)
     return parts
+
+
+def _windows_gain(data: Path, seeds: int) -> Found:
+    with tempfile.TemporaryDirectory() as folder:
+        runs = [windows_gain(data, seed, Path(folder)) for seed in range(1, seeds + 1)]
+    return {"windows_gain_16k": statistics.mean(run["gain"] for run in runs)}, runs
 
 
 def _trained(problem: Problem, seeds: int | None) -> Found:

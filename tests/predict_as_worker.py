@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from encoders.windows import row_of_windows
 from training.artifact import held_out
 from worker.engine.model import load
 
@@ -15,8 +16,12 @@ from worker.engine.model import load
 def main(folder: Path) -> None:
     model = load(folder, "float32")
     texts = [answer.text for answer in held_out.read(folder)]
-    for row in model.predict([encoded.ids for encoded in model.tokenizer.encode(texts)]):
-        print(*row)
+    manifest, labels = model.manifest, len(model.manifest.labels)
+    windows = manifest.windows_of(None)
+    for text in model.tokenizer.encode(texts, windows=windows, most=sys.maxsize):
+        rows = model.run_all(text.windows)
+        row = row_of_windows(rows, labels, windows.pooling, manifest.activation) if windows and text.more else rows[0]
+        print(*row[:labels])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import Field
 
 from contract.strict import Strict
+from contract.windows import LongReading
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -44,6 +45,10 @@ class HyperParameters(Strict):
     """The choices of a run. Where the default is none, it is made by the data: `chosen` says how."""
 
     max_length: int = Field(default=128, ge=3, le=512, description="tokens of a text at most; by the data")
+    long: LongReading = Field(
+        default="cut",
+        description="how longer texts are learnt and served: cut off, or in windows, by the mean or max of logits",
+    )
     epochs: int = Field(default=FEWEST_EPOCHS, ge=0, description="passes over the training part; more if texts are few")
     batch_size: int = Field(default=32, ge=1, description="texts of a step, over all devices")
     learning_rate: float = Field(default=RATE, gt=0, description="peak, reached after the warm-up; by the base model")

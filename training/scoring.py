@@ -11,11 +11,12 @@ import numpy as np
 from rich.console import Console
 
 from contract.artifact import Provenance
+from contract.windows import LongReading
 from encoders.families import CLASSIFIER
 from training.artifact.export import Trained, package_versions
 from training.artifact.trimmings import trimming
-from training.data.batches import bucket_lengths
-from training.data.encoded import EncodedCorpus
+from training.data.batches import Examples, bucket_lengths
+from training.data.encoded import EncodedCorpus, windows_of
 from training.data.recipe import Recipe
 from training.data.split import Rows
 from training.evaluation.familiarity import Familiarity, distances, fit_familiarity, label_means
@@ -66,7 +67,7 @@ class Finished:
         return np.sort(np.concatenate([parts.train, parts.validation])) if self.fits_again else parts.train
 
     def labels(self, rows: Rows) -> Labels:
-        labels: Labels = self.data.examples.labels[rows]
+        labels: Labels = self.data.labels[rows]
         return labels
 
     def head(self, features: Floats) -> LinearHead:
@@ -77,8 +78,8 @@ class Finished:
     def out_of_fold(self) -> tuple[Floats, Labels] | None:
         """What heads like the model's say of texts that they did not learn from, where the model is such a head and
         these are more texts than there are for validation; with their labels."""
-        if self.state.best_epoch >= 0 or not self.fits_again:
-            return None
+        if self.state.best_epoch >= 0 or not self.fits_again or self.data.long == "max":
+            return None  # the greatest of a text's windows can't be told from their mean
         start, rows, seed = self.frozen.start, self.learnt, self.recipe.parameters.seed
         own = self.frozen.features[rows], self.labels(rows)
         return start.labelling.out_of_fold(*own, start.strength, FOLDS, seed), own[1]
@@ -115,6 +116,7 @@ def score(run: Finished, before_s: float, console: Console) -> Trained:
         labels=data.classes,
         other=other,
         max_length=recipe.parameters.max_length,
+        windows=windows_of(data.long, recipe.parameters.max_length),
         calibrated_on=len(known) if held.is_calibrated else 0,
         held=held,
         familiarity=familiarity,
@@ -165,8 +167,13 @@ class _Encoder:
         )
 
     def features(self, rows: Rows) -> Floats:
-        """float32[rows, hidden]: what the classifier reads of these texts."""
-        return self._read(self._run.data.part(rows))
+        """float32[rows, hidden]: what the classifier reads of these texts, the mean over the windows of a text."""
+        return self.read(rows).means
+
+    def read(self, rows: Rows) -> _ReadTexts:
+        """These texts as the classifier reads them, window by window."""
+        part = self._run.data.part(rows)
+        return _ReadTexts(part, self._read(part), self._run.data.long)
 
     @cached_property
     def means(self) -> Floats:
@@ -174,6 +181,29 @@ class _Encoder:
         run, train = self._run, self._run.data.parts.train
         groups = [train[group] for group in run.frozen.start.labelling.groups(run.labels(train))]
         return label_means(self.features, groups, run.recipe.parameters.seed)
+
+
+@dataclass(frozen=True)
+class _ReadTexts:
+    """What the classifier reads of some texts."""
+
+    examples: Examples
+    features: Floats
+    """float32[rows, hidden]: a row for each window of a text."""
+    long: LongReading
+
+    @property
+    def means(self) -> Floats:
+        return self.examples.pooled(self.features, "mean")
+
+    def logits(self, head: LinearHead) -> Floats:
+        """float32[texts, labels]: as they are served."""
+        return self.examples.pooled(head.logits(self.features), self.long)
+
+    def distances(self, means: Floats) -> Floats:
+        """float32[texts]: that of the nearest window."""
+        nearest: Floats = np.minimum.reduceat(distances(self.features, means), self.examples.starts)
+        return nearest
 
 
 class _Published:
@@ -192,12 +222,12 @@ def _held_out(run: Finished, model: _Published) -> tuple[HeldOut, Labels, Famili
     What is chosen by the validation part is chosen by the model that did not learn from it.
     """
     way, data, parts = run.frozen.start.labelling, run.data, run.data.parts
-    validation, test = model.chosen.features(parts.validation), model.final.features(parts.test)
-    known = run.out_of_fold() or (model.chosen_head.logits(validation), run.labels(parts.validation))
-    held: HeldOut = way.held_out(data.texts_of(parts.test), run.labels(parts.test), model.head.logits(test), known)
-    near = distances(validation, model.chosen.means)
+    validation, test = model.chosen.read(parts.validation), model.final.read(parts.test)
+    known = run.out_of_fold() or (validation.logits(model.chosen_head), run.labels(parts.validation))
+    held: HeldOut = way.held_out(data.texts_of(parts.test), run.labels(parts.test), test.logits(model.head), known)
     means = model.final.means
-    return held, known[1], fit_familiarity(means, near=near, held=distances(test, means))
+    near = validation.distances(model.chosen.means)
+    return held, known[1], fit_familiarity(means, near=near, held=test.distances(means))
 
 
 def _rivals(run: Finished, held: HeldOut, console: Console) -> dict[str, float]:

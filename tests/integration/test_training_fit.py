@@ -100,6 +100,20 @@ def start(base: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> Callable
     return start
 
 
+def test_a_text_of_many_windows_counts_as_much_as_a_short_one(base: BaseModel, tmp_path: Path) -> None:
+    texts = [[PARTS.train.ids[0]] * count for count in (1, 1, 6, 4)]
+    train = Examples.in_windows(texts, np.zeros(4, np.int32))
+    parts = Parts(train, PARTS.validation, labels=3)
+    run = Run(base=base, parts=parts, start=frozen_start(base), parameters=PARAMETERS, folder=tmp_path)
+
+    counted = np.zeros(4)
+    for planned, (_, batch, shares) in zip(run._plan(epoch=0), run._remaining_batches(), strict=True):
+        assert train.owners is not None
+        np.add.at(counted, train.owners[planned.texts], shares[batch.weights > 0])
+
+    assert counted == pytest.approx([3, 3, 3, 3])  # of twelve windows
+
+
 @pytest.fixture(scope="module")
 def unbroken(start: Callable[..., Result]) -> Result:
     return start()

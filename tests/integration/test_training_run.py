@@ -15,6 +15,7 @@ import pytest
 from contract.artifact import Manifest, verify
 from contract.errors import NoModel
 from contract.model_store import ModelStore
+from contract.windows import LongReading, Windows
 from harness.tiny_artifact import WORDS
 from harness.until import until
 from tests.base_models import write_hugging_face
@@ -142,6 +143,25 @@ def test_texts_without_a_label_teach_one_of_their_own_which_the_version_names(in
     assert (manifest.other, manifest.labels) == ("misc", ("java", "misc", "python", "sql"))
     assert manifest.metrics["other_texts"] == 10
     assert "none of the other labels; of 10 such texts held out" in page
+
+
+@pytest.mark.parametrize("long", ["mean", "max"])
+def test_windows_are_learnt_scored_and_served_alike(inputs: Path, tmp_path: Path, long: LongReading) -> None:
+    told = _train(inputs, tmp_path, "--long", long, "--max-length", "8", "--epochs", "1", "--force")
+
+    folder = _current(tmp_path)
+    manifest = verify(folder)
+    assert "longer than 8 tokens: " in told
+    assert manifest.windows == Windows(pooling=long, length=8, stride=6)
+    # The label comes last in a text, where a model that cuts off does not look.
+    assert manifest.metrics["accuracy"] > 0.6
+    assert max(len(golden.text.split()) for golden in manifest.golden) > 8
+    # Loading proves the golden texts, their distances too.
+    done = subprocess.run([sys.executable, "-m", "tests.predict_as_worker", str(folder)], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    served = np.array([line.split() for line in done.stdout.decode().splitlines()], np.float64)
+    expected = [answer.probabilities for answer in held_out.read(folder)]
+    np.testing.assert_allclose(served, expected, atol=1e-4)
 
 
 def test_what_is_served_is_not_trained_again_when_that_is_asked_for(inputs: Path, trained: Path) -> None:

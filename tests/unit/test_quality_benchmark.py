@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from benchmarks import quality
 from benchmarks.quality import Problem
+from contract.artifact import Manifest, read_manifest
+from harness.tiny_artifact import write_tiny_artifact
 
 
 def test_a_table_with_a_test_part_is_learnt_from_whole_and_by_samples(tmp_path: Path) -> None:
@@ -67,3 +69,25 @@ def test_figures_are_means_over_the_runs_that_have_them(
     monkeypatch.setattr(quality, "measure", lambda _problem, seed, _folder: runs[seed - 1])
 
     assert quality._trained(Problem(name=name, data=Path("data.csv")), len(runs)) == (figures, runs)
+
+
+def test_windows_are_compared_with_cutting_off_in_the_same_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Sequence[str]] = []
+    accuracy = {"cut": 0.5, "mean": 0.75}
+
+    def train(options: Sequence[str], _folder: Path) -> Manifest:
+        asked.append(options)
+        metrics = {"accuracy": accuracy[options[options.index("--long") + 1]]}
+        return read_manifest(write_tiny_artifact(tmp_path / str(len(asked)))).model_copy(update={"metrics": metrics})
+
+    monkeypatch.setattr(quality, "_train", train)
+    data = tmp_path / "stackoverflow_16k_train.csv"
+
+    figures, _ = quality._parts([data], 2, "HEAD")["windows"]()
+
+    assert figures == {"windows_gain_16k": 0.25}
+    assert [options[options.index("--seed") + 1] for options in asked] == ["1", "1", "2", "2"]
+    assert {options[options.index("--max-length") + 1] for options in asked} == {"256"}
+    assert "windows" not in quality._parts([tmp_path / "tickets.csv"], 1, "HEAD")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.windows import LongReading
 from training.data.batches import Examples, bucket_lengths, fill, plan_epoch, plan_in_order, plan_pairs
 
 lengths = st.lists(st.integers(2, 100), min_size=1, max_size=60).map(lambda each: np.array(each, np.int64))
@@ -97,3 +98,40 @@ def test_rows_that_only_fill_a_batch_weigh_nothing() -> None:
 @pytest.mark.parametrize("count", [1, 3, 9])
 def test_no_more_buckets_than_lengths(count: int) -> None:
     assert bucket_lengths(np.array([5, 6, 7, 20], np.int64), count) == ([24] if count == 1 else [8, 24])
+
+
+WINDOWED = Examples.in_windows(
+    [[np.full(3, 1)], [np.full(8, 2), np.full(8, 3), np.full(8, 4)], [np.full(8, 5), np.full(8, 6)]],
+    np.array([7, 8, 9], np.int32),
+)
+"""A short text, and two that are read in windows."""
+
+
+def test_every_window_has_the_label_of_its_text_and_all_of_a_text_count_as_one() -> None:
+    assert WINDOWED.labels.tolist() == [7, 8, 8, 8, 9, 9]
+    assert WINDOWED.shares.tolist() == pytest.approx([1, 1 / 3, 1 / 3, 1 / 3, 1 / 2, 1 / 2])
+    assert WINDOWED.text_labels.tolist() == [7, 8, 9]
+
+
+def test_texts_are_taken_with_all_their_windows() -> None:
+    found = WINDOWED.of_texts(np.array([2, 0]))
+
+    assert [int(ids[0]) for ids in found.ids] == [5, 6, 1]
+    assert found.text_labels.tolist() == [9, 7]
+    assert found.shares.tolist() == [0.5, 0.5, 1]
+
+
+@pytest.mark.parametrize(("long", "expected"), [("mean", [[1, 0], [3, 2], [5, 9]]), ("max", [[1, 0], [5, 6], [6, 9]])])
+def test_what_is_said_of_windows_makes_what_is_said_of_texts(long: LongReading, expected: list[list[float]]) -> None:
+    rows = np.array([[1, 0], [1, 6], [3, 0], [5, 0], [4, 9], [6, 9]], np.float32)
+
+    assert WINDOWED.pooled(rows, long).tolist() == expected
+
+
+def test_texts_of_one_window_each_are_as_without_windows() -> None:
+    plain = Examples.in_windows([[np.ones(3, np.int32)], [np.ones(4, np.int32)]], np.array([0, 1], np.int32))
+    rows = np.array([[1, 2], [3, 4]], np.float32)
+
+    assert plain.owners is None
+    assert plain.pooled(rows, "max") is rows
+    assert plain.shares.tolist() == [1, 1]

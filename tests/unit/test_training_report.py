@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from contract.artifact import Provenance, TokenizerOptions, verify
+from contract.windows import Windows
 from encoders.tokenization import EncodedText
 from harness.tiny_artifact import tiny_architecture, tiny_pipeline, write_tiny_artifact
 from training.artifact import held_out
@@ -45,6 +46,7 @@ DATA = DataReport(
     lengths={50: 9, 100: 40},
     max_length=32,
     truncated=4,
+    windows=None,
     unknown=5,
     unreadable=1,
 )
@@ -82,6 +84,7 @@ def _trained(folder: Path) -> Trained:
         labels=LABELS,
         other=None,
         max_length=32,
+        windows=None,
         held=HELD,
         familiarity=None,
         metrics={
@@ -257,10 +260,20 @@ def test_the_data_report_counts_what_is_odd() -> None:
         lengths={5: 5, 25: 5, 50: 9, 75: 9, 90: 40, 95: 40, 99: 40, 100: 40},
         max_length=8,
         truncated=2,
+        windows=None,
         unknown=1,
         unreadable=1,
     )
     assert report.imbalance == 3
+
+
+def test_the_data_report_counts_the_windows_of_long_texts(capsys: pytest.CaptureFixture[str]) -> None:
+    table, piece = one_label_table(["short", "long"], ["a", "b"]), np.zeros(8, np.int32)
+    encoded = [EncodedText(ids=piece[:4], length=4), EncodedText(ids=piece, length=20, more=(piece, piece), covered=20)]
+
+    show(report_on(table, encoded, 8, Windows.usual("mean", 8)), console)
+
+    assert "longer than 8 tokens: 1 texts (50.0%), read in 3 windows" in capsys.readouterr().out
 
 
 def test_the_data_report_is_shown(capsys: pytest.CaptureFixture[str]) -> None:

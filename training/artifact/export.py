@@ -25,6 +25,7 @@ from contract.artifact import (
     TokenizerOptions,
     sha256,
 )
+from contract.windows import Windows
 from training import durable
 from training.pretrained.base_model import Tensors
 
@@ -61,6 +62,8 @@ class Trained:
     labels: tuple[str, ...]
     other: str | None
     max_length: int
+    windows: Windows | None
+    """That longer texts are read in; they are cut off if there are none."""
     calibrated_on: int
     """Texts that the calibration was fitted on."""
     held: HeldOut
@@ -86,6 +89,7 @@ def write_artifact(trained: Trained, folder: Path) -> Manifest:
         labels=trained.labels,
         other=trained.other,
         max_length=trained.max_length,
+        windows=trained.windows,
         **trained.held.manifest_fields,
         calibrated_on=trained.calibrated_on,
         unfamiliar=familiarity.detector if familiarity else None,

@@ -45,7 +45,7 @@ def find_suspects(data: EncodedCorpus, frozen: Frozen) -> Suspects:
     """Look at every row of the corpus; a row is named once, for the first reason."""
     if data.several:
         return _of_sets(data, frozen)
-    labels, classes = data.examples.labels, len(data.classes)
+    labels, classes = data.labels, len(data.classes)
     probabilities, quality = quality_of_labels(frozen.features, labels, classes)
     wrong = wrong_labels(probabilities, labels, quality)
     near = near_duplicates(frozen.features, labels, data.texts, quality)
@@ -55,7 +55,7 @@ def find_suspects(data: EncodedCorpus, frozen: Frozen) -> Suspects:
 
 def _of_sets(data: EncodedCorpus, frozen: Frozen) -> Suspects:
     """Rows whose labels, some or other, speak against what was learnt from the rest, and near-duplicates."""
-    marks = data.examples.labels
+    marks = data.labels
     probabilities = probabilities_of_marks(frozen.features, marks)
     quality, flips = quality_of_marks(probabilities, marks), wrong_marks(probabilities, marks)
     sets, numbers = np.unique(np.vstack([marks, marks ^ flips]), axis=0, return_inverse=True)

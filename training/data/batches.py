@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.windows import LongReading
 from encoders.tokenization import Ids
+from encoders.windows import pool
 
 MULTIPLE = 8
 """Bucket lengths are multiples of this: matrix kernels like them."""
@@ -20,11 +22,52 @@ MULTIPLE = 8
 
 @dataclass(frozen=True)
 class Examples:
-    """Encoded texts and their labels."""
+    """Encoded texts and their labels; of a long text a row for each of its windows, all with the text's labels."""
 
     ids: list[Ids]
     labels: NDArray[np.int32]
-    """int32[texts], each one's class; or int32[texts, classes], 1 for each label that a text has."""
+    """int32[rows], each one's class; or int32[rows, classes], 1 for each label that a text has."""
+    owners: NDArray[np.int64] | None = None
+    """int64[rows], ascending: the number of the text that each row is of; each is a text of its own if not given."""
+
+    @classmethod
+    def in_windows(cls, texts: Sequence[Sequence[Ids]], labels: NDArray[np.int32]) -> Examples:
+        """Of the windows of each text, one at least; `labels` are those of the texts."""
+        owners = np.repeat(np.arange(len(texts)), [len(windows) for windows in texts])
+        rows = [window for windows in texts for window in windows]
+        return cls(rows, labels[owners], None if len(rows) == len(texts) else owners)
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """int64[texts]: the first row of each text."""
+        return np.arange(len(self)) if self.owners is None else np.unique(self.owners, return_index=True)[1]
+
+    @property
+    def shares(self) -> NDArray[np.float32]:
+        """float32[rows]: what each counts, so that all rows of a text count as one text."""
+        if self.owners is None:
+            return np.ones(len(self), np.float32)
+        return (1 / np.bincount(self.owners)[self.owners]).astype(np.float32)
+
+    @property
+    def text_labels(self) -> NDArray[np.int32]:
+        """The labels of each text."""
+        return self.labels if self.owners is None else self.labels[self.starts]
+
+    def of_texts(self, texts: NDArray[np.int64]) -> Examples:
+        """Those of these texts, in this order."""
+        if self.owners is None:
+            return Examples([self.ids[text] for text in texts], self.labels[texts])
+        starts = self.starts
+        ends = np.append(starts[1:], len(self))
+        windows = [self.ids[starts[text] : ends[text]] for text in texts]
+        return Examples.in_windows(windows, self.labels[starts][texts])
+
+    def pooled(self, rows: NDArray[np.float32], long: LongReading) -> NDArray[np.float32]:
+        """float32[rows, …] → float32[texts, …]: the mean, or the greatest, of the numbers of each text's rows."""
+        if self.owners is None:
+            return rows
+        return np.stack([pool(own, long) for own in np.split(rows, self.starts[1:])]).astype(np.float32)
 
     @property
     def lengths(self) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from contract.prediction import NOTABLE_UNKNOWN
+from contract.windows import Windows
 from encoders.tokenization import EncodedText
 from training.data.label_form import LabelSet
 from training.data.table import Table, normalized
@@ -39,7 +40,9 @@ class DataReport:
     """Tokens by percentile, [CLS] and [SEP] included."""
     max_length: int
     truncated: int
-    """Texts longer than `max_length` tokens, of which the end is not read."""
+    """Texts longer than `max_length` tokens, of which the end is not read, unless they are read in windows."""
+    windows: int | None
+    """Of those texts together; None where they are cut off."""
     unknown: int
     """Texts of which a notable share is unknown to the base model's vocabulary."""
     unreadable: int
@@ -51,8 +54,10 @@ class DataReport:
         return max(self.classes.values()) / min(self.classes.values())
 
 
-def report_on(table: Table, encoded: Sequence[EncodedText], max_length: int) -> DataReport:
-    """`encoded` are the texts as the base model reads them."""
+def report_on(
+    table: Table, encoded: Sequence[EncodedText], max_length: int, windows: Windows | None = None
+) -> DataReport:
+    """`encoded` are the texts as the base model reads them, long ones in `windows` if there are any."""
     lengths = np.array([text.length for text in encoded], np.int64)
     labels_of: dict[str, set[LabelSet]] = defaultdict(set)
     for text, labels in zip(table.texts, table.label_sets, strict=True):
@@ -67,6 +72,7 @@ def report_on(table: Table, encoded: Sequence[EncodedText], max_length: int) -> 
         lengths={percent: int(np.percentile(lengths, percent, method="nearest")) for percent in PERCENTILES},
         max_length=max_length,
         truncated=int((lengths > max_length).sum()),
+        windows=sum(len(text.windows) for text in encoded if text.more) if windows else None,
         unknown=sum(text.unknown_share >= NOTABLE_UNKNOWN for text in encoded),
         unreadable=sum(text.empty for text in encoded),
     )
@@ -85,7 +91,11 @@ def show(report: DataReport, console: Console) -> None:
     lengths = ", ".join(f"{percent}% ≤ {tokens}" for percent, tokens in report.lengths.items())
     console.print(f"tokens: {lengths}", soft_wrap=True)
     share = report.truncated / report.rows
-    console.print(f"cut off at {report.max_length} tokens: {report.truncated} texts ({share:.1%})")
+    longer = f"{report.truncated} texts ({share:.1%})"
+    if report.windows is None:
+        console.print(f"cut off at {report.max_length} tokens: {longer}")
+    else:
+        console.print(f"longer than {report.max_length} tokens: {longer}, read in {report.windows} windows")
     for many, what in (
         (report.unknown, f"at least {NOTABLE_UNKNOWN:.0%} of what is read is unknown to the base model's vocabulary"),
         (report.unreadable, "nothing is left to read"),

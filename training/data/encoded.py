@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.windows import LongReading, Windows
 from training.data.batches import Examples
 from training.data.data_report import DataReport, report_on
 from training.data.label_form import LabelSet
@@ -31,6 +33,13 @@ class EncodedCorpus:
     parts: Split
     report: DataReport
     places: list[RowOrigin]
+    long: LongReading = "cut"
+    """How texts that are longer than the model are read."""
+
+    @property
+    def labels(self) -> NDArray[np.int32]:
+        """Of each text: int32[texts], or int32[texts, classes]."""
+        return self.examples.text_labels
 
     @property
     def several(self) -> bool:
@@ -38,7 +47,7 @@ class EncodedCorpus:
         return self.examples.labels.ndim > 1
 
     def part(self, rows: Rows) -> Examples:
-        return Examples([self.examples.ids[row] for row in rows], self.examples.labels[rows])
+        return self.examples.of_texts(rows)
 
     def texts_of(self, rows: Rows) -> list[str]:
         return [self.texts[row] for row in rows]
@@ -61,10 +70,11 @@ def data_facts(table: Table, base: BaseModel) -> DataFacts:
 def encode(recipe: Recipe, base: BaseModel) -> EncodedCorpus:
     """Tokenize the recipe's texts once, with the base model's vocabulary."""
     table = recipe.corpus.table
-    max_length = recipe.parameters.max_length
-    encoded = base.text_tokenizer(max_length).encode(table.texts)
-    examples = Examples([text.ids for text in encoded], label_numbers(table, table.classes))
-    report = report_on(table, encoded, max_length)
+    max_length, long = recipe.parameters.max_length, recipe.parameters.long
+    windows = windows_of(long, max_length)
+    encoded = base.text_tokenizer(max_length).encode(table.texts, windows=windows, most=sys.maxsize)
+    examples = Examples.in_windows([text.windows for text in encoded], label_numbers(table, table.classes))
+    report = report_on(table, encoded, max_length, windows)
     return EncodedCorpus(
         texts=table.texts,
         classes=tuple(table.classes),
@@ -72,7 +82,13 @@ def encode(recipe: Recipe, base: BaseModel) -> EncodedCorpus:
         parts=recipe.corpus.parts,
         report=report,
         places=table.places,
+        long=long,
     )
+
+
+def windows_of(long: LongReading, max_length: int) -> Windows | None:
+    """The windows that longer texts are read in; None where they are cut off."""
+    return None if long == "cut" else Windows.usual(long, max_length)
 
 
 def label_numbers(table: Table, classes: Sequence[str]) -> NDArray[np.int32]:

@@ -26,7 +26,7 @@ class Frozen:
     """The start of fine-tuning, and what it was chosen by."""
 
     features: NDArray[np.float32]
-    """float32[texts, hidden] of every text of the corpus, pooled as the start says."""
+    """float32[texts, hidden] of every text of the corpus, pooled as the start says; the mean over a text's windows."""
     start: Start
 
 
@@ -40,13 +40,14 @@ def look(base: BaseModel, data: EncodedCorpus, parameters: HyperParameters, work
     train = data.parts.train
     known = {pooling: found[train] for pooling, found in features.items()}
     way = labelling(data.several, parameters.label_precision, parameters.accuracy)
-    start = choose_start(known, data.examples.labels[train], parameters, way)
+    start = choose_start(known, data.labels[train], parameters, way)
     return Frozen(features[start.pooling], start)
 
 
 def _features(base: BaseModel, data: EncodedCorpus, parameters: HyperParameters, kept: Path) -> Features:
     if not kept.exists():
-        found = frozen_features(base, data.examples, parameters.buckets, parameters.precision)
+        rows = frozen_features(base, data.examples, parameters.buckets, parameters.precision)
+        found: Features = {pooling: data.examples.pooled(tensor, "mean") for pooling, tensor in rows.items()}
         durable.write_tensors(kept, {str(pooling): tensor for pooling, tensor in found.items()})
         return found
     loaded = load_file(kept)

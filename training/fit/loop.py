@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from contract.artifact import WEIGHTS
@@ -66,7 +67,9 @@ class Run:
         seen = [part.lengths for part in (parts.train, parts.validation) if part is not None]
         self._buckets = bucket_lengths(np.concatenate(seen), parameters.buckets)
         self._labelling = start.labelling
-        weights = self._labelling.class_weights(parts.train.labels)
+        weights = self._labelling.class_weights(parts.train.text_labels)
+        shares = parts.train.shares
+        self._shares = shares / shares.mean()
         self._class_weights = weights if parameters.class_weights else np.ones_like(weights)
         self._trainer = Trainer(base=base, start=start, parameters=parameters, strategy=strategy)
         self._predict = predictor(self._trainer.model, self._buckets)
@@ -92,8 +95,8 @@ class Run:
             self._see_start(self._parts.validation)
         saved = time.monotonic()
         while not self._finished():
-            for step, batch in self._remaining_batches():
-                self._train_on(step, batch)
+            for step, batch, shares in self._remaining_batches():
+                self._train_on(step, batch, shares)
                 if time.monotonic() - saved >= self._checkpoint_s:
                     self._save()
                     saved = time.monotonic()
@@ -106,10 +109,13 @@ class Run:
         state, parameters = self.state, self._parameters
         return state.epoch >= self._last or state.epochs_without_gain >= parameters.patience
 
-    def _remaining_batches(self) -> Iterator[tuple[int, PaddedBatch]]:
+    def _remaining_batches(self) -> Iterator[tuple[int, PaddedBatch, NDArray[np.float32]]]:
+        """The number of each step, its batch, and what each of its rows counts as a part of its text."""
         plan = self._plan(self.state.epoch)
         for step in range(self.state.step, len(plan)):
-            yield step, fill(self._parts.train, plan[step], self._trainer.rows)
+            batch, shares = fill(self._parts.train, plan[step], self._trainer.rows), np.ones(self._trainer.rows)
+            shares[: len(plan[step].texts)] = self._shares[plan[step].texts]
+            yield step, batch, shares.astype(np.float32)
 
     def _plan(self, epoch: int) -> list[Planned]:
         parameters, train = self._parameters, self._parts.train
@@ -117,12 +123,13 @@ class Run:
             return plan_pairs(train, parameters.batch_size, parameters.seed, epoch)
         return plan_epoch(train.lengths, self._buckets, parameters.batch_size, parameters.seed, epoch)
 
-    def _train_on(self, step: int, batch: PaddedBatch) -> None:
+    def _train_on(self, step: int, batch: PaddedBatch, shares: NDArray[np.float32]) -> None:
         started, state, parameters = time.monotonic(), self.state, self._parameters
         number = state.epoch * self.steps_per_epoch + step
         steps = parameters.epochs * self.steps_per_epoch
         rate = learning_rate(number, steps, parameters.warmup, parameters.learning_rate)
         weights = self._labelling.batch_weights(batch.weights, batch.labels, self._class_weights)
+        weights *= shares if weights.ndim == 1 else shares[:, None]
         loss = self._trainer.step(batch, weights, rate, number)
         if not math.isfinite(loss):
             raise Diverged(f"step {number}: the loss is {loss}; try a lower learning rate than {rate:.2g}")
@@ -171,18 +178,18 @@ class Run:
     def _refit_head(self) -> None:
         """Fit the head anew, to where the encoder has moved the training texts: their pairs say nothing about it."""
         train, model = self._parts.train, self._trainer.model
-        features = self._features(train)
-        head = fitted_head(features, train.labels, self._start.strength, self._parameters, self._labelling)
+        features = train.pooled(self._features(train), "mean")
+        head = fitted_head(features, train.text_labels, self._start.strength, self._parameters, self._labelling)
         model.load(model.tensors() | head.tensors)
 
     def _seen(self, validation: Examples) -> Epoch:
-        state = self.state
-        logits = self._predict(validation)
+        state, labels = self.state, validation.text_labels
+        logits = validation.pooled(self._predict(validation), self._parameters.long)
         return Epoch(
             epoch=state.epoch if state.start else -1,
             train_loss=state.loss_sum / self.steps_per_epoch if state.start else None,
-            validation_loss=self._labelling.validation_loss(logits, validation.labels),
-            validation_accuracy=self._labelling.accuracy(logits, validation.labels),
+            validation_loss=self._labelling.validation_loss(logits, labels),
+            validation_accuracy=self._labelling.accuracy(logits, labels),
         )
 
     def _keep_best(self) -> None:
