@@ -25,12 +25,13 @@ from worker.pipeline import answers
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = set(re.findall(r"^\| `(\w+)` \| ", (ROOT / "docs/api.md").read_text(encoding="utf-8"), re.MULTILINE))
+CLIENT_PAGE = (ROOT / "docs/client.md").read_text(encoding="utf-8")
 
 
 class Later(Options):
     """A release with one option more."""
 
-    min_score: float = Field(default=0.0, ge=0, le=1)
+    of_a_release_to_come: float = Field(default=0.0, ge=0, le=1)
 
 
 @pytest.mark.parametrize("name", Options.model_fields)
@@ -40,6 +41,7 @@ def test_an_option_is_taken_described_documented_and_sent_by_the_client(name: st
     assert name in DOCUMENTED
     assert name in get_type_hints(wire.Options)
     assert name in inspect.signature(predict).parameters
+    assert re.search(rf"\b{name}\b|--{name.replace('_', '-')}\b", CLIENT_PAGE)
 
 
 def test_the_client_knows_every_member_of_a_request_and_no_other() -> None:
@@ -63,7 +65,7 @@ def test_the_options_of_a_request_are_those_of_its_record(asked: dict[str, Any])
 
 def test_a_later_option_at_its_default_changes_neither_record_nor_digest() -> None:
     assert Later(top_k=2).model_dump_json() == Options(top_k=2).model_dump_json()
-    assert Later(min_score=0.5).model_dump() == {**Options().model_dump(), "min_score": 0.5}
+    assert Later(of_a_release_to_come=0.5).model_dump() == {**Options().model_dump(), "of_a_release_to_come": 0.5}
     assert Options.model_validate_json(Later().model_dump_json()) == Options()
 
 

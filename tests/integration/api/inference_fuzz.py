@@ -45,7 +45,7 @@ def members(**named: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]
 
 PARAMETERS = members(
     top_k=st.integers(0, 5), scores=st.booleans(), truncate=st.sampled_from(["left", "right", "error", "up"]),
-    long=st.sampled_from(["cut", "mean", "max"]),
+    long=st.sampled_from(["cut", "mean", "max"]), span=st.booleans(),
     threshold=st.floats(0, 1), deadline_s=st.integers(0, 100), binary_data_output=st.booleans(), other=st.booleans(),
 )  # fmt: skip
 OUTPUT = st.fixed_dictionaries(
