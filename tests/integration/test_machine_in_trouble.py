@@ -34,7 +34,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
         RedisServer(folder) as redis,
         SlowLink(redis.port, DELAY_S) as link,
         RunningService(
-            folder, redis=redis, folder=folder, workers=0, api=False, device="cpu", cpu_threads=1
+            folder, redis=redis, folder=folder, workers=0, api=False, precision="float32", device="cpu", cpu_threads=1
         ) as service,
     ):
         workers = [service.start_worker(redis_url=f"redis://127.0.0.1:{link.port}/0") for _ in range(2)]
