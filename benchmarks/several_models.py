@@ -71,8 +71,14 @@ def import_to_answer_s(models: Path) -> float:
         started = time.monotonic()
         importing = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL)
         question = {"texts": ["How do I undo my last commit?"], "model": "tickets"}
+
+        def is_answered() -> bool:
+            if importing.poll():
+                raise RuntimeError(f"{importing.args!r} has failed")
+            return httpx.post(f"{service.url}/predict", json=question, timeout=ANSWERED_S).is_success
+
         until(
-            lambda: httpx.post(f"{service.url}/predict", json=question).status_code == httpx.codes.OK,
+            is_answered,
             ANSWERED_S,
             what="the imported model",
             pause_s=0.05,
@@ -121,6 +127,7 @@ def _classifier(folder: Path) -> Path:
     """A Hugging Face classifier on the bundled base, its last layer random."""
     base = minilm.load()
     config = json.loads((minilm.folder() / "config.json").read_text(encoding="utf-8"))
+    config |= {"architectures": ["BertForSequenceClassification"]}
     config |= {"id2label": {str(number): label for number, label in enumerate(artifacts.LABELS)}}
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     shutil.copy(minilm.folder() / VOCABULARY, folder / VOCABULARY)

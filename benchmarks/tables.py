@@ -132,10 +132,7 @@ SECTIONS = {
     "feed": ("A simulated GPU, 30 ms for 16,384 tokens: bulk jobs, and bulk jobs beside 50 single questions/s", _feeds),
     "null": ("The path alone: a model that costs next to nothing", _served),
     "repeated": ("10,000 questions of which some come again and again (Zipf, s = 1), MiniLM", _single),
-    "families": (
-        "Families in MiniLM's size (DistilBERT: half the layers) over BERT, by the engine",
-        _families,
-    ),
+    "families": ("Families in MiniLM's size (DistilBERT: half the layers) over BERT, by the engine", _families),
     "models": ("Models of MiniLM's size in one worker, and a worker each", _housings),
     "scale": ("Fleets in simulated time, as many requests as they can take", _fleets),
     "beside": ("Single questions beside bulk requests on one worker, in simulated time", _beside),
