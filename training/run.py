@@ -56,10 +56,10 @@ def train(recipe: Recipe, store: Store, settings: TrainingSettings, console: Con
         before_s = time.monotonic() - started
         parts = Parts(data.part(data.parts.train), data.part(data.parts.validation), len(data.classes))
         state, weights = _fit(recipe, base, parts, frozen.start, work, settings, console)
-        console.print(chosen_epoch(state), soft_wrap=True)
         finished = Finished(recipe=recipe, base=base, data=data, frozen=frozen, state=state, weights=weights)
+        for line in (chosen_epoch(state), *learnt_again(finished)):
+            console.print(line, soft_wrap=True)
         if finished.tunes_again:
-            console.print(*learnt_again(finished), soft_wrap=True)
             parts = Parts(data.part(finished.learnt), None, len(data.classes))
             again, weights = _fit(
                 recipe, base, parts, frozen.start, work / AGAIN, settings, console, epochs=state.best_epoch + 1
@@ -100,7 +100,7 @@ def _fit(
     work.mkdir(exist_ok=True)
     with progress(console) as shown:
         logs = settings.logs_dir / recipe.name / recipe.key
-        watchers = [shown, TensorBoard(logs if parts.validation else logs / AGAIN)]
+        watchers = [shown, TensorBoard(logs if parts.validation is not None else logs / AGAIN)]
         run = Run(
             base=base,
             parts=parts,

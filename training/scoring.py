@@ -98,7 +98,6 @@ def score(run: Finished, before_s: float, console: Console) -> Trained:
     )
     metrics |= familiarity.metrics if familiarity else {}
     found = (
-        *learnt_again(run),
         *learnt_other(other, metrics),
         *way.choices(held, metrics),
         *([familiarity.reason] if familiarity else []),
@@ -121,7 +120,7 @@ def score(run: Finished, before_s: float, console: Console) -> Trained:
         held=held,
         familiarity=familiarity,
         metrics=metrics,
-        choices=(*recipe.reasons, *run.frozen.start.reasons, chosen_epoch(run.state), *found),
+        choices=(*recipe.reasons, *run.frozen.start.reasons, chosen_epoch(run.state), *learnt_again(run), *found),
         provenance=Provenance(
             created=datetime.now(UTC),
             base_model=base.name,
@@ -151,7 +150,7 @@ def chosen_epoch(state: TrainingState) -> str:
 def learnt_again(run: Finished) -> list[str]:
     """What was learnt from the validation part too, as a line."""
     count, epochs = len(run.data.parts.validation), run.state.best_epoch + 1
-    what = f"encoder tuned anew for {epochs} epochs and its head fitted" if run.tunes_again else "head fitted anew"
+    what = f"encoder tuned anew to epoch {epochs} and its head fitted" if run.tunes_again else "head fitted anew"
     return [f"{what}, with the {count} validation texts: they have no more to choose"] * run.fits_again
 
 

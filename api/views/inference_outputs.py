@@ -104,7 +104,7 @@ def _labels(row: Row) -> str:
 
 
 _COLUMNS: Mapping[str, tuple[DataType, Callable[[Row], Any]]] = {
-    "label": ("BYTES", lambda row: row.get("label") or ""),
+    "label": ("BYTES", lambda row: row.get("label", "")),
     "score": ("FP32", lambda row: row.get("score", 0.0)),
     "labels": ("BYTES", _labels),
     "review": ("BOOL", lambda row: row.get("review", False)),

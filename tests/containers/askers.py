@@ -74,7 +74,7 @@ class Askers:
 def _label(answer: Answer) -> str:
     if isinstance(answer, TextError):
         return answer.code
-    return str(answer.label) if isinstance(answer, Prediction) else str([one.label for one in answer.labels])
+    return answer.label if isinstance(answer, Prediction) else str([one.label for one in answer.labels])
 
 
 def _score(answer: Answer) -> float:

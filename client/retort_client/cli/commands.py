@@ -101,7 +101,7 @@ def predict(
         source_format=from_format or format_of(questions),
         reading=_reading(delimiter, encoding, quotes, odd_rows),
         target_format=to_format or format_of(output),
-        options=options | _chosen(model, threshold, long) | ({"span": True} if span else {}),
+        options=options | _chosen(model, threshold, long, span),
         label_separator=label_separator,
         label_columns=label_columns,
         marks=marks,
@@ -111,8 +111,8 @@ def predict(
     _carry_out(plan, url)
 
 
-def _chosen(model: str | None, threshold: float | None, long: Long | None) -> Options:
-    """The options that the service decides by itself when they are absent."""
+def _chosen(model: str | None, threshold: float | None, long: Long | None, span: bool) -> Options:
+    """The options that are sent only when they are given: the service decides by itself, or is too old to know them."""
     options: Options = {}
     if model:
         options["model"] = model
@@ -120,6 +120,8 @@ def _chosen(model: str | None, threshold: float | None, long: Long | None) -> Op
         options["long"] = long.value
     if threshold is not None:
         options["threshold"] = threshold
+    if span:
+        options["span"] = True
     return options
 
 
