@@ -36,7 +36,8 @@ MOST_EXPIRED = 100
 LOCK_PAUSES = 2
 """The lock of a sweeper that dies is free after so many of its pauses."""
 DUTY = 0.1
-"""Share of its time that a worker sweeps at most: reading a long queue takes a while."""
+"""Share of a core that a worker's sweeps use at most, for reading a long queue takes a while. What they wait for does
+not count: on a slow link, or while Redis is away, a late next sweep would only leave what is lost to wait longer."""
 
 
 class Reconciler:
@@ -108,9 +109,9 @@ class Reconciler:
         the longer the more jobs there are: it does not put the next sweep off, which sends again what it found missing.
         """
         faults = _each(partial(self._records.repair, model) for model in models)
-        started = time.monotonic()
+        started = time.thread_time()
         faults += _each([self._expire_jobs, self._reclaim, *(partial(self._resend_lost, model) for model in models)])
-        self.loop.pause_s = max(self._interval_s, (time.monotonic() - started) / DUTY)
+        self.loop.pause_s = max(self._interval_s, (time.thread_time() - started) / DUTY)
         if faults:
             raise faults[-1]
 
