@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import redis
 
 from api.http.body_budget import BodyBudget
-from api.http.hints import hint
 from api.jobs.backpressure import Backpressure
 from api.jobs.events import JobEvents
 from api.jobs.fleet_cache import FleetCache
@@ -20,6 +19,7 @@ from contract.api_keys import Keys
 from contract.artifact import Manifest
 from contract.errors import BadArtifact, NoModel
 from contract.fleet import Fleet
+from contract.hints import hint
 from contract.job_record import JobStatus
 from contract.job_store import JobStore
 from contract.loop import Loop

@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.errors import BadSettings
+from contract.hints import nearest
 from contract.redis_address import RedisAddress, parse_address
 from contract.selection import Selection
 from contract.webhook_hosts import WebhookHosts
 
 PREFIX = "RETORT_"
+MISSPELT = 0.85
+"""A variable that is so like a setting (0 to 1) was meant to be it. No two settings are so like each other."""
 LEAST_BEATS = 2
 """Heartbeats that fit into their time to live, so that one may be late."""
 
@@ -112,6 +116,7 @@ class SharedSettings(BaseSettings):
     @classmethod
     def load(cls) -> Self:
         """The settings of this process's environment. Raises BadSettings, which names each bad variable."""
+        _refuse_misspelt(cls)
         try:
             return cls.model_validate(_secrets_from_files(cls))
         except ValidationError as error:
@@ -131,11 +136,37 @@ def _variable(location: tuple[int | str, ...]) -> str:
     return PREFIX + "_".join(str(part) for part in location).upper()
 
 
+def _refuse_misspelt(settings: type[SharedSettings]) -> None:
+    """A variable of no setting may be another service's, unless it is nearly one of these. Raises BadSettings."""
+    fields = settings.model_fields.items()
+    known = {_variable((name,)) for name, _ in fields} | {
+        _file_variable(name) for name, field in fields if _is_secret(field)
+    }
+    given = {variable.upper() for variable in os.environ if variable.upper().startswith(PREFIX)}
+    near = {
+        name: nearest(name.removeprefix(PREFIX), (one.removeprefix(PREFIX) for one in known), MISSPELT)
+        for name in sorted(given - known)
+    }
+    lines = [
+        f"{name}: there is no such setting: did you mean {PREFIX}{meant}?" for name, meant in near.items() if meant
+    ]
+    if lines:
+        raise BadSettings("\n".join(lines))
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return field.annotation == SecretStr | None
+
+
+def _file_variable(name: str) -> str:
+    return f"{_variable((name,))}_FILE"
+
+
 def _secrets_from_files(settings: type[SharedSettings]) -> dict[str, str]:
     found = {}
     for name, field in settings.model_fields.items():
-        variable = _variable((name,)) + "_FILE"
-        if field.annotation == SecretStr | None and (path := os.environ.get(variable)):
+        variable = _file_variable(name)
+        if _is_secret(field) and (path := os.environ.get(variable)):
             try:
                 found[name] = Path(path).read_text(encoding="utf-8").strip()
             except OSError as error:

@@ -15,8 +15,8 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from api.http.body_budget import SMALL_BYTES, BodyShare
 from api.http.encodings import CountedSource, decoded
-from api.http.hints import hint
 from api.http.problems import FieldError, Problem, invalid
+from contract.hints import hint
 
 EXAMPLE = '{"texts": ["how do I undo my last commit"]}'
 FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})

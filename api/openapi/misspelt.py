@@ -10,10 +10,10 @@ from collections.abc import Collection
 
 from flask import Flask, request
 
-from api.http.hints import nearest
 from api.http.problems import FieldError, invalid
 from api.openapi.operations import operations
 from api.settings import ApiSettings
+from contract.hints import nearest
 
 LIKENESS = 0.7
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from api.http.hints import hint
 from api.jobs.fleet_cache import FleetCache
 from api.openapi.schemas import ModelDocument, ModelSummary, VersionDocument
 from contract.artifact import Manifest
 from contract.errors import BadArtifact, NoModel
+from contract.hints import hint
 from contract.model_store import ModelStore
 
 REPORT_PAGE = "report/index.html"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from contract.errors import BadSettings
-from contract.settings import SharedSettings
+from contract.settings import SharedSettings, _refuse_misspelt
+from tests.unit.test_settings_documented import every_settings_class, variables
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,29 @@ def test_a_refused_address_of_redis_does_not_show_its_password(monkeypatch: pyte
 def test_the_least_that_agrees_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RETORT_HEARTBEAT_S", "2.5")
     assert SharedSettings.load().heartbeat_ttl_s == 5.0
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("RETORT_MODELS", "RETORT_MODEL"),
+        ("RETORT_LOG_LEVLE", "RETORT_LOG_LEVEL"),
+        ("RETORT_REDIS_PASWORD_FILE", "RETORT_REDIS_PASSWORD_FILE"),
+        ("retort_model_dir", "RETORT_MODELS_DIR"),
+    ],
+)
+def test_a_misspelt_setting_is_refused_with_the_one_that_was_meant(
+    given: str, meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(given, "INFO")
+    with pytest.raises(BadSettings, match=rf"{given.upper()}: .* did you mean {meant}\?"):
+        SharedSettings.load()
+
+
+def test_no_service_takes_anothers_setting_for_a_misspelt_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, field in variables().items():
+        monkeypatch.setenv(variable, str(field.get_default(call_default_factory=True) or ""))
+    for unknown in ("URL", "API_KEY", "NAME", "WEBHOOK_SECRET", "SOMETHING_ELSE", "REDIS_PASSWORD_FILE"):
+        monkeypatch.setenv(f"RETORT_{unknown}", "")
+    for settings in every_settings_class():
+        _refuse_misspelt(settings)

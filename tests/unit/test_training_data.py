@@ -128,7 +128,9 @@ def test_a_missing_column_is_named_beside_those_that_are_there_and_the_option_th
 
     with pytest.raises(BadData, match=r"which column has the texts\? It has words, tags: say --text-column NAME"):
         read_table(path)
-    with pytest.raises(BadData, match="no column colour"):
+    with pytest.raises(BadData, match=r"no column 'tag': did you mean 'tags'\? It has words, tags"):
+        read_table(path, TableOptions(text_column="words", label_column="tag"))
+    with pytest.raises(BadData, match=r"no column 'colour'\. It has words, tags"):
         read_table(path, TableOptions(text_column="words", label_column="colour"))
 
 

@@ -9,7 +9,7 @@ from training.data.cells import cell_text
 from training.data.label_form import Cell
 from training.data.table_lines import BadTable
 from training.data.table_options import TableOptions
-from training.data.table_rows import column_named
+from training.data.table_rows import column_named, no_column
 
 LABEL_COLUMNS = ("label", "labels", "tags", "tag", "category", "class", "intent", "target", "topic", "sentiment")
 """Names that a column of labels usually has, the first ones first."""
@@ -49,7 +49,7 @@ def required_column(there: Sequence[str], wanted: str | None, usual: Sequence[st
     """The column that is wanted, or has a usual name. Raises BadTable, with the columns that are there."""
     column = column_named(there, [wanted] if wanted else usual)
     if column is None:
-        missing = f"no column {wanted}" if wanted else f"which column has the {kind}s?"
+        missing = no_column(there, wanted) if wanted else f"which column has the {kind}s?"
         raise BadTable(f"{missing} It has {', '.join(there)}: say --{kind}-column NAME")
     return column
 

@@ -18,7 +18,7 @@ from retort_client.cli.bar import ProgressBar
 from retort_client.cli.errors import BadInput, BadOutput
 from retort_client.cli.label_cells import label_cells
 from retort_client.cli.outputs import FileOutput, Output, StreamOutput
-from retort_client.cli.table_rows import TEXT_COLUMNS, Format, Reading, column_named
+from retort_client.cli.table_rows import TEXT_COLUMNS, Format, Reading, column_named, no_column
 from retort_client.cli.tables import Table, Writer
 from retort_client.cli.window_runner import WindowRunner
 from retort_client.cli.windows import Window, windows
@@ -148,8 +148,8 @@ def _text_column(columns: Sequence[str], plan: RunPlan) -> str:
     else:
         found = columns[0] if len(columns) == 1 else column_named(columns, TEXT_COLUMNS)
     if found is None and columns:
-        wanted = f"no column {plan.column!r}" if plan.column else "which column has the texts? Say --column NAME"
-        raise BadInput(f"{plan.source}: {wanted}; there are {', '.join(columns)}")
+        wanted = no_column(columns, plan.column) if plan.column else "which column has the texts? Say --column NAME."
+        raise BadInput(f"{plan.source}: {wanted} There are {', '.join(columns)}")
     return found or plan.column or TEXT_COLUMNS[0]
 
 

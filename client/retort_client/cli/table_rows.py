@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from itertools import chain, islice
 from typing import Any, BinaryIO, Literal, NamedTuple
@@ -221,6 +222,13 @@ def column_named(columns: Sequence[str], names: Sequence[str]) -> str | None:
     plain = {column.strip().casefold(): column for column in reversed(columns)}
     exact = [name for name in names if name in columns]
     return next(iter(exact), next((plain[name.casefold()] for name in names if name.casefold() in plain), None))
+
+
+def no_column(columns: Sequence[str], name: str) -> str:
+    """Say that there is no such column, and which one may have been meant."""
+    by_plain = {column.strip().casefold(): column for column in columns}
+    near = get_close_matches(name.strip().casefold(), by_plain, n=1)
+    return f"no column {name!r}" + (f": did you mean {by_plain[near[0]]!r}?" if near else ".")
 
 
 def _cells(lines: Any, delimiter: str, quotes: Quotes, strict: bool) -> Iterator[list[str]]:
