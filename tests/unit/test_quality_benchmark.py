@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import quality
-from benchmarks.quality import Problem
+from benchmarks import quality, quality_run
+from benchmarks.quality import Seeds
+from benchmarks.quality_run import Problem
+from benchmarks.record import Record
 from contract.artifact import Manifest, read_manifest
 from harness.tiny_artifact import write_tiny_artifact
 
@@ -25,6 +27,8 @@ def test_a_table_with_a_test_part_is_learnt_from_whole_and_by_samples(tmp_path: 
     assert found["tickets"].test is None
     assert {name for name in found if found[name].strange} == {"intents"}
     assert found["intents"].strange == alone
+    titles = tmp_path / "stackoverflow_titles20_train.csv"
+    assert quality.problems([train, test, alone, titles])[0].strange == titles
 
 
 def test_a_set_that_there_is_not_is_refused_and_those_that_there_are_named(
@@ -68,7 +72,37 @@ def test_figures_are_means_over_the_runs_that_have_them(
 ) -> None:
     monkeypatch.setattr(quality, "measure", lambda _problem, seed, _folder: runs[seed - 1])
 
-    assert quality._trained(Problem(name=name, data=Path("data.csv")), len(runs)) == (figures, runs)
+    *_, found = quality._trained(Problem(name=name, data=Path("data.csv")), Seeds(count=len(runs)))
+
+    assert found == (figures, [{"seed": number, **run} for number, run in enumerate(runs, 1)])
+
+
+def test_each_run_is_kept_when_it_has_ended_and_a_seed_takes_the_place_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accuracy = {1: 0.25, 2: 0.75}
+
+    def third_is_cut(_problem: Problem, seed: int, _folder: Path) -> Mapping[str, float]:
+        if seed == 3:
+            raise SystemExit("cut")
+        return {"accuracy": accuracy[seed]}
+
+    data = tmp_path / "tickets.csv"
+    data.touch()
+    record = Record(tmp_path / "quality.json", tmp_path / "page.md")
+    monkeypatch.setattr(quality, "RECORD", record)
+    monkeypatch.setattr(quality, "measure", third_is_cut)
+    monkeypatch.setattr(sys, "argv", ["quality", str(data), "tickets"])
+
+    with pytest.raises(SystemExit, match="cut"):
+        quality.main()
+    assert record.load()["figures"]["tickets_accuracy"] == 0.5
+
+    accuracy[1] = 0.5
+    monkeypatch.setattr(sys, "argv", ["quality", str(data), "tickets", "--seed", "1"])
+    quality.main()
+    assert record.load()["figures"]["tickets_accuracy"] == 0.625
+    assert [run["seed"] for run in record.load()["parts"]["tickets"]["details"]] == [1, 2]
 
 
 def test_windows_are_compared_with_cutting_off_in_the_same_split(
@@ -82,12 +116,12 @@ def test_windows_are_compared_with_cutting_off_in_the_same_split(
         metrics = {"accuracy": accuracy[options[options.index("--long") + 1]]}
         return read_manifest(write_tiny_artifact(tmp_path / str(len(asked)))).model_copy(update={"metrics": metrics})
 
-    monkeypatch.setattr(quality, "_train", train)
+    monkeypatch.setattr(quality_run, "_train", train)
     data = tmp_path / "stackoverflow_16k_train.csv"
 
-    figures, _ = quality._parts([data], 2, "HEAD")["windows"]()
+    *_, (figures, _) = quality._parts([data], Seeds(count=2), "HEAD")["windows"]()
 
     assert figures == {"windows_gain_16k": 0.25}
     assert [options[options.index("--seed") + 1] for options in asked] == ["1", "1", "2", "2"]
     assert {options[options.index("--max-length") + 1] for options in asked} == {"256"}
-    assert "windows" not in quality._parts([tmp_path / "tickets.csv"], 1, "HEAD")
+    assert "windows" not in quality._parts([tmp_path / "tickets.csv"], Seeds(), "HEAD")

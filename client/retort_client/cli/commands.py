@@ -9,7 +9,7 @@ import os
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from rich.console import Console
@@ -63,9 +63,7 @@ def predict(
     questions: Annotated[Path, typer.Argument(help="CSV, TSV or JSON lines (.csv .tsv .jsonl); - is stdin")],
     output: Annotated[Path, typer.Option("--output", "-o", help="answers, in the format of its ending")] = STANDARD,
     url: Url = LOCAL,
-    column: Annotated[
-        str | None, typer.Option(help="the column with the texts: the only one, or one with a usual name")
-    ] = None,
+    column: Annotated[str | None, typer.Option(help="the column with the texts: the only one, or a usual name")] = None,
     model: Annotated[str | None, typer.Option(help="the model to ask instead of the default one")] = None,
     top_k: Annotated[int, typer.Option(min=1, help="labels per text")] = 1,
     scores: Annotated[bool, typer.Option("--scores", help="every label's score")] = False,
@@ -92,7 +90,6 @@ def predict(
 
     Interrupted in any way, the same command goes on where it was.
     """
-    options: Options = {"top_k": top_k, "scores": scores, "truncate": truncate.value}
     plan = RunPlan(
         source=questions,
         target=output,
@@ -101,7 +98,8 @@ def predict(
         source_format=from_format or format_of(questions),
         reading=_reading(delimiter, encoding, quotes, odd_rows),
         target_format=to_format or format_of(output),
-        options=options | _chosen(model, threshold, long, span),
+        options={"top_k": top_k, "scores": scores, "truncate": truncate.value}
+        | _chosen(model=model, threshold=threshold, long=long, span=span or None),
         label_separator=label_separator,
         label_columns=label_columns,
         marks=marks,
@@ -111,18 +109,9 @@ def predict(
     _carry_out(plan, url)
 
 
-def _chosen(model: str | None, threshold: float | None, long: Long | None, span: bool) -> Options:
+def _chosen(**options: object) -> Options:
     """The options that are sent only when they are given: the service decides by itself, or is too old to know them."""
-    options: Options = {}
-    if model:
-        options["model"] = model
-    if long:
-        options["long"] = long.value
-    if threshold is not None:
-        options["threshold"] = threshold
-    if span:
-        options["span"] = True
-    return options
+    return cast("Options", {name: value for name, value in options.items() if value is not None})
 
 
 def _carry_out(plan: RunPlan, url: str) -> None:
