@@ -135,8 +135,9 @@ lock: $(BIN)/uv ## resolve and hash requirements/*.txt anew (OPTIONS=--upgrade f
 	$(COMPILE) pyproject.toml --extra notifier -o requirements/notifier.txt
 	$(COMPILE) pyproject.toml --extra tracing --extra worker --extra cpu $(CPU) -o requirements/worker-cpu.txt
 	$(COMPILE) pyproject.toml --extra tracing --extra worker --extra gpu -o requirements/worker-gpu.txt
-	$(COMPILE) pyproject.toml --extra api --extra worker --extra notifier --extra cpu --extra tracing --extra local --extra dev $(CPU) -o requirements/dev.txt
-	$(COMPILE) pyproject.toml --extra api --extra worker --extra notifier --extra gpu --extra tracing --extra local --extra dev -o requirements/dev-gpu.txt
+	$(COMPILE) pyproject.toml --extra storage -o requirements/storage.txt
+	$(COMPILE) pyproject.toml --extra api --extra worker --extra notifier --extra cpu --extra tracing --extra storage --extra local --extra dev $(CPU) -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra api --extra worker --extra notifier --extra gpu --extra tracing --extra storage --extra local --extra dev -o requirements/dev-gpu.txt
 	$(COMPILE) pyproject.toml --extra clients -o requirements/clients.txt
 	$(COMPILE) pyproject.toml --extra mutants --constraint requirements/dev.txt -o requirements/mutants.txt
 	$(COMPILE) pyproject.toml --extra docs --constraint requirements/dev.txt -o requirements/docs.txt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from api.followed_models import followed_models
 from api.settings import ApiSettings
 from contract.errors import BadSettings
 
@@ -15,7 +16,7 @@ ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "1310
 def main() -> None:
     """Check the settings, then become gunicorn."""
     try:
-        ApiSettings.load()
+        followed_models(ApiSettings.load())
     except BadSettings as error:
         sys.exit(f"bad settings\n{error}")
     for name, value in ALLOCATION.items():

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import redis
 
+from api.followed_models import followed_models
 from api.http.body_budget import BodyBudget
 from api.jobs.backpressure import Backpressure
 from api.jobs.events import JobEvents
@@ -28,6 +29,7 @@ from contract.prediction import Options
 from contract.redis_client import connect
 from contract.unreadable import Unreadable
 from contract.webhooks import WebhookLedger
+from storage.follower import ModelFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,7 @@ class AppContext:
     fleet: FleetCache
     backpressure: Backpressure
     models: ModelStore
+    model_folder: ModelFolder
     webhooks: WebhookLedger
     server_loops: list[Loop] = field(default_factory=list)
     """Those of the server that the application runs in."""
@@ -58,6 +61,8 @@ class AppContext:
         jobs = JobStore(client, settings, idempotency_ttl_s=settings.idempotency_ttl_s)
         events = JobEvents(client, unreadable)
         fleet = FleetCache(Fleet(client, settings))
+        folder = followed_models(settings)
+        folder.start()
         return cls(
             settings=settings,
             store=client,
@@ -71,14 +76,15 @@ class AppContext:
             waiting_room=WaitingRoom(settings.max_waiting, settings.max_waiting_of_caller),
             fleet=fleet,
             backpressure=Backpressure(jobs, fleet, settings),
-            models=ModelStore(settings.models_dir),
+            models=ModelStore(folder.folder),
+            model_folder=folder,
             webhooks=WebhookLedger(client, settings),
         )
 
     @property
     def loops(self) -> list[Loop]:
         """The loops of all threads that live as long as the process."""
-        own = [self.reader.loop, self.events.loop, self.fleet.loop, self.store_watch.loop]
+        own = [self.reader.loop, self.events.loop, self.fleet.loop, self.store_watch.loop, *self.model_folder.loops]
         return [*self.submitter.loops, *own, *self.server_loops]
 
     def why_not_served(self, model: str) -> str | None:
@@ -139,4 +145,5 @@ class AppContext:
         self.events.close()
         self.fleet.close()
         self.store_watch.close()
+        self.model_folder.stop()
         self.store.close()

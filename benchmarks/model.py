@@ -68,7 +68,7 @@ Rates = dict[tuple[str, str], list[float]]
 def measure() -> tuple[dict[str, float], list[dict[str, Any]]]:
     """The figures by name, and the rows behind them."""
     settings = SharedSettings.load()
-    store = ModelStore(settings.models_dir)
+    store = ModelStore(Path(str(settings.models_dir)))
     trained = store.path(settings.default_model, store.current(settings.default_model))
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="retort-bench-") as folder:

@@ -248,9 +248,16 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        document = json.loads(path.read_bytes())
+        content = path.read_bytes()
     except OSError as error:
         raise BadArtifact(f"{path}: {error.strerror}") from error
+    return parse_manifest(content, path)
+
+
+def parse_manifest(content: bytes, path: object) -> Manifest:
+    """The manifest that `path`, which errors name, holds as JSON. Raises BadArtifact."""
+    try:
+        document = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise BadArtifact(f"{path}: not JSON: {error}") from error
     try:
@@ -261,7 +268,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise BadArtifact(f"{path}: {where}: {first['msg']}") from error
 
 
-def _of_this_schema(document: Any, path: Path) -> Any:
+def _of_this_schema(document: Any, path: object) -> Any:
     """The manifest's document in the form of this schema. Raises BadArtifact when it is of a newer one."""
     schema = document.get("schema_version") if isinstance(document, dict) else None
     if isinstance(schema, int) and schema > SCHEMA:

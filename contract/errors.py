@@ -27,6 +27,12 @@ class BadArtifact(BadModel):
     code = "bad-artifact"
 
 
+class BucketUnavailable(RetortError):
+    """The object storage that holds the models can't be reached, or refuses what is asked."""
+
+    code = "bucket-unavailable"
+
+
 class NoModel(RetortError):
     """No version of the model is published yet, or no worker serves it."""
 

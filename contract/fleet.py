@@ -69,6 +69,8 @@ class WorkerStatus(ServedModel):
     device: str
     models: tuple[ServedModel, ...] = ()
     """Every model that it serves or is to serve."""
+    complaint: str | None = None
+    """Why it may not know the newest models, where they are kept in object storage."""
     every: bool = False
     """Whether it serves whatever else appears on the volume."""
 

@@ -35,7 +35,8 @@ class ModelStore:
         """The version that is to be served. Raises NoModel when nothing is published under this name."""
         path = self.root / name / CURRENT
         try:
-            version = path.read_text(encoding="utf-8", errors="replace").strip()
+            # Its first line: the CURRENT of a bucket that was copied to a folder has more.
+            version = path.read_text(encoding="utf-8", errors="replace").strip().partition("\n")[0]
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NoModel(f"no version of model {name!r} is published in {self.root}") from error
         except OSError as error:

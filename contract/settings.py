@@ -18,6 +18,7 @@ from contract.errors import BadSettings
 from contract.hints import nearest
 from contract.redis_address import RedisAddress, parse_address
 from contract.selection import Selection
+from contract.store_url import ModelsPlace
 from contract.webhook_hosts import WebhookHosts
 
 PREFIX = "RETORT_"
@@ -42,7 +43,17 @@ class SharedSettings(BaseSettings):
         ge=0,
         description="replicas that must have a job before it is accepted, and results before they count",
     )
-    models_dir: Path = Field(default=Path("models"), description="the volume of model artifacts")
+    models_dir: ModelsPlace = Field(
+        default=Path("models"), description="the volume of model artifacts, or s3://, gs:// or az:// with a bucket"
+    )
+    models_cache_dir: Path = Field(
+        default=Path("run/models"),
+        description="folder that each service fetches models to, where they are in a bucket",
+    )
+    models_cache_mb: float = Field(
+        default=0.0, ge=0, description="MiB of fetched models at most: those beyond are left out, and said; 0: no bound"
+    )
+    models_follow_s: float = Field(default=2.0, gt=0, description="seconds between two looks at the bucket")
     model: str = Field(
         default="default",
         description="models that a worker serves, with commas between them, `*` for all on the volume; a request that "

@@ -25,7 +25,12 @@ MACOS = "aarch64-apple-darwin"
 MACOS_PYTHONS = ("3.12", "3.13")
 PURE_SOURCES = ("bert-for-tf2", "params-flow", "py-params")
 
-IMAGES = (("api",), ("notifier",), ("worker-cpu", "minilm"), ("worker-gpu", "minilm"))
+IMAGES = (
+    *(("api", *storage) for storage in ((), ("storage",))),
+    ("notifier",),
+    *((worker, "minilm", *storage) for worker in ("worker-cpu", "worker-gpu") for storage in ((), ("storage",))),
+)
+"""The images of API and worker are built with what a bucket needs, or without."""
 CPU = ("bootstrap", "dev", "minilm")
 GPU = ("bootstrap", "dev-gpu", "minilm")
 MUTANTS = (*CPU, "mutants")

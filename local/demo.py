@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -53,12 +54,13 @@ def running_at(port: int) -> Ports | None:
 
 def train_unless_published(console: Console) -> None:
     settings = SharedSettings.load()
-    try:
-        ModelStore(settings.models_dir).current(settings.default_model)
-        return
-    except NoModel:
-        console.rule(f"Fine-tuning a BERT on {EXAMPLE}")
-    training = [sys.executable, "-m", "training", "train", "--data", EXAMPLE]
+    if isinstance(settings.models_dir, Path):
+        try:
+            ModelStore(settings.models_dir).current(settings.default_model)
+            return
+        except NoModel:
+            console.rule(f"Fine-tuning a BERT on {EXAMPLE}")
+    training = [sys.executable, "-m", "training", "train", "--data", EXAMPLE, "--if-missing"]
     if subprocess.run(training).returncode != 0:
         raise StackError("training failed; what it printed above says why")
 

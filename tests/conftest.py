@@ -7,6 +7,8 @@ import os
 os.environ |= {"TF_USE_LEGACY_KERAS": "1", "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "0"}
 
 from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
 
 import hypothesis
 import pytest
@@ -14,7 +16,9 @@ import redis
 
 from contract.redis_client import connect
 from contract.settings import SharedSettings
+from contract.store_url import StoreUrl
 from harness.redis_server import RedisServer
+from harness.s3_server import BUCKET, S3Server
 
 # How fast this machine runs an example is no rule of the code: emulated or busy machines run the same tests.
 hypothesis.settings.register_profile("any machine", deadline=None)
@@ -25,6 +29,21 @@ hypothesis.settings.load_profile("any machine")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     with RedisServer(tmp_path_factory.mktemp("redis")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with S3Server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket_settings(s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SharedSettings:
+    """Settings of models in a bucket, below a prefix that is the test's own, and of a folder before it."""
+    for name, value in s3_server.variables.items():
+        monkeypatch.setenv(name, value)
+    url = StoreUrl("s3", BUCKET, f"{uuid4().hex}/models")
+    return SharedSettings(models_dir=url, models_cache_dir=tmp_path / "cache")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import errno
 import sys
 from typing import NoReturn
 
-from contract.errors import RetortError
+from contract.errors import BucketUnavailable, RetortError
 from training.cli import app
 from training.cli.app import errors
 
@@ -14,6 +14,8 @@ from training.cli.app import errors
 def main() -> None:
     try:
         app()
+    except BucketUnavailable as error:
+        _refuse(f"{error}; once it can be reached, give the same command again: training goes on from its checkpoint")
     except RetortError as error:
         _refuse(str(error))
     except OSError as error:

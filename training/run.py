@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from contract import durable
 from contract.artifact import Manifest
-from training import durable
 from training.artifact.export import write_artifact
 from training.artifact.held_out import REPORT
 from training.artifact.report import write_report

@@ -13,6 +13,8 @@ from worker.engine import device
 from worker.engine.device import Claim, hand_over
 from worker.settings import WorkerSettings
 
+EX_CONFIG = 78
+
 
 def main() -> int:
     try:
@@ -20,12 +22,16 @@ def main() -> int:
         claim = device.claim(settings.claims_dir, settings.device)
     except BadSettings as error:
         print(error, file=sys.stderr)
-        return 78  # EX_CONFIG
+        return EX_CONFIG
     logs.configure(settings.log_level)
     device.show_to_tensorflow(claim)
     from worker.process import WorkerProcess  # imports TensorFlow, which must see only the claimed device
 
-    process = WorkerProcess(settings, claim)
+    try:
+        process = WorkerProcess(settings, claim)
+    except BadSettings as error:
+        print(error, file=sys.stderr)
+        return EX_CONFIG
     status = process.run()
     if process.next_claim is not None and status == 0:
         start_again(process.next_claim)

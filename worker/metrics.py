@@ -42,6 +42,7 @@ REFUSED_VERSIONS = Counter("retort_refused_versions", "Versions refused")
 REFUSES_CURRENT = Gauge(
     "retort_refuses_current", "1 while the model's CURRENT names a version that this worker refuses", ["model"]
 )
+BEHIND = Gauge("retort_models_behind", "1 while models in object storage can't be followed; those at hand are served")
 UNLOADED_MODELS = Counter("retort_unloaded_models", "Models that left memory to make room for another")
 RETRACES = Gauge("retort_retraces_after_ready", "Traces or compilations of the served models since they were warm")
 MODEL = Gauge("retort_model_info", "The versions that are served", ["model", "version", "precision", "device"])

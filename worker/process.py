@@ -26,6 +26,8 @@ from contract.redis_client import connect
 from contract.subscription import Subscription
 from contract.sweep_store import SweepStore
 from contract.unreadable import Unreadable
+from storage.follower import ModelFolder, model_folder
+from storage.mirror import WHOLE
 from worker.engine import device
 from worker.engine.device import Claim
 from worker.engine.device_use import DeviceUse
@@ -33,7 +35,7 @@ from worker.engine.model import Model, load
 from worker.engine.tensorflow_env import tf
 from worker.gpu_watch import GpuWatch
 from worker.loops import EXIT_CODE, end_process, worker_loop
-from worker.metrics import OLDEST_WAITING, READY, RETRACES, UNREADABLE
+from worker.metrics import BEHIND, OLDEST_WAITING, READY, RETRACES, UNREADABLE
 from worker.pipeline import tracing
 from worker.pipeline.model_manager import ModelManager
 from worker.pipeline.pipeline import Pipeline
@@ -70,6 +72,7 @@ class WorkerProcess:
         chunks = ChunkStore(client, settings, worker=self.id, unreadable=unreadable)
         fleet = Fleet(client, settings, unreadable)
         self._jobs = JobStore(client, settings, unreadable=unreadable)
+        self._folder = _followed_models(settings)
         self._models = self._make_models(load or self._load)
         self._drain = Drain(chunks=chunks, drop_waiting=lambda: self._pipeline.drop_unstarted(), send=self._send)
         self._pipeline = Pipeline(
@@ -107,7 +110,7 @@ class WorkerProcess:
 
     def _make_models(self, load: Callable[[Path], Model]) -> ModelManager:
         return ModelManager(
-            store=ModelStore(self._settings.models_dir),
+            store=ModelStore(self._folder.folder),
             selection=self._settings.selection,
             load=load,
             on_loaded=self._open_model,
@@ -127,6 +130,7 @@ class WorkerProcess:
             models=self._models,
             throughput=self._pipeline.throughput,
             is_draining=lambda: self._drain.has_begun,
+            complaint=lambda: self._folder.complaint,
         )
         return Heartbeat(
             fleet=fleet,
@@ -162,9 +166,11 @@ class WorkerProcess:
         signal.signal(signal.SIGALRM, lambda *_: end_process(f"it could not stop within {STOP_WITHIN_S} s"))
         signals.worker_shutting_down.connect(self._begin_drain, weak=False)
         inference, committer = self._pipeline.inference.loop, self._pipeline.committer.loop
-        self._watchdog.watch([self._models.loop, inference, self._cancellations.loop, self._reconciler.loop])
+        self._watchdog.watch(
+            [*self._folder.loops, self._models.loop, inference, self._cancellations.loop, self._reconciler.loop]
+        )
         self._watchdog.watch([committer, self._heartbeat.loop], quick=True)
-        for part in (self._pipeline, self._heartbeat, self._models, self._cancellations):
+        for part in (self._folder, self._pipeline, self._heartbeat, self._models, self._cancellations):
             part.start()
         self._reconciler.start()
         if self._claim.gpu is None and self._settings.device == "auto" and device.list_gpus():
@@ -188,6 +194,7 @@ class WorkerProcess:
             self._models.stop,
             self._pipeline.stop,
         )
+        self._folder.stop()
         stopped = [stop() for stop in stops]
         self._drain.join()
         stopped.append(self._heartbeat.stop())
@@ -198,6 +205,7 @@ class WorkerProcess:
         READY.set_function(flow.takes_work)
         OLDEST_WAITING.set_function(self._pipeline.inference.oldest_age_s)
         RETRACES.set_function(lambda: sum(model.retraces for model in self._models.loaded))
+        BEHIND.set_function(lambda: self._folder.complaint is not None)
         REGISTRY.register(DeviceUse(self._claim, lambda: self._pipeline.inference.busy_total_s, _used_gpu_bytes))
         if self._settings.metrics_port:
             start_http_server(self._settings.metrics_port, self._settings.metrics_bind)
@@ -228,6 +236,11 @@ class WorkerProcess:
 
     def _send(self, resends: Sequence[Resend]) -> None:
         celery_app.send(self._app, resends)
+
+
+def _followed_models(settings: WorkerSettings) -> ModelFolder:
+    wanted = settings.selection.__contains__
+    return model_folder(settings, "worker", WHOLE, wanted=wanted, make_loop=worker_loop)
 
 
 def _use_cores(settings: WorkerSettings, claim: Claim) -> None:

@@ -24,6 +24,8 @@ class StatusReport:
     models: ModelManager
     throughput: Throughput
     is_draining: Callable[[], bool]
+    complaint: Callable[[], str | None]
+    """Why the newest models may not be known."""
     pid: int = field(default_factory=os.getpid)
 
     def __call__(self) -> WorkerStatus:
@@ -37,6 +39,7 @@ class StatusReport:
             device=self.device,
             models=models,
             every=self.selection.every,
+            complaint=self.complaint(),
             **first.model_dump(),
         )
 

@@ -249,6 +249,7 @@ class Worker(WorkerModel):
     id: str
     device: str
     models: list[WorkerModel] = Field(description="every model that it serves or is to serve")
+    complaint: str | None = Field(description="why it may not know the newest models, where they are in a bucket")
 
 
 class Ready(Document):

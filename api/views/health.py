@@ -52,15 +52,18 @@ def why_not_ready(context: AppContext) -> list[str]:
     unpublished = _unpublished(context, name)
     if unpublished and context.settings.selection.every and any(map(context.fleet.ready, context.fleet.served())):
         return []
-    return [f"no worker is ready for model {name!r}", *unpublished, *_workers(context)]
+    behind = [complaint] if (complaint := context.model_folder.complaint) else []
+    return [f"no worker is ready for model {name!r}", *unpublished, *behind, *_workers(context)]
 
 
 def _warnings(context: AppContext) -> list[str]:
     """What is wrong and keeps no text from being answered."""
-    if context.keys is None:
-        return []
-    context.keys.refresh()
-    return [context.keys.complaint] if context.keys.complaint else []
+    found = [context.model_folder.complaint]
+    if context.keys is not None:
+        context.keys.refresh()
+        found.append(context.keys.complaint)
+    told = [f"worker {worker.id}: {worker.complaint}" for worker in context.fleet.workers if worker.complaint]
+    return [*filter(None, found), *told]
 
 
 def _unpublished(context: AppContext, name: str) -> list[str]:
@@ -74,6 +77,7 @@ def _unpublished(context: AppContext, name: str) -> list[str]:
 def _workers(context: AppContext) -> list[str]:
     found = []
     for worker in context.fleet.workers:
+        found += [f"worker {worker.id}: {worker.complaint}"] if worker.complaint else []
         for each in worker.models:
             found.append(f"worker {worker.id} is {each.state}, for model {each.model!r}")
             found += [f"worker {worker.id} refuses version {version}: {why}" for version, why in each.refused.items()]

@@ -31,7 +31,7 @@ from contract import errors
 from contract.webhooks import OwedWebhook
 
 ROOT = Path(__file__).parents[2]
-OPERATORS_ONLY = {"bad-model", "bad-settings", "bad-artifact"}
+OPERATORS_ONLY = {"bad-model", "bad-settings", "bad-artifact", "bucket-unavailable"}
 DESCRIBED = [
     page_views, predict_views, job_views, model_views, report_views, report_link_views, status_views, health_views,
     inference_views, inference_model_views, inference_health_views,

@@ -268,3 +268,19 @@ def test_the_autoscaler_scales_a_deployment_that_is_there() -> None:
         assert trigger.keys() == {"type", "name", "metadata"}
         assert trigger["metadata"].keys() >= {"serverAddress", "query", "threshold"}
         assert all(isinstance(value, str) for value in trigger["metadata"].values())
+
+
+BUCKET = {name_of(manifest): manifest for path in (FOLDER / "bucket").glob("*.yaml") for manifest in read(path)}
+
+
+def test_with_models_in_a_bucket_what_is_fetched_goes_where_the_volume_was() -> None:
+    kubernetes_validate.validate(BUCKET["NetworkPolicy-to-the-bucket"], "1.37.0", strict=True)
+    for name in ("api", "worker-cpu", "worker-gpu"):
+        [base] = [one for one in of_kind("Deployment") if one["metadata"]["name"] == name]
+        patched = BUCKET[f"Deployment-{name}"]
+        [mount], [volume] = container_of(patched)["volumeMounts"], pod_of(patched)["spec"]["volumes"]
+
+        assert container_of(patched)["name"] == container_of(base)["name"]
+        assert container_of(patched)["envFrom"][0] == container_of(base)["envFrom"][0]
+        assert {**mount, "readOnly": True} in container_of(base)["volumeMounts"]
+        assert volume["name"] in {each["name"] for each in pod_of(base)["spec"]["volumes"]}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SERVICES = ("api", "worker", "training", "notifier", "contract", "encoders", "client")
+SERVICES = ("api", "worker", "training", "notifier", "storage", "contract", "encoders", "client")
 SHARED = tuple(package for package in SERVICES if package != "client")
 """The client imports none of these, and names the documents of the service as the service does."""
 

@@ -18,7 +18,7 @@ from contract.settings import SharedSettings
 from local.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("contract", "encoders", "api", "worker", "training", "notifier", "local", "client/retort_client")
+PACKAGES = ("contract", "encoders", "api", "worker", "training", "notifier", "storage", "local", "client/retort_client")
 REVIVE_OBJECTS = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 RUN_CODE = {"eval", "exec", "load_model", "import_module", "__import__"}
 LOCKS = [path for path in sorted((ROOT / "requirements").glob("*.txt")) if path.name != "cpu-overrides.txt"]

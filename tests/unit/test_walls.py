@@ -12,12 +12,24 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OTHERS = {
-    "contract": {"encoders", "api", "worker", "training", "notifier", "local", "harness", "tests", "benchmarks"},
-    "encoders": {"api", "worker", "training", "notifier", "local", "harness", "tests", "benchmarks"},
+    "contract": {
+        "storage",
+        "encoders",
+        "api",
+        "worker",
+        "training",
+        "notifier",
+        "local",
+        "harness",
+        "tests",
+        "benchmarks",
+    },
+    "storage": {"encoders", "api", "worker", "training", "notifier", "local", "harness", "tests", "benchmarks"},
+    "encoders": {"storage", "api", "worker", "training", "notifier", "local", "harness", "tests", "benchmarks"},
     "api": {"encoders", "worker", "training", "notifier", "local", "harness", "tests", "benchmarks"},
     "worker": {"api", "training", "notifier", "local", "harness", "tests", "benchmarks"},
     "training": {"api", "worker", "notifier", "local", "harness", "tests", "benchmarks"},
-    "notifier": {"encoders", "api", "worker", "training", "local", "harness", "tests", "benchmarks"},
+    "notifier": {"storage", "encoders", "api", "worker", "training", "local", "harness", "tests", "benchmarks"},
     "local": {"api", "worker", "training", "notifier", "harness", "tests", "benchmarks"},
     "harness": {"api", "worker", "training", "notifier", "tests", "benchmarks"},
     "benchmarks": {"tests"},
@@ -32,6 +44,7 @@ CONNECT = {
     "smtplib",
     "ftplib",
     "xmlrpc.client",
+    "obstore",
 }
 """Modules whose use is to connect to others. Traces go out by OpenTelemetry's own, where an operator says so."""
 IMPORT_ALL = """
@@ -99,6 +112,17 @@ def test_api_and_worker_have_nothing_to_connect_with_but_redis(package: str) -> 
     ]
 
     assert (crossed, called) == ([], [])
+
+
+@pytest.mark.parametrize("package", ["storage", "api"])
+def test_what_connects_to_a_bucket_is_loaded_only_where_there_is_one(package: str) -> None:
+    assert modules_after_importing(package).isdisjoint({"obstore", *CONNECT} - {"http.client", "urllib.request"})
+
+
+def test_storage_alone_knows_the_library_of_buckets() -> None:
+    found = {package for package in [*OTHERS, "tests"] for _, module in imported_names(package) if module == "obstore"}
+
+    assert found == {"storage"}
 
 
 def test_the_wall_around_connections_can_be_seen_through() -> None:

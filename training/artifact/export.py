@@ -26,8 +26,8 @@ from contract.artifact import (
     sha256,
 )
 from contract.windows import Windows
-from training import durable
 from training.pretrained.base_model import Tensors
+from training.tensor_file import write_tensors
 
 if TYPE_CHECKING:
     from training.evaluation.familiarity import Familiarity
@@ -78,7 +78,7 @@ def write_artifact(trained: Trained, folder: Path) -> Manifest:
     """Complete the artifact in `folder`, where the report lies already, and return its manifest."""
     familiarity = trained.familiarity
     if familiarity:
-        durable.write_tensors(folder / str(familiarity.detector.file), {MEANS: familiarity.means})
+        write_tensors(folder / str(familiarity.detector.file), {MEANS: familiarity.means})
     files = write_files(trained.tensors, trained.pipeline, folder)
     manifest = Manifest(
         name=trained.name,
@@ -104,7 +104,7 @@ def write_artifact(trained: Trained, folder: Path) -> Manifest:
 
 def write_files(tensors: Tensors, pipeline: str, folder: Path) -> dict[str, str]:
     """Write weights and tokenizer to `folder`; the sha256 of every file that is there then, by relative path."""
-    durable.write_tensors(folder / WEIGHTS, tensors)
+    write_tensors(folder / WEIGHTS, tensors)
     (folder / TOKENIZER).write_text(pipeline, encoding="utf-8")
     return {str(path.relative_to(folder)): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 

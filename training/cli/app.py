@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ from rich.console import Console
 
 from contract.artifact import NAME_PATTERN
 from contract.errors import NoModel
+from training.artifact.opened import open_store
 from training.artifact.store import Store
 from training.settings import TrainingSettings
 
@@ -28,7 +28,10 @@ def _valid_name(name: str | None) -> str | None:
 
 
 ModelName = Annotated[str | None, typer.Option("--name", help="the model's name [RETORT_MODEL]", callback=_valid_name)]
-DataFile = Annotated[Path, typer.Option(help="labelled texts: .csv, .tsv, .jsonl, .parquet, the first three also .gz")]
+DataFile = Annotated[
+    str,
+    typer.Option(help="labelled texts: .csv, .tsv, .jsonl, .parquet, the first three also .gz; a file, or s3://…"),
+]
 BaseName = Annotated[str, typer.Option(help="minilm, a folder, or the name of a downloaded base model")]
 Margin = Annotated[float, typer.Option(help="accuracy, or micro F1, that may be lost against the current version")]
 Force = Annotated[bool, typer.Option("--force", help="serve it even if it is worse")]
@@ -36,7 +39,7 @@ Force = Annotated[bool, typer.Option("--force", help="serve it even if it is wor
 
 @dataclass(frozen=True)
 class ModelTarget:
-    """One model on the volume, with the settings that say where."""
+    """One model, with the settings that say where."""
 
     settings: TrainingSettings
     store: Store
@@ -64,4 +67,4 @@ class ModelTarget:
 def named(name: str | None) -> ModelTarget:
     """The model `name`, or the one that RETORT_MODEL says."""
     settings = TrainingSettings.load()
-    return ModelTarget(settings, Store(settings.models_dir, name or settings.default_model))
+    return ModelTarget(settings, open_store(settings, name or settings.default_model))

@@ -22,7 +22,7 @@ def import_model(
     folder: Annotated[Path, typer.Argument(help="a Hugging Face text classifier, as save_pretrained writes it")],
     name: ModelName = None,
     evaluate: Annotated[
-        Path | None, typer.Option(help="labelled texts to score it on and calibrate it by, thresholds included")
+        str | None, typer.Option(help="labelled texts to score it on and calibrate it by, thresholds included")
     ] = None,
     margin: Margin = MARGIN,
     force: Force = False,

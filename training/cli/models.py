@@ -1,4 +1,4 @@
-"""`list`, `show`, `publish`, `activate`, `rollback`, `compare`, `prune`: the volume of models."""
+"""`list`, `show`, `publish`, `activate`, `rollback`, `compare`, `prune`: the models that there are."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.table import Table as Grid
 from contract.artifact import Manifest, read_manifest, verify
 from contract.errors import BadArtifact
 from contract.model_store import ModelStore
+from training.artifact.opened import open_reader
 from training.artifact.store import MARGIN
 from training.cli.app import Force, Margin, ModelName, app, console, errors, named
 from training.settings import TrainingSettings
@@ -24,12 +25,13 @@ SHOWN = {"accuracy": "accuracy", "micro_f1": "micro F1", "macro_f1": "macro F1",
 
 @app.command("list")
 def list_versions(name: Only = None) -> None:
-    """Every model and version on the volume; a star marks what is served. ECE: expected calibration error."""
-    reader = ModelStore(TrainingSettings.load().models_dir)
+    """Every model and version; a star marks what is served. ECE: expected calibration error."""
+    settings = TrainingSettings.load()
+    reader = open_reader(settings)
     models = [name] if name else reader.names()
     found = [(model, manifest) for model in models for manifest in _manifests(reader, model)]
     if not found:
-        console.print(f"no version of {name or 'any model'} in {reader.root}")
+        console.print(f"no version of {name or 'any model'} in {settings.models_dir}")
         return
     current = {model: named(model).current for model, _ in found}
     shown = {key: title for key, title in SHOWN.items() if any(key in manifest.metrics for _, manifest in found)}
@@ -57,7 +59,7 @@ def show(
 ) -> None:
     """Everything that a version's manifest says, after checking every file against it."""
     store = named(name).store
-    manifest = verify(store.folder / (version or store.reader.current(store.name)))
+    manifest = store.versions.whole(version or store.reader.current(store.name))
     console.print_json(manifest.model_dump_json(exclude={"golden", "files"}))
 
 
@@ -68,7 +70,7 @@ def publish(
     margin: Margin = MARGIN,
     force: Force = False,
 ) -> None:
-    """Add the artifact in a folder to the volume, and serve it unless it is worse than the current version."""
+    """Add the artifact in a folder, and serve it unless it is worse than the current version."""
     target = named(name)
     verify(folder)
     with target.store.staging() as staged:
@@ -98,8 +100,10 @@ def compare(first: Version, second: Version, name: ModelName = None, texts: int 
     """Two versions side by side: metrics, and held-out texts of both that get another label."""
     from training.artifact.compare import compare as compare_versions
 
-    folder = named(name).store.folder
-    comparison = compare_versions(folder / first, folder / second)
+    store = named(name).store
+    for version in (first, second):
+        store.versions.whole(version)
+    comparison = compare_versions(store.folder / first, store.folder / second)
     grid = Grid("score", first, second, "change", box=None)
     for score in comparison.scores:
         grid.add_row(score.name, f"{score.first:.4g}", f"{score.second:.4g}", f"{score.second - score.first:+.4g}")

@@ -42,8 +42,8 @@ def train(
     data: DataFile,
     name: ModelName = None,
     base: BaseName = "minilm",
-    validation_data: Annotated[Path | None, typer.Option(help="a file of its own to choose the epoch by")] = None,
-    test_data: Annotated[Path | None, typer.Option(help="a file of its own to score")] = None,
+    validation_data: Annotated[str | None, typer.Option(help="a file of its own to choose the epoch by")] = None,
+    test_data: Annotated[str | None, typer.Option(help="a file of its own to score")] = None,
     if_missing: Annotated[bool, typer.Option("--if-missing", help="do nothing when a version is current")] = False,
     if_changed: Annotated[
         bool, typer.Option("--if-changed", help="do nothing when the current version was made just so")
@@ -93,8 +93,8 @@ def _recipe(
     model_name: str,
     settings: TrainingSettings,
     base: str,
-    data: Path,
-    own: tuple[Path | None, Path | None],
+    data: str,
+    own: tuple[str | None, str | None],
     options: TableOptions,
     given: dict[str, Any],
 ) -> Recipe:

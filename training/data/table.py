@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from training.data.cells import cell_text
+from training.data.fetched import local_file
 from training.data.label_columns import LabelColumns, label_columns, required_column
 from training.data.label_form import Cell, LabelForm, LabelSet, label_form
 from training.data.other_label import other_label, other_note
@@ -86,27 +87,27 @@ def one_label_table(texts: list[str], labels: Iterable[str], dropped: dict[str, 
     return Table(texts=texts, label_sets=[(label,) for label in labels], dropped=dropped or {})
 
 
-def read_table(path: Path, options: TableOptions = TableOptions()) -> Table:  # noqa: B008 (frozen)
-    """The texts and labels of the file at `path`; its ending says the format.
+def read_table(source: Path | str, options: TableOptions = TableOptions()) -> Table:  # noqa: B008 (frozen)
+    """The texts and labels of a file, or of an object such as `s3://bucket/tickets.csv`; its ending says the format.
 
     Raises BadData when it can't be read, a column is missing, more rows are odd than may be left out, no row is usable,
     or rows are bad and `options.bad_rows` is "refuse".
     """
     strict = options.bad_rows == "refuse"
     try:
-        with _opened(path, options.reading) as rows:
-            table = _usable(rows, options, path)
+        with local_file(source) as path, _opened(path, options.reading) as rows:
+            table = _usable(rows, options, source)
     except OSError as error:
-        raise BadData(f"{path}: {error.strerror or error}") from error
+        raise BadData(f"{source}: {error.strerror or error}") from error
     except BadTable as error:
         advice = (
             "" if strict else "; --delimiter, --quotes and --encoding say how to read it, --odd-rows how many to skip"
         )
-        raise BadData(f"{path}: {error}{advice}") from error
+        raise BadData(f"{source}: {error}{advice}") from error
     if table.dropped and strict:
-        raise BadData(f"{path}: " + ", ".join(f"{problem}: {count} rows" for problem, count in table.dropped.items()))
+        raise BadData(f"{source}: " + ", ".join(f"{problem}: {count} rows" for problem, count in table.dropped.items()))
     if not table:
-        raise BadData(f"{path}: no row has both a text and a label")
+        raise BadData(f"{source}: no row has both a text and a label")
     return table
 
 
@@ -127,7 +128,8 @@ def _opened(path: Path, reading: Reading) -> Iterator[TableRows | ParquetRows]:
         raise BadTable(f"unknown format {suffix!r}; known are {', '.join([*FORMATS, PARQUET])}, packed with .gz or not")
 
 
-def _usable(rows: TableRows | ParquetRows, options: TableOptions, path: Path) -> Table:
+def _usable(rows: TableRows | ParquetRows, options: TableOptions, source: Path | str) -> Table:
+    name = Path(source).name
     text_column = required_column(rows.columns, options.text_column, TEXT_COLUMNS, "text")
     columns = label_columns(rows.columns, options, text_column)
     if isinstance(rows, ParquetRows):
@@ -136,7 +138,7 @@ def _usable(rows: TableRows | ParquetRows, options: TableOptions, path: Path) ->
     cells = columns.ended([row.labels for row in read])
     form = label_form(cells, options.label_separator)
     unlabelled = sum(bool(row.text) and not cell for row, cell in zip(read, cells, strict=True))
-    other = _other(form, options, path, unlabelled, sum(bool(row.text) for row in read))
+    other = _other(form, options, source, unlabelled, sum(bool(row.text) for row in read))
     texts, label_sets, places = list[str](), list[LabelSet](), list[RowOrigin]()
     empty: dict[str, list[int]] = {"empty text": [], "empty label": []}
     for row, cell in zip(read, cells, strict=True):
@@ -148,14 +150,14 @@ def _usable(rows: TableRows | ParquetRows, options: TableOptions, path: Path) ->
         if row.text and (labels or form.several):
             texts.append(row.text)
             label_sets.append(labels)
-            places.append(RowOrigin(path.name, row.line))
+            places.append(RowOrigin(name, row.line))
         else:
             empty["empty text" if not row.text else "empty label"].append(row.line)
     rows.odd.check(len(texts) + sum(map(len, empty.values())))
     dropped = {"odd row": len(rows.odd.found)} | {problem: len(lines) for problem, lines in empty.items()}
     read_as = [f"columns {text_column!r} and {', '.join(map(repr, columns.names))}", *rows.notes]
     notes = [
-        f"{path.name}: {', '.join(read_as)}",
+        f"{name}: {', '.join(read_as)}",
         *(f"left out {odd}" for odd in rows.odd.found),
         *(f"{problem}: {_lines(lines)}" for problem, lines in empty.items() if lines),
         *form.notes(label_sets, columns.otherwise),
@@ -174,13 +176,13 @@ def _usable(rows: TableRows | ParquetRows, options: TableOptions, path: Path) ->
     )
 
 
-def _other(form: LabelForm, options: TableOptions, path: Path, unlabelled: int, texts: int) -> str | None:
+def _other(form: LabelForm, options: TableOptions, source: Path | str, unlabelled: int, texts: int) -> str | None:
     """The label of texts without one. Raises BadData where such a label is asked for and none is needed."""
     if not form.several:
         return other_label(options.other, unlabelled, texts, strict=options.bad_rows == "refuse")
     if options.other:
         raise BadData(
-            f"{path}: a text may have several labels, and one without any has none of them; no --other is needed"
+            f"{source}: a text may have several labels, and one without any has none of them; no --other is needed"
         )
     return None
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 from safetensors import safe_open
 
-from training import durable
+from training.tensor_file import write_tensors
 
 
 class Epoch(BaseModel):
@@ -56,7 +56,7 @@ class TrainingState(BaseModel):
 
 def save(path: Path, tensors: Mapping[str, NDArray[np.generic]], state: TrainingState) -> None:
     """Replace the checkpoint at `path`, at once: a crash leaves the one before."""
-    durable.write_tensors(path, tensors, {"state": state.model_dump_json()})
+    write_tensors(path, tensors, {"state": state.model_dump_json()})
 
 
 def load(path: Path) -> tuple[dict[str, NDArray[np.generic]], TrainingState]:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from training import durable
 from training.data.encoded import EncodedCorpus
 from training.errors import BadBaseModel
 from training.evaluation.labelling import labelling
@@ -17,6 +16,7 @@ from training.fit.features import Features, frozen_features, poolings_of
 from training.fit.start import Start, choose_start
 from training.hyperparameters import HyperParameters
 from training.pretrained.base_model import BaseModel
+from training.tensor_file import write_tensors
 
 FEATURES = "features.safetensors"
 
@@ -48,7 +48,7 @@ def _features(base: BaseModel, data: EncodedCorpus, parameters: HyperParameters,
     if not kept.exists():
         rows = frozen_features(base, data.examples, parameters.buckets, parameters.precision)
         found: Features = {pooling: data.examples.pooled(tensor, "mean") for pooling, tensor in rows.items()}
-        durable.write_tensors(kept, {str(pooling): tensor for pooling, tensor in found.items()})
+        write_tensors(kept, {str(pooling): tensor for pooling, tensor in found.items()})
         return found
     loaded = load_file(kept)
     return {pooling: loaded[pooling] for pooling in poolings_of(base)}

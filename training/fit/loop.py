@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from contract.artifact import WEIGHTS
-from training import durable
 from training.data.batches import Examples, PaddedBatch, Planned, bucket_lengths, fill, plan_epoch, plan_pairs
 from training.errors import Diverged
 from training.fit import checkpoint
@@ -30,6 +29,7 @@ from training.fit.start import Start, fitted_head
 from training.fit.step import Trainer
 from training.hyperparameters import HyperParameters
 from training.pretrained.base_model import BaseModel
+from training.tensor_file import write_tensors
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -193,7 +193,7 @@ class Run:
         )
 
     def _keep_best(self) -> None:
-        durable.write_tensors(self.best, self._trainer.model.tensors())
+        write_tensors(self.best, self._trainer.model.tensors())
 
     def _save(self) -> None:
         tensors = {name: np.asarray(variable.numpy()) for name, variable in self._trainer.variables.items()}

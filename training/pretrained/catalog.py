@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from contract import durable
 from contract.artifact import sha256
-from training import durable
 from training.errors import BadDownload
 from training.pretrained.http_download import fetch
 

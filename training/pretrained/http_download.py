@@ -9,8 +9,8 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from contract import durable
 from contract.artifact import sha256
-from training import durable
 from training.errors import BadDownload
 
 TRIES = 5

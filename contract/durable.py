@@ -2,47 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from safetensors import SafetensorError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 def write_text(path: Path, text: str) -> None:
     """Replace `path` by a file with `text`, at once, and survive a power cut afterwards."""
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_tensors(
-    path: Path, tensors: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, str] | None = None
-) -> None:
-    """Replace `path` by a safetensors file, at once, and survive a power cut afterwards.
-
-    Raises OSError when the disk is full, as every other write does.
-    """
-    from safetensors.numpy import save_file  # numpy, which who runs the command line may want imported otherwise
-
-    with _replacing(path) as temporary:
-        try:
-            save_file(dict(tensors), temporary, metadata=dict(metadata) if metadata else None)
-        except SafetensorError as error:
-            if f"os error {errno.ENOSPC}" in str(error):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
-            raise
-
-
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """A file to write, which takes the place of `path` when the block ends well."""
     temporary = temporary_beside(path)
     try:
