@@ -89,19 +89,23 @@ class Bucket:
             try:
                 mode = replaces or "create"
                 self._obstore.put(self._store, name, content, mode=mode, use_multipart=False)
-            except (self._exceptions.AlreadyExistsError, self._exceptions.PreconditionError, FileNotFoundError):
+            except (self._exceptions.AlreadyExistsError, self._exceptions.PreconditionError):
+                return False
+            except FileNotFoundError:
+                if replaces is None:  # then it is the bucket that is not there
+                    raise
                 return False
         return True
 
     def upload(self, file: Path, name: str) -> str:
         """Write an object, whatever it was, and return its tag as listings have it."""
         options = {"chunk_size": 2 * PART_BYTES, "max_concurrency": PARTS_AT_ONCE}
-        with self._errors(), file.open("rb") as source:
+        with file.open("rb") as source, self._errors():
             return str(self._obstore.put(self._store, name, source, **options)["e_tag"])
 
     def download(self, name: str, target: Path, heard: Callable[[], object] = lambda: None) -> bool:
         """Write the object's content to a file; False when there is no such object. `heard` is called at each part."""
-        with self._errors(), target.open("wb") as file:
+        with target.open("wb") as file, self._errors():
             try:
                 size = self._obstore.head(self._store, name)["size"]
                 for start in range(0, size, PART_BYTES):
@@ -126,7 +130,7 @@ class Bucket:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except self._exceptions.BaseError as error:
+        except (self._exceptions.BaseError, FileNotFoundError) as error:
             raise BucketUnavailable(f"{self.url}: {told(error)}") from None
 
 

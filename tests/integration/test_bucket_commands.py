@@ -123,6 +123,18 @@ def test_what_the_bucket_refuses_names_the_bucket_and_the_reason(
     assert "\n" not in str(raised.value)
 
 
+def test_what_is_written_to_a_bucket_that_is_not_there_fails(
+    bucket_settings: SharedSettings,  # noqa: ARG001  the environment
+    tmp_path: Path,
+) -> None:
+    bucket = Bucket(StoreUrl("s3", "nobody-s", "models"))
+    (tmp_path / "file").write_text("content")
+
+    for write in (lambda: bucket.write("a", b"content", None), lambda: bucket.upload(tmp_path / "file", "a")):
+        with pytest.raises(BucketUnavailable, match="NoSuchBucket"):
+            write()
+
+
 def test_parameters_of_addresses_are_not_told() -> None:
     """Azure's shared access signatures are such."""
     error = Exception("Generic MicrosoftAzure error: Error performing GET https://a.b/c?sv=1&sig=secret in 1ms - no\nx")

@@ -54,7 +54,11 @@ def test_what_is_published_is_for_this_machine_unless_asked_otherwise() -> None:
     assert all(port.startswith(("127.0.0.1:", "${PUBLISH:-127.0.0.1}:")) for port in published.values())
 
 
-@pytest.mark.parametrize("path", [COMPOSE, *DOCKERFILES, ROOT / "local" / "stack.py"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [COMPOSE, *ROOT.glob("docker-compose.*.yml"), *DOCKERFILES, ROOT / "local" / "stack.py"],
+    ids=lambda path: path.name,
+)
 def test_every_setting_that_is_set_exists(path: Path) -> None:
     named = set(re.findall(r"RETORT_[A-Z_]+", path.read_text(encoding="utf-8")))
 

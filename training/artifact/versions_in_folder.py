@@ -90,8 +90,9 @@ class VersionsInFolder:
 
     def sweep(self) -> None:
         """Delete what is in the trash."""
-        for folder in self.folder.glob(f"{TRASH}*"):
-            shutil.rmtree(folder, ignore_errors=True)
+        with self._lock():
+            for folder in self.folder.glob(f"{TRASH}*"):
+                shutil.rmtree(folder, ignore_errors=True)
 
     @property
     def _reader(self) -> ModelStore:
