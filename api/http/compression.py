@@ -41,6 +41,8 @@ def install(app: Flask) -> None:
     def compress(response: Response) -> Response:
         if response.mimetype not in KINDS or response.direct_passthrough or "Content-Encoding" in response.headers:
             return response
+        if not response.is_streamed and len(response.get_data()) < LEAST_BYTES:
+            return response
         response.vary.add("Accept-Encoding")
         offered = OF_STREAMS if response.is_streamed else OF_WHOLE
         encoding = request.accept_encodings.best_match(offered, default="identity")
@@ -50,9 +52,9 @@ def install(app: Flask) -> None:
             response.content_encoding = encoding
             response.call_on_close(getattr(response.response, "close", lambda: None))
             response.response = _pieces(response.iter_encoded(), encoding)
-        elif len(whole := response.get_data()) >= LEAST_BYTES:
+        else:
             response.content_encoding = encoding
-            response.set_data(_compressed(whole, encoding))
+            response.set_data(_compressed(response.get_data(), encoding))
         return response
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+
 from flask import Flask, Response, request
 
 PRIVATE = frozenset({"predict", "jobs", "inference"})
@@ -19,17 +22,25 @@ def install(app: Flask) -> None:
 
     @app.after_request
     def protect(response: Response) -> Response:
-        headers = {
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": POLICIES.get(request.blueprint or "", POLICY),
-            "Referrer-Policy": "no-referrer",
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "Cross-Origin-Resource-Policy": "same-origin",
-        }
-        if "Content-Security-Policy" not in response.headers:  # its own policy says who may frame it
-            headers["X-Frame-Options"] = "DENY"
-        if request.blueprint in PRIVATE:
-            headers["Cache-Control"] = "no-store"
-        for name, value in headers.items():
-            response.headers.setdefault(name, value)
+        given = {name.lower() for name, _ in response.headers}
+        for key, name, value in _of(request.blueprint or "", "content-security-policy" in given):
+            if key not in given:
+                response.headers.add(name, value)
         return response
+
+
+@cache
+def _of(blueprint: str, has_policy: bool) -> Sequence[tuple[str, str, str]]:
+    """Each header's name in lower case, its name and its value."""
+    headers = {
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": POLICIES.get(blueprint, POLICY),
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+    if not has_policy:  # its own says who may frame it
+        headers["X-Frame-Options"] = "DENY"
+    if blueprint in PRIVATE:
+        headers["Cache-Control"] = "no-store"
+    return [(name.lower(), name, value) for name, value in headers.items()]

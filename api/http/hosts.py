@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from functools import lru_cache
 
 from flask import Flask, request
 
@@ -11,6 +12,8 @@ from api.http.probes import PROBES
 from api.http.problems import Problem
 
 ANY = "*"
+KINDS_OF_HOSTS = 256
+"""Host headers whose answer is remembered: nearly all requests come by the same one."""
 
 
 class Hosts:
@@ -33,12 +36,12 @@ class Hosts:
 
 def install(app: Flask, allowed: str) -> None:
     """Refuse requests to other names. Probes and scrapers may use any; HTTP/1.0 needs none."""
-    hosts = Hosts(allowed)
+    allow = lru_cache(KINDS_OF_HOSTS)(Hosts(allowed).allow)
 
     @app.before_request
     def check() -> None:
         host = request.environ.get("HTTP_HOST")
-        if host is not None and request.blueprint not in PROBES and not hosts.allow(host):
+        if host is not None and request.blueprint not in PROBES and not allow(host):
             raise Problem(
                 "misdirected", f"the service does not go by the name {host[:100]!r}; see RETORT_ALLOWED_HOSTS"
             )

@@ -29,6 +29,8 @@ def install(app: Flask, settings: ApiSettings) -> None:
 
     @app.before_request
     def check() -> None:
+        if not request.args:
+            return
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", request.url_rule.rule) if request.url_rule else ""
         method = "get" if request.method == "HEAD" else request.method.lower()
         parameters, members = known.get((method, path), ((), ()))

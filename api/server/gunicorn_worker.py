@@ -1,9 +1,9 @@
-"""gunicorn's gevent worker, with five changes.
+"""gunicorn's gevent worker, with six changes.
 
 Requests that break HTTP itself are answered with problems instead of HTML; clients that are slow or fall silent in the
 middle are given up, and those that hang up are noticed; newcomers begin one by one; connections on which nothing
-happens do not delay its end; and the second address that it listens on is for probes alone, of which liveness is
-answered by a thread of its own.
+happens do not delay its end; a short answer goes out in one piece; and the second address that it listens on is for
+probes alone, of which liveness is answered by a thread of its own.
 """
 
 from __future__ import annotations
@@ -113,7 +113,12 @@ class ApiWorker(GeventWorker):  # type: ignore[misc]
         if sock.is_reset():
             raise ConnectionResetError(errno.ECONNRESET, "the client is gone")
         sock.await_body(announced=announced)
-        answered = super().handle_request(listener_name, req, sock, addr)
+        try:
+            answered = super().handle_request(listener_name, req, sock, addr)
+        except StopIteration:  # gunicorn's way to say that the connection ends with this answer
+            sock.end_answer()
+            raise
+        sock.end_answer()
         sock.is_known = True
         return answered
 

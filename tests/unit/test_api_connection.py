@@ -31,3 +31,42 @@ def test_a_connection_that_was_reset_is_told_from_one_that_has_only_asked(resets
                 assert connection.recv(3) == b"GET"
                 assert not connection.is_reset()
     client.close()
+
+
+KNOWN, STREAMED = (
+    b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "received"),
+    [
+        ([KNOWN, b"abc"], [b"", KNOWN + b"abc"]),
+        ([KNOWN], [b"", KNOWN]),
+        ([STREAMED, b"1\r\na\r\n", KNOWN], [STREAMED, b"1\r\na\r\n", KNOWN]),
+        ([KNOWN, b"ab", b"c"], [b"", KNOWN + b"ab", b"c"]),
+    ],
+)
+def test_the_head_of_an_answer_of_known_length_goes_out_with_its_body(
+    written: list[bytes], received: list[bytes]
+) -> None:
+    ours, client = gevent.socket.socketpair()
+    client.setblocking(False)
+
+    def arrived() -> bytes:
+        try:
+            return client.recv(1000)
+        except BlockingIOError:
+            return b""
+
+    with closing(Connection(ours, patience=PATIENCE, hang_ups=HangUps(), serves_probes=False)) as connection, client:
+        for _ in range(2):  # of one connection, the second answer is as the first
+            connection.await_body(announced=False)
+            found = []
+            for part in written:
+                connection.sendall(part)
+                found.append(arrived())
+            connection.end_answer()
+            assert [*found, *filter(None, [arrived()])] == received
+            assert arrived() == b""
