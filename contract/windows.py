@@ -10,6 +10,8 @@ from contract.strict import Strict
 
 STRIDE_SHARE = 0.75
 """Of a window, from its start to that of the next."""
+MOST = 64
+"""Windows of a text that are learnt from, and that a worker reads unless it is told otherwise."""
 LongReading = Literal["cut", "mean", "max"]
 
 

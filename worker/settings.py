@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from contract import windows
 from contract.settings import SharedSettings
 
 
@@ -24,7 +25,7 @@ class WorkerSettings(SharedSettings):
         default=0, ge=0, description="interactive tokens that wait in a worker; 0 for two full batches"
     )
     bulk_tokens: int = Field(default=0, ge=0, description="bulk tokens that wait in a worker; 0 for two full batches")
-    max_windows: int = Field(default=64, ge=1, description="windows that a long text is read in at most")
+    max_windows: int = Field(default=windows.MOST, ge=1, description="windows that a long text is read in at most")
     answer_cache_mb: int = Field(
         default=64, ge=0, description="MiB for answers to texts that may come again; 0 computes each text anew"
     )

@@ -31,6 +31,7 @@ from training.pretrained.base_model import BaseModel
 from training.run import train
 from training.scoring import Finished, score
 from training.settings import TrainingSettings
+from worker.settings import WorkerSettings
 
 LABELS = ("java", "python", "sql")
 FROZEN_IS_BEST = TrainingState(start=Epoch(epoch=-1, train_loss=None, validation_loss=0.5, validation_accuracy=0.9))
@@ -60,6 +61,20 @@ def _finished(base: BaseModel, table: Path, work: Path, state: TrainingState, **
     frozen = look(base, data, parameters, work)
     weights = starting_weights(base, frozen.start)
     return Finished(recipe=recipe, base=base, data=data, frozen=frozen, state=state, weights=weights)
+
+
+def test_no_text_is_learnt_from_in_more_windows_than_a_worker_reads(
+    base: BaseModel, table: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data.csv"
+    data.write_text(f"{table.read_text(encoding='utf-8')}{'java ' * 3000},java\n", encoding="utf-8")
+    parameters = HyperParameters.model_validate({"max_length": 32, "long": "mean"})
+    corpus = build_corpus(read_table(data), parameters)
+
+    owners = encode(Recipe(name="tiny", base="tiny", corpus=corpus, parameters=parameters), base).examples.owners
+
+    assert owners is not None
+    assert np.bincount(owners).max() == WorkerSettings().max_windows
 
 
 def _head(data: EncodedCorpus, run: Finished, *parts: str) -> np.ndarray:

@@ -47,6 +47,7 @@ DATA = DataReport(
     max_length=32,
     truncated=4,
     windows=None,
+    cut=0,
     unknown=5,
     unreadable=1,
 )
@@ -261,6 +262,7 @@ def test_the_data_report_counts_what_is_odd() -> None:
         max_length=8,
         truncated=2,
         windows=None,
+        cut=4,
         unknown=1,
         unreadable=1,
     )
@@ -273,7 +275,12 @@ def test_the_data_report_counts_the_windows_of_long_texts(capsys: pytest.Capture
 
     show(report_on(table, encoded, 8, Windows.usual("mean", 8)), console)
 
-    assert "longer than 8 tokens: 1 texts (50.0%), read in 3 windows" in capsys.readouterr().out
+    assert "longer than 8 tokens: 1 texts (50.0%), read in 3 windows\n" in capsys.readouterr().out
+
+    encoded[1] = replace(encoded[1], length=30)
+    show(report_on(table, encoded, 8, Windows.usual("mean", 8)), console)
+
+    assert "read in 3 windows; 1 of these texts are cut off after 64\n" in capsys.readouterr().out
 
 
 def test_the_data_report_is_shown(capsys: pytest.CaptureFixture[str]) -> None:

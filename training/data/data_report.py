@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from contract.prediction import NOTABLE_UNKNOWN
-from contract.windows import Windows
+from contract.windows import MOST, Windows
 from encoders.tokenization import EncodedText
 from training.data.label_form import LabelSet
 from training.data.table import Table, normalized
@@ -43,6 +43,8 @@ class DataReport:
     """Texts longer than `max_length` tokens, of which the end is not read, unless they are read in windows."""
     windows: int | None
     """Of those texts together; None where they are cut off."""
+    cut: int
+    """Texts of which not all is read, be it in windows."""
     unknown: int
     """Texts of which a notable share is unknown to the base model's vocabulary."""
     unreadable: int
@@ -73,6 +75,7 @@ def report_on(
         max_length=max_length,
         truncated=int((lengths > max_length).sum()),
         windows=sum(len(text.windows) for text in encoded if text.more) if windows else None,
+        cut=sum(text.truncated for text in encoded),
         unknown=sum(text.unknown_share >= NOTABLE_UNKNOWN for text in encoded),
         unreadable=sum(text.empty for text in encoded),
     )
@@ -95,7 +98,10 @@ def show(report: DataReport, console: Console) -> None:
     if report.windows is None:
         console.print(f"cut off at {report.max_length} tokens: {longer}")
     else:
-        console.print(f"longer than {report.max_length} tokens: {longer}, read in {report.windows} windows")
+        rest = f"; {report.cut} of these texts are cut off after {MOST}" if report.cut else ""
+        console.print(
+            f"longer than {report.max_length} tokens: {longer}, read in {report.windows} windows{rest}", soft_wrap=True
+        )
     for many, what in (
         (report.unknown, f"at least {NOTABLE_UNKNOWN:.0%} of what is read is unknown to the base model's vocabulary"),
         (report.unreadable, "nothing is left to read"),

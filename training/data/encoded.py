@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contract import windows as windowing
 from contract.windows import LongReading, Windows
 from training.data.batches import Examples
 from training.data.data_report import DataReport, report_on
@@ -72,7 +72,7 @@ def encode(recipe: Recipe, base: BaseModel) -> EncodedCorpus:
     table = recipe.corpus.table
     max_length, long = recipe.parameters.max_length, recipe.parameters.long
     windows = windows_of(long, max_length)
-    encoded = base.text_tokenizer(max_length).encode(table.texts, windows=windows, most=sys.maxsize)
+    encoded = base.text_tokenizer(max_length).encode(table.texts, windows=windows, most=windowing.MOST)
     examples = Examples.in_windows([text.windows for text in encoded], label_numbers(table, table.classes))
     report = report_on(table, encoded, max_length, windows)
     return EncodedCorpus(
