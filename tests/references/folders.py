@@ -1,4 +1,4 @@
-"""The committed models and tokenizers of `make.py`, as folders that a user would have."""
+"""The committed models and tokenizers of `make.py` and `make_saved_by_4.py`, as folders that a user would have."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from typing import Any
 REFERENCES = Path(__file__).parents[1] / "golden" / "references"
 MODELS = sorted(folder.name for folder in (REFERENCES / "models").iterdir())
 TOKENIZERS = sorted(folder.name for folder in (REFERENCES / "tokenizers").iterdir())
+SAVED_BY_4_FOLDER = REFERENCES / "saved_by_4"
+SAVED_BY_4 = sorted(folder.name for folder in SAVED_BY_4_FOLDER.glob("*"))
+"""Whole folders as transformers 4 left them, with `logits.json`."""
 
 
 def logits_of(model: str) -> dict[str, Any]:
