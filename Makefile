@@ -55,7 +55,7 @@ train: $(INSTALLED) ## fine-tune on DATA=FILE.csv from BASE=minilm, on GPU=0 if 
 import: $(INSTALLED) ## serve a classifier fine-tuned elsewhere, MODEL=FOLDER NAME=tickets
 	@$(BIN)/python -m local run --or-alone -- training import $(MODEL) $(if $(NAME),--name $(NAME)) $(OPTIONS)
 
-download_base_bert: $(INSTALLED) ## one of Google's BERTs, BASE_MODEL_PREFIX=uncased_L-12_H-768_A-12 for example
+download_base_bert: $(INSTALLED) ## one of Google's BERTs or ALBERTs, BASE_MODEL_PREFIX=albert_base_v2 for example
 	@$(BIN)/python -m training download-base $(BASE_MODEL_PREFIX)
 
 download_data: $(INSTALLED) ## 40,000 Stack Overflow questions to train on

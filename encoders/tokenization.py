@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +22,6 @@ Truncate = Literal["right", "left", "error"]
 Ids = NDArray[np.int32]
 
 UNKNOWN, FIRST, LAST = "[UNK]", "[CLS]", "[SEP]"
-PADDING = ("[PAD]", "<pad>")
 BYTES = '"ByteLevel"'
 """What a pipeline names where letters are bytes."""
 
@@ -78,7 +77,6 @@ class TextTokenizer:
         self._tokenizer.no_padding()
         self._tokenizer.encode_special_tokens = options.special_tokens == "text"
         self.vocabulary_size = 1 + max(self._tokenizer.get_vocab(with_added_tokens=True).values())
-        self.padding = _padding(self._tokenizer)
         self._unread = _unread(self._tokenizer, json.loads(pipeline))
         self._first, self._last = _ends(self._tokenizer)
         self._special = len(self._first) + len(self._last)
@@ -188,12 +186,6 @@ def _unread(tokenizer: Tokenizer, pipeline: Mapping[str, Any]) -> frozenset[int]
     if unknown is None or BYTES in json.dumps([pipeline.get("pre_tokenizer"), pipeline.get("decoder")]):
         return frozenset()
     return unread_tokens(tokenizer.get_vocab(with_added_tokens=True), int(unknown))
-
-
-def _padding(tokenizer: Tokenizer) -> int | None:
-    """The id of the padding token, by either of its usual names."""
-    found: Iterable[int | None] = map(tokenizer.token_to_id, PADDING)
-    return next((token for token in found if token is not None), None)
 
 
 def read_vocabulary(path: Path) -> dict[str, int]:

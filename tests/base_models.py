@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from contract.artifact import Architecture
 from harness.tiny_artifact import VOCABULARY_TOKENS, random_weights, tiny_architecture
+from tests.references.folders import REFERENCES
 
 Tensors = dict[str, NDArray[Any]]
+ALBERT_ENTRIES = (
+    "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
+    "max_position_embeddings", "type_vocab_size", "inner_group_num", "embedding_size", "num_hidden_groups",
+)  # fmt: skip
 
 
 def encoder_tensors(seed: int = 0) -> Tensors:
@@ -41,22 +47,67 @@ def write_hugging_face(folder: Path, tensors: Tensors | None = None, **config: A
 
 def write_google_checkpoint(folder: Path, tensors: Tensors | None = None, extra: Tensors | None = None) -> Path:
     """A TensorFlow 1 checkpoint as Google's: with the heads and the optimizer's slots of pretraining."""
-    from training.bert_compat import tf
-
     folder.mkdir(parents=True, exist_ok=True)
     tensors = encoder_tensors() if tensors is None else tensors
     values = {_google_name(name): _google_layout(name, tensor) for name, tensor in tensors.items()}
     values |= {f"{name}/adam_{slot}": value for name, value in list(values.items()) for slot in "mv"}
     values |= {"cls/predictions/output_bias": np.zeros(3, np.float32), "global_step": np.array(7), **(extra or {})}
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        variables = [tf.compat.v1.Variable(value, name=name) for name, value in values.items()]
-        session.run(tf.compat.v1.global_variables_initializer())
-        saver = tf.compat.v1.train.Saver(variables)
-        saver.save(session, str(folder / "bert_model.ckpt"), write_state=False)
+    _save_checkpoint(folder / "bert_model.ckpt", values)
     config = tiny_architecture().model_dump(exclude={"activation", "layer_norm_eps"}) | {"hidden_act": "gelu"}
     (folder / "bert_config.json").write_text(json.dumps(config))
     _write_vocabulary(folder)
     return folder
+
+
+def write_google_albert(folder: Path, classifier: Path, *, as_hub_module: bool = False) -> Path:
+    """A classifier of Hugging Face's ALBERT, tanh GELU, as Google's archive of its encoder unpacks, or its module."""
+    assets = folder / "assets" if as_hub_module else folder
+    assets.mkdir(parents=True)
+    values = {
+        _google_albert_name(name): _google_layout(name, tensor)
+        for name, tensor in load_file(classifier / "model.safetensors").items()
+        if not name.startswith("classifier")
+    }
+    values |= {"cls/seq_relationship/output_bias": np.zeros(2, np.float32), "global_step": np.array(7)}
+    if as_hub_module:
+        (folder / "variables").mkdir()
+    _save_checkpoint(folder / ("variables/variables" if as_hub_module else "model.ckpt-best"), values)
+    config = json.loads((classifier / "config.json").read_text())
+    config = {name: config[name] for name in ALBERT_ENTRIES}
+    (assets / "albert_config.json").write_text(json.dumps(config | {"hidden_act": "gelu", "net_structure_type": 0}))
+    shutil.copy(REFERENCES / "tokenizers" / "albert" / "files" / "spiece.model", assets / "30k-clean.model")
+    return folder
+
+
+def _save_checkpoint(prefix: Path, values: Tensors) -> None:
+    from training.bert_compat import tf
+
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        variables = [tf.compat.v1.Variable(value, name=name) for name, value in values.items()]
+        session.run(tf.compat.v1.global_variables_initializer())
+        tf.compat.v1.train.Saver(variables).save(session, str(prefix), write_state=False)
+
+
+def _google_albert_name(name: str) -> str:
+    for old, new in (
+        ("albert.", "bert."),
+        ("encoder.albert_layer_groups.0.albert_layers.0.", "encoder.transformer.group_0.inner_group_0."),
+        ("inner_group_0.attention.LayerNorm.", "inner_group_0.LayerNorm."),
+        ("full_layer_layer_norm.", "LayerNorm_1."),
+        *((f"attention.{part}.", f"attention_1.self.{part}.") for part in ("query", "key", "value")),
+        ("attention.dense.", "attention_1.output.dense."),
+        ("ffn_output.", "ffn_1.intermediate.output.dense."),
+        ("ffn.", "ffn_1.intermediate.dense."),
+        ("pooler.", "pooler.dense."),
+        ("LayerNorm.weight", "LayerNorm.gamma"),
+        ("LayerNorm.bias", "LayerNorm.beta"),
+        ("LayerNorm_1.weight", "LayerNorm_1.gamma"),
+        ("LayerNorm_1.bias", "LayerNorm_1.beta"),
+        ("_embeddings.weight", "_embeddings"),
+        (".weight", ".kernel"),
+    ):
+        name = name.replace(old, new)
+    return name.replace(".", "/")
 
 
 def _google_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What a worker answers to the held-out texts of an artifact: `python -m tests.predict_as_worker FOLDER`.
+"""What a worker answers to the held-out texts of artifacts: `python -m tests.predict_as_worker FOLDER...`.
 
 Prints a line per text, with the float32 probability of each label.
 """
@@ -25,4 +25,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    for argument in sys.argv[1:]:
+        main(Path(argument))

@@ -10,7 +10,8 @@ the order can't go wrong. What it needs, and why:
   is never made and the pretrained one is silently dropped.
 - oneDNN's kernels, which TensorFlow leaves off on older processors, where they are faster too.
 
-What is trained is the layer's variables. `training.fit.encoder` computes with them what the layer would, faster.
+What is trained is the layer's variables: of a BERT, or of an ALBERT whose layers share all their weights.
+`training.fit.encoder` computes with them what the layer would, faster.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def bert_layer(architecture: Architecture, dropout: float = 0.0) -> Any:
     """
     layer = bert.BertModelLayer.from_params(_params(architecture, dropout), name="bert")
     sample = tf.ones((1, 2), tf.int32)
-    layer([sample, sample])
+    layer([sample, tf.zeros_like(sample)])
     for part in layer._flatten_layers():
         part.input_spec = None
         if isinstance(part, params_flow.LayerNormalization):
@@ -72,6 +73,8 @@ def bert_layer(architecture: Architecture, dropout: float = 0.0) -> Any:
 def _params(architecture: Architecture, dropout: float) -> Any:
     return bert.BertModelLayer.Params(
         vocab_size=architecture.vocab_size,
+        embedding_size=architecture.embedding_size,
+        shared_layer=architecture.family == "albert",
         num_layers=architecture.num_hidden_layers,
         num_heads=architecture.num_attention_heads,
         hidden_size=architecture.hidden_size,

@@ -39,6 +39,8 @@ class DataFacts:
     """Width of the base model."""
     positions: int
     """Tokens that the base model reads at most."""
+    why_frozen: str = ""
+    """Why the base model's encoder can't be fine-tuned; empty where it can."""
 
 
 class HyperParameters(Strict):
@@ -113,6 +115,8 @@ class HyperParameters(Strict):
             ),
             "loss": (loss, _of_labels(facts)),
         }
+        if facts.why_frozen:
+            made = {"max_length": made["max_length"], "epochs": (0, facts.why_frozen)}
         taken = {name: choice for name, choice in made.items() if name not in given}
         reasons = [
             f"{name} {value if isinstance(value, str) else f'{value:g}'}: {reason}"

@@ -115,6 +115,6 @@ def _fit(
 
 
 def _refuse_too_long(recipe: Recipe, base: BaseModel) -> None:
-    positions = base.architecture.max_position_embeddings
+    positions = base.architecture.longest_text
     if recipe.parameters.max_length > positions:
         raise BadBaseModel(f"{base.name} has {positions} positions, max_length is {recipe.parameters.max_length}")

@@ -15,6 +15,7 @@ from contract.artifact import Architecture
 from harness import reference_bert, tiny_artifact
 from tests.base_models import random_head
 from training.bert_compat import tf
+from training.data.batches import NO_TOKEN
 from training.fit.dropout import Dropout
 from training.fit.model import Classifier
 from training.pretrained import minilm
@@ -33,7 +34,7 @@ def base() -> BaseModel:
 def states(base: BaseModel) -> NDArray[np.float32]:
     """float32[texts, length, hidden] of the golden texts, padded to one batch as in the reference."""
     ids = [each["ids"] for each in GOLDEN["texts"]]
-    padded = np.zeros((len(ids), max(map(len, ids))), np.int32)
+    padded = np.full((len(ids), max(map(len, ids))), NO_TOKEN, np.int32)
     for row, text in enumerate(ids):
         padded[row, : len(text)] = text
     found: NDArray[np.float32] = _with_weights(base, "float32").states(tf.constant(padded)).numpy()
@@ -90,7 +91,7 @@ def test_classifier_equals_the_plain_numpy_bert_for_every_architecture(change: d
     texts = [[2, 9, 11, 3], [2, 40, 3], [2, *range(20, 30), 3]]
 
     for length in (12, 16):  # the same variables, two static lengths
-        padded = tf.constant([text + [0] * (length - len(text)) for text in texts])
+        padded = tf.constant([text + [NO_TOKEN] * (length - len(text)) for text in texts])
         expected = [reference_bert.logits(weights, architecture, text) for text in texts]
         np.testing.assert_allclose(model.logits(padded).numpy(), expected, atol=2e-5)
 
@@ -116,7 +117,8 @@ def test_bfloat16_products_give_nearly_the_same_logits(base: BaseModel) -> None:
     assert 0 < np.abs(exact - rounded).max() < 0.05
 
 
-PADDED = tf.constant([[2, 9, 11, 3, 0, 0, 0], [2, 20, 21, 22, 23, 24, 3], [0] * 7])
+PADDED = tf.constant([[2, 9, 11, 3, *[NO_TOKEN] * 3], [2, 20, 21, 22, 23, 24, 3], [NO_TOKEN] * 7])
+AS_THE_LAYER_READS_IT = [tf.maximum(PADDED, 0), tf.zeros_like(PADDED)]
 
 
 def _tiny(**change: Any) -> Classifier:
@@ -128,9 +130,9 @@ def _tiny(**change: Any) -> Classifier:
 
 def test_padding_is_left_out_of_what_the_layer_of_bert_for_tf2_computes() -> None:
     model = _tiny()
-    real = PADDED.numpy() != 0
+    real = PADDED.numpy() != NO_TOKEN
 
-    own, layers = model.states(PADDED).numpy(), model.bert([PADDED, tf.zeros_like(PADDED)]).numpy()
+    own, layers = model.states(PADDED).numpy(), model.bert(AS_THE_LAYER_READS_IT).numpy()
 
     np.testing.assert_allclose(own[real], layers[real], atol=2e-5)
     assert not own[~real].any()
@@ -139,7 +141,8 @@ def test_padding_is_left_out_of_what_the_layer_of_bert_for_tf2_computes() -> Non
 @pytest.mark.parametrize("activation", ["gelu", "gelu_tanh", "relu"])
 def test_gradients_are_those_of_the_layer_of_bert_for_tf2(activation: str) -> None:
     model = _tiny(activation=activation)
-    weights = tf.random.stateless_normal([*PADDED.shape, 1], [1, 1]) * tf.cast(PADDED != 0, tf.float32)[:, :, None]
+    real = tf.cast(PADDED != NO_TOKEN, tf.float32)[:, :, None]
+    weights = tf.random.stateless_normal([*PADDED.shape, 1], [1, 1]) * real
 
     def gradients(states: Callable[[], Any]) -> list[Any]:
         with tf.GradientTape() as tape:
@@ -147,7 +150,7 @@ def test_gradients_are_those_of_the_layer_of_bert_for_tf2(activation: str) -> No
         return [tf.convert_to_tensor(g).numpy() for g in tape.gradient(loss, model.bert.trainable_variables)]
 
     own = gradients(lambda: model.states(PADDED))
-    layers = gradients(lambda: model.bert([PADDED, tf.zeros_like(PADDED)]))
+    layers = gradients(lambda: model.bert(AS_THE_LAYER_READS_IT))
 
     for found, expected in zip(own, layers, strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-4 * max(1.0, np.abs(expected).max()))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import random
 import re
 import stat
+import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -14,9 +16,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from training.errors import BadDownload
+from training.errors import BadBaseModel, BadDownload
 from training.pretrained import catalog
-from training.pretrained.catalog import download_base, download_questions, unpack
+from training.pretrained.archive import unpack
+from training.pretrained.base_models import load_base_model
+from training.pretrained.catalog import download_base, download_questions
 from training.pretrained.http_download import fetch
 
 CONTENT = bytes(range(256)) * 4000
@@ -165,6 +169,60 @@ def _zip(files: dict[str, bytes], link: str | None = None) -> bytes:
             entry.external_attr = (stat.S_IFLNK | 0o777) << 16
             archive.writestr(entry, "/etc/passwd")
     return buffer.getvalue()
+
+
+def _tar(files: dict[str, bytes], **special: bytes) -> bytes:
+    """`special`: kinds of members that are no files, by name."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+        for name, kind in special.items():
+            entry = tarfile.TarInfo(f"model/{name}")
+            entry.type, entry.linkname = kind, "/etc/passwd"
+            archive.addfile(entry)
+    return buffer.getvalue()
+
+
+def test_an_albert_comes_as_a_tar_and_is_found_by_its_name(server: Server, tmp_path: Path) -> None:
+    server.content = _tar({"albert_base/albert_config.json": b"{}", "albert_base/model.ckpt-best.index": b"x"})
+
+    folder = download_base("albert_base_v2", tmp_path, CONSOLE, host=server.url)
+
+    assert folder == tmp_path / "albert_base_v2"
+    assert [path.name for path in tmp_path.iterdir()] == ["albert_base_v2"]
+    with pytest.raises(BadBaseModel, match=r"albert_base_v2/albert_config\.json: "):
+        load_base_model("albert_base_v2", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../evil", "/evil", "model/../../evil"])
+def test_a_tar_that_points_outside_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.tar.gz").write_bytes(_tar({"model/albert_config.json": b"{}", name: b"x"}))
+
+    with pytest.raises(BadDownload, match=re.escape(name)):
+        unpack(tmp_path / "a.tar.gz", tmp_path / "model", {})
+
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tar.gz"]
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
+def test_a_tar_with_something_that_is_no_file_is_refused(tmp_path: Path, kind: bytes) -> None:
+    (tmp_path / "a.tar.gz").write_bytes(_tar({"model/albert_config.json": b"{}"}, odd=kind))
+
+    with pytest.raises(BadDownload, match="model/odd"):
+        unpack(tmp_path / "a.tar.gz", tmp_path / "model", {})
+
+
+@pytest.mark.parametrize("cut", [0, 20, -5000])
+def test_an_archive_that_is_broken_is_refused(tmp_path: Path, cut: int) -> None:
+    (tmp_path / "a.tar.gz").write_bytes(_tar({"model/albert_config.json": random.Random(1).randbytes(9000)})[:cut])
+
+    with pytest.raises(BadDownload, match=r"a\.tar\.gz"):
+        unpack(tmp_path / "a.tar.gz", tmp_path / "model", {})
+
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tar.gz"]
 
 
 def test_a_base_model_is_fetched_and_unpacked_once(server: Server, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from contract.errors import BadModel
 from tests.base_models import encoder_tensors, random_head, write_google_checkpoint, write_hugging_face
 from training.bert_compat import tf
+from training.data.batches import NO_TOKEN
 from training.fit.model import Classifier
 from training.pretrained.base_model import BaseModel
 from training.pretrained.base_models import load_base_model
@@ -17,7 +18,7 @@ def _logits(base: BaseModel) -> np.ndarray:
     model = Classifier(base.architecture, 3)
     tensors = {f"bert.{name}": tensor for name, tensor in base.tensors.items()}
     model.load(tensors | random_head(base.architecture, 3, seed=0))
-    logits: np.ndarray = model.logits(tf.constant([[2, 9, 11, 40, 3, 0, 0, 0], [2, 8, 3, 0, 0, 0, 0, 0]])).numpy()
+    logits: np.ndarray = model.logits(tf.constant([[2, 9, 11, 40, 3], [2, 8, 3, *[NO_TOKEN] * 2]])).numpy()
     return logits
 
 

@@ -102,7 +102,7 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "configuration is a list": (content("config.json", b"[]"), "not a JSON object"),
     "configuration nested too deep": (content("config.json", b"[" * 100_000), "not JSON"),
     "an adapter alone": (adapter_alone, "merge it into its model"),
-    "unknown family": (config(model_type="deberta-v2"), "'deberta-v2' is not among those that can be served: albert"),
+    "unknown family": (config(model_type="deberta-v2"), "'deberta-v2' is not among those that are read: albert"),
     "a decoder": (config(model_type="gpt2"), "'gpt2' is not among"),
     "a decoder's switch": (config(is_decoder=True), "is_decoder"),
     "another task": (config(architectures=["BertForTokenClassification"]), "BertForTokenClassification, not a"),

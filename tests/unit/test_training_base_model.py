@@ -6,16 +6,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from contract.artifact import WordPieceOptions
 from contract.errors import BadModel
+from encoders.families import family_of
 from harness.tiny_artifact import tiny_architecture, tiny_pipeline, tokenizer
 from tests.base_models import encoder_tensors, write_hugging_face
+from tests.references.folders import MODELS, classifier_folder
 from training.errors import BadBaseModel
 from training.pretrained import hugging_face
 from training.pretrained.base_models import load_base_model
-from training.pretrained.names import hugging_face_name
+from training.pretrained.names import artifact_name
 from training.pretrained.tokenizer_files import wordpiece_options
+from training.pretrained.weight_files import read_weights
+
+HEADS = ("classifier", "pre_classifier", "classifier.dense", "classifier.out_proj")
 
 
 def test_a_hugging_face_folder_is_read_whole(tmp_path: Path) -> None:
@@ -177,16 +183,83 @@ def test_a_name_that_is_nowhere_gets_advice(tmp_path: Path) -> None:
     ],
 )
 def test_names_of_both_tensorflow_layouts_become_hugging_faces(variable: str, expected: str) -> None:
-    assert hugging_face_name(variable) == expected
+    assert artifact_name(variable, "bert") == expected
+
+
+LAYER = "albert.encoder.albert_layer_groups.0.albert_layers.0"
 
 
 @pytest.mark.parametrize(
-    ("tokens", "complaint"),
-    [("[PAD]\n[CLS]\n[SEP]\n", r"has no \[UNK\]"), ("[UNK]\n[PAD]\n[CLS]\n[SEP]\n", r"\[PAD\] is token 1")],
+    ("of_the_layer", "of_google", "expected"),
+    [
+        ("word_embeddings_projector/projector:0", "embedding_hidden_mapping_in/kernel", "weight"),
+        ("word_embeddings_projector/bias:0", "embedding_hidden_mapping_in/bias", "bias"),
+    ],
 )
-def test_a_vocabulary_without_berts_tokens_is_refused(tmp_path: Path, tokens: str, complaint: str) -> None:
-    folder = write_hugging_face(tmp_path)
-    (folder / "vocab.txt").write_text(tokens)
+def test_the_product_behind_alberts_embeddings_has_one_name(of_the_layer: str, of_google: str, expected: str) -> None:
+    found = {
+        artifact_name(f"bert/embeddings/{of_the_layer}", "albert"),
+        artifact_name(f"bert/encoder/{of_google}", "albert"),
+    }
 
-    with pytest.raises(BadModel, match=complaint):
+    assert found == {f"albert.encoder.embedding_hidden_mapping_in.{expected}"}
+
+
+@pytest.mark.parametrize(
+    ("of_the_layer", "of_google", "expected"),
+    [
+        ("attention/self/query", "attention_1/self/query", "attention.query"),
+        ("attention/output/dense", "attention_1/output/dense", "attention.dense"),
+        ("attention/output/LayerNorm", "LayerNorm", "attention.LayerNorm"),
+        ("intermediate", "ffn_1/intermediate/dense", "ffn"),
+        ("output/dense", "ffn_1/intermediate/output/dense", "ffn_output"),
+        ("output/LayerNorm", "LayerNorm_1", "full_layer_layer_norm"),
+    ],
+)
+def test_alberts_shared_layer_has_one_name_for_bert_for_tf2s_and_googles(
+    of_the_layer: str, of_google: str, expected: str
+) -> None:
+    weight, bias = ("gamma", "beta") if "Norm" in of_google else ("kernel", "bias")
+    for part, name in ((weight, "weight"), (bias, "bias")):
+        found = {
+            artifact_name(f"bert/encoder/layer_shared/{of_the_layer}/{part}:0", "albert"),
+            artifact_name(f"bert/encoder/transformer/group_0/inner_group_0/{of_google}/{part}", "albert"),
+        }
+        assert found == {f"{LAYER}.{expected}.{name}"}
+
+
+def test_a_vocabulary_without_berts_tokens_is_refused(tmp_path: Path) -> None:
+    folder = write_hugging_face(tmp_path)
+    (folder / "vocab.txt").write_text("[PAD]\n[CLS]\n[SEP]\n")
+
+    with pytest.raises(BadModel, match=r"has no \[UNK\]"):
         hugging_face.load(folder, "own")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_of_every_family_is_a_base_model_without_its_head(tmp_path: Path, name: str) -> None:
+    folder = classifier_folder(name, tmp_path / name)
+
+    base = load_base_model(str(folder), tmp_path)
+
+    family = family_of(base.architecture)
+    stored = {each.removeprefix(family.prefix) for each in read_weights(folder).tensors}
+    assert stored - base.tensors.keys() <= {f"{head}.{part}" for head in HEADS for part in ("weight", "bias")}
+    assert base.text_tokenizer(16).encode(["a"])[0].length > 2
+    assert bool(base.why_frozen) == (family.name not in ("bert", "albert") or name == "albert_groups")
+
+
+def test_a_pooler_that_a_familys_checkpoints_have_untrained_is_left_out(tmp_path: Path) -> None:
+    folder = classifier_folder("roberta", tmp_path / "roberta")
+    stored = dict(read_weights(folder).tensors)
+    untrained = {f"roberta.pooler.dense.{part}": np.zeros(2, np.float32) for part in ("weight", "bias")}
+    save_file(stored | untrained, folder / "model.safetensors")
+
+    assert load_base_model(str(folder), tmp_path).tensors.keys() & {"pooler.dense.weight", "pooler.dense.bias"} == set()
+
+
+def test_a_family_that_is_not_among_them_is_refused_with_the_list(tmp_path: Path) -> None:
+    folder = write_hugging_face(tmp_path, None, model_type="modernbert")
+
+    with pytest.raises(BadBaseModel, match=r"'modernbert' is not among .*: albert, bert, camembert, distilbert, elec"):
+        load_base_model(str(folder), tmp_path)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.windows import LongReading
-from training.data.batches import Examples, bucket_lengths, fill, plan_epoch, plan_in_order, plan_pairs
+from training.data.batches import NO_TOKEN, Examples, bucket_lengths, fill, plan_epoch, plan_in_order, plan_pairs
 
 lengths = st.lists(st.integers(2, 100), min_size=1, max_size=60).map(lambda each: np.array(each, np.int64))
 
@@ -90,7 +90,8 @@ def test_rows_that_only_fill_a_batch_weigh_nothing() -> None:
 
     batch = fill(examples, planned, batch_size=3)
 
-    assert batch.ids.tolist() == [[2, 3, 0, 0, 0, 0, 0, 0], [2, 7, 3, 0, 0, 0, 0, 0], [0] * 8]
+    none = NO_TOKEN
+    assert batch.ids.tolist() == [[2, 3, *[none] * 6], [2, 7, 3, *[none] * 5], [none] * 8]
     assert batch.labels.tolist() == [4, 1, 0]
     assert batch.weights.tolist() == [1, 1, 0]
 

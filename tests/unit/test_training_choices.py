@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 
@@ -55,3 +57,13 @@ def test_choices_that_do_not_suit_the_labels_of_a_table_are_refused(
 
     assert why in found
     assert bool(found) == bool(why)
+
+
+def test_an_encoder_that_cannot_be_fine_tuned_is_left_as_it_is_with_the_reason() -> None:
+    facts = replace(FACTS, why_frozen="nobody can")
+
+    parameters, reasons = HyperParameters.chosen({}, facts, "float32")
+
+    assert parameters.epochs == 0
+    assert reasons == ["max_length 40: 95% of the texts have at most 40 tokens", "epochs 0: nobody can"]
+    assert HyperParameters.chosen({"epochs": 2}, facts, "float32")[0].epochs == 2

@@ -16,9 +16,9 @@ from training.settings import TrainingSettings
 
 @app.command("download-base")
 def download_base_model(
-    name: Annotated[str, typer.Argument(help="one of Google's BERTs")] = DEFAULT_MODEL,
+    name: Annotated[str, typer.Argument(help="one of Google's BERTs or ALBERTs, as albert_base_v2")] = DEFAULT_MODEL,
 ) -> None:
-    """Fetch a pretrained BERT of Google's; an interrupted download goes on where it was."""
+    """Fetch a pretrained BERT or ALBERT of Google's; an interrupted download goes on where it was."""
     console.print(
         f"base model: {download_base(name, TrainingSettings.load().base_models_dir, console)}", soft_wrap=True
     )

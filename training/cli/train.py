@@ -26,7 +26,7 @@ from training.cli.app import (
 )
 from training.cli.options import bad_option, validated, with_options
 from training.data.table_options import TableOptions
-from training.errors import BadData
+from training.errors import BadBaseModel, BadData
 from training.fit.device import best_precision
 from training.hyperparameters import HyperParameters
 from training.settings import TrainingSettings
@@ -55,7 +55,7 @@ def train(
     reading: dict[str, Any],
     given: dict[str, Any],
 ) -> None:
-    """Fine-tune a BERT on labelled texts, report, and serve it unless it is worse than the current version.
+    """Fine-tune a BERT or ALBERT on labelled texts, report, and serve it unless it is worse than the current version.
 
     A run that was interrupted goes on where it was when the same command is given again.
     """
@@ -112,6 +112,8 @@ def _recipe(
         parameters, reasons = HyperParameters.chosen(given, facts, best_precision())
     except ValidationError as error:
         raise bad_option(error) from error
+    if facts.why_frozen and parameters.epochs:
+        raise BadBaseModel(f"{base}: --epochs {parameters.epochs} can't be had: {facts.why_frozen}")
     if why_not := unsuited(parameters, given, several=table.several):
         raise BadData(f"{data}: {why_not}")
     return Recipe(

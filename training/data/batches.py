@@ -16,6 +16,8 @@ from contract.windows import LongReading
 from encoders.tokenization import Ids
 from encoders.windows import pool
 
+NO_TOKEN = -1
+"""Stands in a batch where a shorter text has ended: no token's id, for families differ in what they pad with."""
 MULTIPLE = 8
 """Bucket lengths are multiples of this: matrix kernels like them."""
 
@@ -87,8 +89,8 @@ class Planned:
 
 @dataclass(frozen=True)
 class PaddedBatch:
-    """`ids` int32[size, length]; `labels` int32[size] or int32[size, classes], as `Examples` has them; `weights`
-    float32[size]: 0 for rows that only fill the batch."""
+    """`ids` int32[size, length], NO_TOKEN behind a text's last; `labels` int32[size] or int32[size, classes], as
+    `Examples` has them; `weights` float32[size]: 0 for rows that only fill the batch."""
 
     ids: NDArray[np.int32]
     labels: NDArray[np.int32]
@@ -164,7 +166,7 @@ def _plan(
 
 def fill(examples: Examples, planned: Planned, batch_size: int) -> PaddedBatch:
     """The arrays of a planned batch, always `batch_size` rows."""
-    ids = np.zeros((batch_size, planned.length), np.int32)
+    ids = np.full((batch_size, planned.length), NO_TOKEN, np.int32)
     labels = np.zeros((batch_size, *examples.labels.shape[1:]), np.int32)
     weights = np.zeros(batch_size, np.float32)
     for row, text in enumerate(planned.texts):

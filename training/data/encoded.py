@@ -64,6 +64,7 @@ def data_facts(table: Table, base: BaseModel) -> DataFacts:
         long_text=long_text,
         hidden=base.architecture.hidden_size,
         positions=positions,
+        why_frozen=base.why_frozen,
     )
 
 

@@ -1,4 +1,4 @@
-"""The classifier that is trained: bert-for-tf2's encoder, what is read of its last layer, dropout, one linear layer."""
+"""The classifier that is trained: the encoder, what is read of its last layer, dropout, one linear layer."""
 
 from __future__ import annotations
 
@@ -9,39 +9,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.artifact import Architecture, Pooling
-from encoders.tensors import classifier_shapes
-from training.bert_compat import bert_layer, keras, tf
-from training.data.batches import Examples, fill, plan_in_order
+from encoders.families import CLASSIFIER, family_of, head_of
+from encoders.tensors import classifier_shapes, encoder_shapes
+from training.bert_compat import bert_layer, tf
+from training.data.batches import NO_TOKEN, Examples, fill, plan_in_order
 from training.fit.dropout import Drop, nothing_dropped
 from training.fit.encoder import TokenEncoder
-from training.pretrained.names import hugging_face_name, transposed
+from training.pretrained.base_model import is_tuned
+from training.pretrained.names import artifact_name, transposed
 
 Tensors = dict[str, NDArray[np.float32]]
 
 
 class Classifier:
-    """Variables are float32 whatever the precision of the products; so are the pooling, the classifier and logits."""
+    """Variables are float32 whatever the precision of the products; so are the pooling, the classifier and logits.
+
+    bert-for-tf2 makes those of encoders that it has; what it has not is computed, and not trained.
+    """
 
     def __init__(
         self, architecture: Architecture, labels: int, *, precision: str = "float32", pooling: Pooling = "pooler"
     ) -> None:
-        self.bert = bert_layer(architecture)
-        self._encoder = TokenEncoder(self.bert, architecture, precision)
-        self._pooling = pooling
-        self._pooler = keras.layers.Dense(architecture.hidden_size, activation="tanh", name="bert/pooler/dense")
-        self._classifier = keras.layers.Dense(labels, name="classifier")
-        for layer in (self._pooler, self._classifier):
-            with tf.name_scope(layer.name):
-                layer.build((None, architecture.hidden_size))
-        layers = (self.bert, *[self._pooler] * (pooling == "pooler"), self._classifier)
-        self.variables = {hugging_face_name(v.name): v for layer in layers for v in layer.trainable_variables}
-        expected = classifier_shapes(architecture, labels, pooling)
-        if self.variables.keys() != expected.keys():
-            raise AssertionError(f"bert-for-tf2 made other variables: {self.variables.keys() ^ expected.keys()}")
+        family, self._pooling = family_of(architecture), pooling
+        self.bert: Any = bert_layer(architecture) if is_tuned(architecture) else None
+        made = {artifact_name(v.name, family.name): v for v in self.bert.trainable_variables} if self.bert else {}
+        expected = {family.prefix + name for name in encoder_shapes(architecture)}
+        if self.bert and made.keys() != expected:
+            raise AssertionError(f"bert-for-tf2 made other variables: {made.keys() ^ expected}")
+        shapes = classifier_shapes(architecture, labels, pooling)
+        self.variables = {name: made[name] if name in made else _zeros(name, shapes[name]) for name in shapes}
+        """By the artifact's names, linear weights as [in, out]."""
+        self._dense = head_of(family, pooling).dense
+        self._encoder = TokenEncoder(self.variables, architecture, precision)
 
     def logits(self, ids: Any, drop: Drop = nothing_dropped) -> Any:
-        """int32[batch, length] → float32[batch, labels]; id 0 is padding."""
-        return self._classifier(drop(self.features(ids, drop)))
+        """int32[batch, length] → float32[batch, labels]; NO_TOKEN is padding."""
+        return self._linear(CLASSIFIER, drop(self.features(ids, drop)))
 
     def features(self, ids: Any, drop: Drop = nothing_dropped) -> Any:
         """int32[batch, length] → float32[batch, hidden], what the classifier reads."""
@@ -54,10 +57,13 @@ class Classifier:
     def pooled(self, states: Any, ids: Any, pooling: Pooling) -> Any:
         """float32[batch, length, hidden] → float32[batch, hidden]"""
         if pooling == "mean":
-            tokens = tf.reduce_sum(tf.cast(ids != 0, tf.float32), axis=1, keepdims=True)
+            tokens = tf.reduce_sum(tf.cast(ids != NO_TOKEN, tf.float32), axis=1, keepdims=True)
             # Rows that only fill a batch have no token at all.
             return tf.reduce_sum(states, axis=1) / tf.maximum(tokens, 1.0)
-        return self._pooler(states[:, 0]) if pooling == "pooler" else states[:, 0]
+        return tf.tanh(self._linear(self._dense, states[:, 0])) if pooling == "pooler" else states[:, 0]
+
+    def _linear(self, name: str | None, x: Any) -> Any:
+        return tf.nn.bias_add(tf.matmul(x, self.variables[f"{name}.weight"]), self.variables[f"{name}.bias"])
 
     def load(self, tensors: Mapping[str, NDArray[np.float32]]) -> None:
         """Set every variable from float32 tensors by Hugging Face's names. Raises KeyError when one is missing."""
@@ -67,6 +73,10 @@ class Classifier:
     def tensors(self) -> Tensors:
         """Every variable as Hugging Face has it: linear weights are [out, in]."""
         return {name: transposed(name, v.numpy()) for name, v in self.variables.items()}
+
+
+def _zeros(name: str, shape: tuple[int, ...]) -> Any:
+    return tf.Variable(transposed(name, np.zeros(shape, np.float32)))
 
 
 def predictor(model: Classifier, lengths: Sequence[int]) -> Callable[[Examples], NDArray[np.float32]]:

@@ -27,7 +27,7 @@ class AdamW:
         """`rates`: how many times the learning rate the variables of a layer learn at, by its name."""
         self._trained = trained
         self._rates = {name: (rates or {}).get(name.rpartition(".")[0], 1.0) for name in trained}
-        self._decay = {name: 0.0 if _undecayed(name) else weight_decay for name in trained}
+        self._decay = {name: weight_decay if _decays(variable) else 0.0 for name, variable in trained.items()}
         self._first = {name: _zeros(variable) for name, variable in trained.items()}
         self._second = {name: _zeros(variable) for name, variable in trained.items()}
         self.updates = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -122,8 +122,9 @@ def _is_table(name: str) -> bool:
     return name.endswith(("word_embeddings.weight", "position_embeddings.weight"))
 
 
-def _undecayed(name: str) -> bool:
-    return name.endswith(".bias") or "LayerNorm" in name
+def _decays(variable: Any) -> bool:
+    """Tables and products do; biases and layer norms, which are vectors, do not."""
+    return len(variable.shape) > 1
 
 
 def _zeros(variable: Any) -> Any:

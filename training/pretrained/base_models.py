@@ -16,10 +16,10 @@ def load_base_model(name: str, downloads: Path) -> BaseModel:
         return minilm.load()
     folder = next((path for path in (Path(name), downloads / name) if path.is_dir()), None)
     if folder is None:
-        advice = "; make download_base_bert fetches Google's" if name in GOOGLE_MODELS else ""
+        advice = "; make download_base_bert fetches it" if name in GOOGLE_MODELS else ""
         raise BadBaseModel(f"{name}: neither a folder nor a base model in {downloads}{advice}")
     if (folder / hugging_face.CONFIG).exists():
         return hugging_face.load(folder, folder.name)
     if google_checkpoint.holds_checkpoint(folder):
         return google_checkpoint.load(folder)
-    raise BadBaseModel(f"{folder}: holds neither a {hugging_face.CONFIG} nor a checkpoint (*.ckpt.index)")
+    raise BadBaseModel(f"{folder}: holds neither a {hugging_face.CONFIG} nor a checkpoint of Google's (*.ckpt.index)")

@@ -1,21 +1,17 @@
-"""What can be downloaded: Google's BERT checkpoints and the Stack Overflow questions."""
+"""What can be downloaded: Google's checkpoints of BERT and ALBERT, and the Stack Overflow questions."""
 
 from __future__ import annotations
 
-import shutil
-import stat
-import zipfile
 from pathlib import Path
 
 from rich.console import Console
 
-from contract import durable
-from contract.artifact import sha256
 from training.errors import BadDownload
+from training.pretrained.archive import unpack
 from training.pretrained.http_download import fetch
 
-GOOGLE = "https://storage.googleapis.com/bert_models"
-GOOGLE_MODELS = {
+GOOGLE = "https://storage.googleapis.com"
+BERTS = {
     "uncased_L-12_H-768_A-12": "2018_10_18",
     "uncased_L-24_H-1024_A-16": "2018_10_18",
     "cased_L-12_H-768_A-12": "2018_10_18",
@@ -26,7 +22,12 @@ GOOGLE_MODELS = {
     "wwm_uncased_L-24_H-1024_A-16": "2019_05_30",
     "wwm_cased_L-24_H-1024_A-16": "2019_05_30",
 }
-"""The BERTs that bert-for-tf2 lists, and the folder of their archive."""
+ALBERTS = tuple(f"albert_{size}_{kind}" for kind in ("v2", "zh") for size in ("base", "large", "xlarge", "xxlarge"))
+GOOGLE_MODELS = {
+    **{name: f"bert_models/{day}/{name}.zip" for name, day in BERTS.items()},
+    **{name: f"albert_models/{name}.tar.gz" for name in ALBERTS},
+}
+"""Google's models that bert-for-tf2 lists, and where their archives lie."""
 DEFAULT_MODEL = "multi_cased_L-12_H-768_A-12"
 """BERT-Base, Multilingual Cased."""
 
@@ -57,8 +58,9 @@ def download_base(name: str, folder: Path, console: Console, host: str = GOOGLE)
     target = folder / name
     if target.is_dir():
         return target
-    archive = folder / f"{name}.zip"
-    fetch(f"{host}/{GOOGLE_MODELS[name]}/{name}.zip", archive, console)
+    place = GOOGLE_MODELS[name]
+    archive = folder / place.rpartition("/")[2]
+    fetch(f"{host}/{place}", archive, console)
     try:
         unpack(archive, target, PINNED.get(name, {}))
     except BadDownload:
@@ -73,38 +75,3 @@ def download_questions(folder: Path, console: Console, url: str = QUESTIONS) -> 
     target = folder / "stack-overflow-data.csv"
     fetch(url, target, console)
     return target
-
-
-def unpack(archive: Path, target: Path, pinned: dict[str, str]) -> None:
-    """Unpack the one folder in `archive` to `target`, at once, if its files are the pinned ones. Raises BadDownload."""
-    staging = target.with_name(f".{target.name}.unpacking")
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
-        with zipfile.ZipFile(archive) as content:
-            for member in content.infolist():
-                _refuse_unsafe(member, archive)
-            content.extractall(staging)
-        configs = sorted(staging.rglob("bert_config.json"))
-        if len(configs) != 1:
-            raise BadDownload(f"{archive}: holds {len(configs)} bert_config.json, expected one")
-        _check(configs[0].parent, pinned)
-        durable.sync_tree(staging)
-        configs[0].parent.rename(target)
-    except zipfile.BadZipFile as error:
-        raise BadDownload(f"{archive}: {error}") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _refuse_unsafe(member: zipfile.ZipInfo, archive: Path) -> None:
-    path = Path(member.filename)
-    if path.is_absolute() or ".." in path.parts or stat.S_ISLNK(member.external_attr >> 16):
-        raise BadDownload(f"{archive}: {member.filename} would be written outside its folder")
-
-
-def _check(folder: Path, pinned: dict[str, str]) -> None:
-    for file, expected in pinned.items():
-        if not (folder / file).is_file():
-            raise BadDownload(f"{folder.name}: has no {file}")
-        if (found := sha256(folder / file)) != expected:
-            raise BadDownload(f"{folder.name}/{file}: sha256 is {found}, expected {expected}")

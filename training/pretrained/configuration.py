@@ -53,7 +53,7 @@ def family_in(config: Config, source: Path) -> Family:
         if kind in family.model_types:
             return family
     known = sorted(kind for family in FAMILIES.values() for kind in family.model_types)
-    raise BadBaseModel(f"{source}: model_type {kind!r} is not among those that can be served: {', '.join(known)}")
+    raise BadBaseModel(f"{source}: model_type {kind!r} is not among those that are read: {', '.join(known)}")
 
 
 def architecture_in(

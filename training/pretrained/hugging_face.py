@@ -5,26 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from contract.artifact import TokenizerOptions
-from training.errors import BadBaseModel
 from training.pretrained.base_model import BaseModel, check_tokenizer, encoder_tensors, with_padded_rows
 from training.pretrained.configuration import architecture_in, read_json
 from training.pretrained.tokenizer_files import read_tokenizer_files
 from training.pretrained.weight_files import read_weights
 
 CONFIG = "config.json"
-TRAINED = ("bert",)
-"""Families that bert-for-tf2 computes as they are."""
 
 
 def load(folder: Path, name: str, tokenizer_file: str | None = None) -> BaseModel:
     """The model in `folder`. Raises BadModel, which names the file and what is wrong with it."""
     config = read_json(folder / CONFIG)
     architecture = architecture_in(config, folder / CONFIG)
-    if architecture.family not in TRAINED:
-        raise BadBaseModel(
-            f"{folder / CONFIG}: a {architecture.family} can be imported once it is fine-tuned; "
-            f"what training here starts from is one of {', '.join(TRAINED)}"
-        )
     weights = read_weights(folder)
     architecture = with_padded_rows(architecture, weights.tensors)
     tokenizer = read_tokenizer_files(folder, str(config.get("model_type", "bert")), tokenizer_file)
