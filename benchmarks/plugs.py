@@ -2,7 +2,8 @@
 
 Parts: infer (the Open Inference Protocol beside `POST /predict`, with a model that costs next to nothing, so that what
 differs is all there is), compressed (how fast 20,000 texts are accepted, compressed or not, and what bombs cost),
-webhooks (whether all arrive whatever dies), webhook_delay (how soon when nothing does).
+webhooks (whether all arrive whatever dies), webhook_delay (how soon when nothing does), store (whether models in a
+bucket stay whole when writers are killed), follow (how soon a worker serves what was published there).
 Machines differ and are never idle: ways are compared in one run, turn by turn.
 """
 
@@ -26,7 +27,7 @@ import httpx
 import psutil
 import zstandard
 
-from benchmarks import texts, webhooks
+from benchmarks import stores, texts, webhooks
 from benchmarks.record import ROOT, Record, machine
 from harness import bombs
 from harness.running_service import RunningService
@@ -172,6 +173,18 @@ def measure_webhook_delay(models: Path) -> dict[str, float]:
     return figures
 
 
+def measure_store(_: Path) -> dict[str, float]:
+    figures, details = stores.measure_kills()
+    save("store", figures, details)
+    return figures
+
+
+def measure_follow(_: Path) -> dict[str, float]:
+    figures, details = stores.measure_follow()
+    save("follow", figures, details)
+    return figures
+
+
 def beside_a_service(measure: Callable[[RunningService], dict[str, float]]) -> Callable[[Path], dict[str, float]]:
     """Measure with a service of the tiny model, which remembers no answers."""
 
@@ -187,6 +200,8 @@ PARTS: dict[str, Callable[[Path], dict[str, float]]] = {
     "compressed": beside_a_service(measure_compressed),
     "webhooks": measure_webhooks,
     "webhook_delay": measure_webhook_delay,
+    "store": measure_store,
+    "follow": measure_follow,
 }
 
 

@@ -62,12 +62,17 @@ class Churn:
             write_version(staged, "20250101t000000-000000", 0)
             version = store.add(staged).version
         store.activate(version)
+        self.store = place.store("onlooker")
+        """The store, as somebody has it who only looks on."""
 
     def kill(self, times: int) -> None:
         """Kill so many writers, all three of a time, looking at CURRENT after each."""
         end = self.kills + times
         while self.kills < end:
-            writers = [self._start(number) for number in range(len(self.ROLES))]
+            started = [self._start(number) for number in range(len(self.ROLES))]
+            if not all(began.wait(BEGUN_S) for _, began in started):
+                raise RuntimeError(f"a writer has not begun after {BEGUN_S:g} s")
+            writers = [writer for writer, _ in started]
             time.sleep(self._chance.uniform(0, LONGEST_S))
             for writer in writers:
                 if writer.exitcode is not None:
@@ -77,24 +82,18 @@ class Churn:
                 self.kills += 1
                 self._look()
 
-    def store(self) -> Store:
-        """The store, as somebody has it who only looks on."""
-        return self._place.store("onlooker")
-
-    def _start(self, number: int) -> BaseProcess:
-        """A process that changes the store already."""
+    def _start(self, number: int) -> tuple[BaseProcess, Event]:
+        """A process that changes the store from when it sets the event on."""
         self._started += 1
         began = CONTEXT.Event()
         given = (self._place, f"machine-{number}", self.ROLES[number], self._started, began)
         writer = CONTEXT.Process(target=work, args=given, daemon=True)
         writer.start()
-        if not began.wait(BEGUN_S):
-            raise RuntimeError(f"a writer has not begun after {BEGUN_S:g} s")
-        return writer
+        return writer, began
 
     def _look(self) -> None:
         try:
-            whole_current(self.store())
+            whole_current(self.store)
         except (BadArtifact, NoModel) as error:
             self.broken.append(str(error))
 

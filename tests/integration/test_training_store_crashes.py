@@ -32,7 +32,7 @@ def test_current_always_names_a_whole_version_whenever_writers_are_killed(
     churn.kill(KILLS)
 
     assert churn.broken == []
-    store = churn.store()
+    store = churn.store
     for version in store.versions.names():
         store.versions.whole(version)
     store.prune(keep=1)
