@@ -20,6 +20,8 @@ LOCKS := requirements/bootstrap.txt $(DEV_LOCK) requirements/minilm.txt
 PACKAGES = $(patsubst %/,%,$(dir $(wildcard */__init__.py)))
 
 export PORT
+# Where Python may not keep what it compiles, every process with TensorFlow takes three times as long to start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help docs install demo status logs down train import download_base_bert download_data build_dev build_api start_api test test_containers test_clients test_arm64 check_locks lint typecheck bench chaos format lock
