@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 
 from flask import Blueprint, Response, render_template
 from flask_swagger_ui import get_swaggerui_blueprint  # type: ignore[import-untyped]
@@ -16,12 +17,13 @@ from api.openapi.document import openapi
 
 def doc_views(context: AppContext) -> Blueprint:
     views = Blueprint("docs", __name__)
-    document = json.dumps(openapi(context.settings))
+    # Made when first asked for: it takes longer to make than the rest of the application.
+    document = cache(lambda: json.dumps(openapi(context.settings)))
     views.add_app_template_filter(_code, "code")
 
     @views.get("/openapi.json")
     def openapi_json() -> Response:
-        return Response(document, mimetype="application/json")
+        return Response(document(), mimetype="application/json")
 
     @views.get("/problems")
     def problems() -> str:
