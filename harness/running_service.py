@@ -56,6 +56,8 @@ class RunningService(DirectJobs):
         super().__init__(SharedSettings(**given))
         self._given = {"api_bind": f"127.0.0.1:{self.port}", "claims_dir": self.folder / "claims", **given}
         self._workers, self._api = workers, api
+        # One for all questions: to make a client costs more than to ask. It keeps no connection, which tests might count.
+        self._http = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
         self._numbers = count()
         self.processes: dict[str, ServiceProcess] = {"redis": self.redis} if self._owns_redis else {}
         """By name: `redis` unless it was given, `api`, `worker-0` and so on."""
@@ -77,6 +79,7 @@ class RunningService(DirectJobs):
         """Kill what was started, Redis last."""
         for process in reversed(self.processes.values()):
             process.kill()
+        self._http.close()
         super().close()
         if self._temporary is not None:
             self._temporary.cleanup()
@@ -136,7 +139,7 @@ class RunningService(DirectJobs):
     def metric(self, name: str, worker: int = 0) -> float:
         """A worker's metric without labels."""
         port = self.processes[f"worker-{worker}"].environment["RETORT_METRICS_PORT"]
-        families = text_string_to_metric_families(httpx.get(f"http://127.0.0.1:{port}").text)
+        families = text_string_to_metric_families(self._http.get(f"http://127.0.0.1:{port}").text)
         return next(sample.value for family in families for sample in family.samples if sample.name == name)
 
     def _start(self) -> None:
@@ -153,6 +156,6 @@ class RunningService(DirectJobs):
             if process.has_ended():
                 raise RuntimeError(f"{name} has ended:\n{process.last_lines()}")
         try:
-            return httpx.get(f"{self.url}{path}").status_code == httpx.codes.OK
+            return self._http.get(f"{self.url}{path}").status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
