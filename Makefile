@@ -24,7 +24,7 @@ export PORT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help docs install demo status logs down train import download_base_bert download_data build_dev build_api start_api test test_containers test_clients test_arm64 check_locks lint typecheck bench chaos format lock
+.PHONY: help docs install demo status logs down train import download_base_bert download_data build_dev build_api start_api test test_containers test_clients lighthouse test_arm64 check_locks lint typecheck bench chaos format lock
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -99,6 +99,14 @@ $(CLIENTS)/installed: requirements/bootstrap.txt requirements/clients.txt
 
 test_clients: $(INSTALLED) $(CLIENTS)/installed ## Triton's and KServe's own clients against the service, from an environment of their own
 	$(BIN)/python -m pytest tests/integration/api/test_protocol_clients.py
+
+# The newest that Node 20 runs; 200 packages, of which the project needs none.
+.lighthouse/node_modules/lighthouse-12.8.2:
+	npm install --prefix .lighthouse --no-save --ignore-scripts --no-audit --no-fund lighthouse@$(lastword $(subst -, ,$@))
+	@touch $@
+
+lighthouse: $(INSTALLED) .lighthouse/node_modules/lighthouse-12.8.2 ## the page's points at Lighthouse; needs npm and Chromium, two minutes
+	$(BIN)/python -m pytest -rP tests/e2e/test_page_lighthouse.py
 
 test_arm64: ## all of it on an emulated arm64 machine; needs root, Debian and an hour
 	tests/arm64/run

@@ -1,32 +1,38 @@
 // Which part of the page is shown, and what stands around all of them.
 
 import { counted } from "./dom.js";
-import { askJson } from "./service.js";
+import { askStatus } from "./status.js";
 import "./key-dialog.js";
-import "./try-view.js";
-import "./file-view.js";
-import "./models-view.js";
-import "./now-view.js";
-import "./jobs-view.js";
 
 const STATE_EVERY_S = 5;
+const REST_AFTER_MS = 100;
+const LOAD = {
+  try: () => import("./try-view.js"),
+  file: () => import("./file-view.js"),
+  models: () => import("./models-view.js"),
+  now: () => import("./now-view.js"),
+  jobs: () => import("./jobs-view.js"),
+};
 
-// A view that is a custom element may have `shown()` and `left()`.
-function show() {
+let turns = 0;
+
+// A view that is a custom element may have `shown()` and `left()`. Resolves once it is there.
+async function show() {
   const sections = [...document.querySelectorAll("main > section")];
   const wanted = location.hash.slice(1).split("/")[0];
   const chosen = sections.find((section) => section.dataset.view === wanted) ?? sections[0];
+  if (!chosen.hidden) return;
+  const turn = (turns += 1);
   for (const section of sections) {
-    const view = section.lastElementChild;
-    const was = !section.hidden;
+    if (!section.hidden) section.lastElementChild.left?.();
     section.hidden = section !== chosen;
-    if (was && section.hidden) view.left?.();
-    if (!was && !section.hidden) view.shown?.();
   }
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${chosen.dataset.view}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  await LOAD[chosen.dataset.view]();
+  if (turn === turns) chosen.lastElementChild.shown?.();
 }
 
 customElements.define("service-state", class extends HTMLElement {
@@ -37,7 +43,7 @@ customElements.define("service-state", class extends HTMLElement {
 
   async look() {
     try {
-      const { ready, workers, reasons } = await askJson("/status", { quiet: true });
+      const { ready, workers, reasons } = await askStatus({ quiet: true });
       const able = workers.filter((worker) => worker.state === "ready").length;
       this.say(ready ? "ready" : "waiting", ready ? `ready · ${counted(able, "worker")}` : reasons[0]);
     } catch (error) {
@@ -57,4 +63,6 @@ addEventListener("hashchange", () => {
   show();
   scrollTo(0, 0);
 });
-show();
+await show();
+// The other parts too: a file that is dropped anywhere is taken, and one that is under way goes on.
+setTimeout(() => Object.values(LOAD).forEach((load) => load()), REST_AFTER_MS);

@@ -61,12 +61,13 @@ export class FileRun extends EventTarget {
     return { rate, left: this.rowsLeft / rate };
   }
 
-  // Takes the same file again. Whether it is the same.
+  // Takes the same file again. Whether it is the same; `seen` hears what share of it was looked at.
   async offer(file, seen) {
     const { dialect, digest, rows } = this.record;
     if (file.size !== this.record.size) return false;
-    const { blob } = await prepared(file);
-    const table = await cut(blob, dialect, { ...WINDOWS, mostRows: this.record.mostRows, seen });
+    const { blob } = await prepared(file, { seen: (done) => seen((0.5 * done) / file.size) });
+    const more = (done) => seen(0.5 + (0.5 * done) / blob.size);
+    const table = await cut(blob, dialect, { ...WINDOWS, mostRows: this.record.mostRows, seen: more });
     if (table.digest !== digest || table.rows !== rows) return false;
     this.file = blob;
     return true;
@@ -133,6 +134,7 @@ export class FileRun extends EventTarget {
     this.record.mostRows = Math.ceil(this.record.mostRows / 2);
     const { windows } = await cut(this.file, this.record.dialect, { ...WINDOWS, mostRows: this.record.mostRows });
     this.record.windows = windows;
+    await store.saveAll(this.record);
   }
 
   async answerWindows() {
@@ -177,8 +179,8 @@ export class FileRun extends EventTarget {
 
   // The job; null when there is nothing to ask, undefined when the key's job is gone.
   async submit(number, sending, texts, kept, refused) {
-    const { id, model, windows } = this.record;
-    const headers = { Prefer: "respond-async", "Idempotency-Key": `${id}-${number}-${windows[number].digest}-${sending}` };
+    const { id, digest, model, mostRows } = this.record;
+    const headers = { Prefer: "respond-async", "Idempotency-Key": `${id}-${digest}-${mostRows}-${number}-${sending}` };
     while (kept.length > 0) {
       const body = { texts: kept.map((at) => texts[at]), ...(model ? { model } : {}) };
       try {

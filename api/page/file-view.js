@@ -1,6 +1,7 @@
 // A file: dropped, looked at, sent, answered.
 
 import { h, problem } from "./dom.js";
+import { exampleFile } from "./examples.js";
 import { FileRun } from "./file-run.js";
 import { fileSetup } from "./file-setup.js";
 import { RunView } from "./run-view.js";
@@ -18,8 +19,11 @@ customElements.define("file-view", class extends HTMLElement {
     if (run.state === "running") run.go();
   }
 
+  // What there is to say stands before the place for another file.
   choose(...more) {
-    this.replaceChildren(chooser("Drop a file here, or choose one", (file) => this.look(file)), ...more);
+    const example = h("button", { type: "button", class: "small", onclick: () => this.look(exampleFile()) }, "Try an example file");
+    this.replaceChildren(...more, chooser("Drop a file here, or choose one", (file) => this.look(file)),
+      more.length > 0 ? "" : h("p", { class: "instead" }, example));
   }
 
   over(event) {
@@ -49,6 +53,7 @@ customElements.define("file-view", class extends HTMLElement {
     try {
       const run = await FileRun.start(file, choices);
       this.follow(run);
+      if (this.offsetParent) scrollTo(0, 0); // to what goes on, unless another part is shown
       await run.go();
     } catch (error) {
       this.choose(problem(error));

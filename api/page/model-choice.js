@@ -1,7 +1,9 @@
-// Which model is asked; shown only where there is a choice.
+// Which model is asked, shown only where there is a choice, and which labels it has.
 
-import { h } from "./dom.js";
+import { counted, h } from "./dom.js";
 import { askJson } from "./service.js";
+
+const SHOWN_LABELS = 8;
 
 let listed = null;
 
@@ -20,6 +22,19 @@ customElements.define("model-choice", class extends HTMLElement {
   // The model's name; empty for the default one.
   get value() {
     return this.select?.value ?? "";
+  }
+
+  // A sentence about what this model answers; empty where nothing is known of it.
+  async labels() {
+    try {
+      const name = this.value || (await models()).find((model) => model.default).name;
+      const { versions } = await askJson(`/models/${encodeURIComponent(name)}`);
+      const { labels, thresholds } = versions.find((one) => one.current);
+      const rest = labels.length > SHOWN_LABELS ? ` and ${labels.length - SHOWN_LABELS} more` : "";
+      return `Each text gets ${thresholds ? "any" : "one"} of ${counted(labels.length, "label")}: ${labels.slice(0, SHOWN_LABELS).join(", ")}${rest}.`;
+    } catch {
+      return "";
+    }
   }
 });
 

@@ -1,17 +1,14 @@
 // How the service stands, drawn from what it says every two seconds while this part is shown.
 
 import { bytes, count, counted, duration, h, problem, svg, table } from "./dom.js";
-import { askJson } from "./service.js";
+import { askStatus, rates } from "./status.js";
 
 const EVERY_S = 2;
-const KEPT_S = 300;
 const LEAST_S = 60;
 const WIDTH = 300;
 const HEIGHT = 100;
 
 customElements.define("now-view", class extends HTMLElement {
-  samples = [];
-
   shown() {
     this.look();
     this.timer = setInterval(() => document.hidden || this.look(), EVERY_S * 1000);
@@ -25,9 +22,7 @@ customElements.define("now-view", class extends HTMLElement {
     if (this.busy) return;
     this.busy = true;
     try {
-      const status = await askJson("/status");
-      this.remember(status);
-      this.draw(status);
+      this.draw(await askStatus());
     } catch (error) {
       this.replaceChildren(problem(error));
     } finally {
@@ -35,21 +30,14 @@ customElements.define("now-view", class extends HTMLElement {
     }
   }
 
-  remember({ models, jobs }) {
-    const lanes = models.flatMap((model) => model.lanes);
-    const sum = (member) => lanes.reduce((all, lane) => all + lane[member], 0);
-    this.samples.push({ at: performance.now() / 1000, drained: sum("drained"), waiting: sum("texts"), jobs: jobs.accepted });
-    while (this.samples.at(-1).at - this.samples[0].at > KEPT_S) this.samples.shift();
-  }
-
   draw(status) {
     const opened = [...this.querySelectorAll("details[open]")].map((one) => one.dataset.name);
-    const rates = this.rates("drained");
+    const seen = rates();
     this.replaceChildren(
       status.ready ? "" : h("div", { class: "note", role: "status" }, status.reasons.map((reason) => h("div", null, reason))),
-      facts(status, rates),
+      facts(status, seen),
       h("h2", null, "Texts a second"),
-      plot(rates, "texts answered a second over the last minutes"),
+      plot(seen, "texts answered a second over the last minutes"),
       h("h2", null, "What waits"),
       waiting(status.models),
       h("h2", null, "Workers"),
@@ -57,21 +45,13 @@ customElements.define("now-view", class extends HTMLElement {
       refused(status.workers));
     for (const one of this.querySelectorAll("details")) one.open = opened.includes(one.dataset.name);
   }
-
-  // Differences of a counter, a second.
-  rates(member) {
-    return this.samples.slice(1).map((sample, number) => {
-      const before = this.samples[number];
-      return { at: sample.at, value: Math.max(0, (sample[member] - before[member]) / (sample.at - before.at)) };
-    });
-  }
 });
 
-function facts({ jobs, workers, dead_letters: dead, store }, rates) {
+function facts({ jobs, workers, dead_letters: dead, store }, seen) {
   const ready = workers.filter((worker) => worker.state === "ready").length;
   const told = [
     [count(ready), ready === 1 ? "worker is ready" : "workers are ready"],
-    [rates.length ? count(rates.at(-1).value) : "–", "texts a second now"],
+    [seen.length ? count(seen.at(-1).value) : "–", "texts a second now"],
     [count(jobs.open), "jobs under way"],
     [count(jobs.accepted), `jobs so far, ${count(jobs.refused)} refused`],
     [count(jobs.failed + jobs.expired), `jobs failed or expired, ${count(jobs.cancelled)} cancelled`],
@@ -81,17 +61,17 @@ function facts({ jobs, workers, dead_letters: dead, store }, rates) {
   return h("ul", { class: "facts" }, told.map(([number, words]) => h("li", { class: "card" }, h("strong", null, number), h("span", { class: "quiet" }, words))));
 }
 
-function plot(rates, label) {
-  const most = Math.max(1, ...rates.map((one) => one.value));
-  const end = rates.at(-1)?.at ?? 0;
-  const span = Math.max(LEAST_S, end - (rates[0]?.at ?? 0));
+function plot(seen, label) {
+  const most = Math.max(1, ...seen.map((one) => one.value));
+  const end = seen.at(-1)?.at ?? 0;
+  const span = Math.max(LEAST_S, end - (seen[0]?.at ?? 0));
   const point = ({ at, value }) => `${(WIDTH * (1 - (end - at) / span)).toFixed(1)} ${(HEIGHT * (1 - value / most) * 0.94 + 4).toFixed(1)}`;
-  const line = rates.map(point).join(" L ");
-  const last = rates.length ? count(rates.at(-1).value) : "none yet";
+  const line = seen.map(point).join(" L ");
+  const last = seen.length ? count(seen.at(-1).value) : "none yet";
   return h("div", { class: "card" },
     svg("svg", { class: "plot", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": `${label}: now ${last}, at most ${count(most)}` },
-      rates.length > 1 && svg("path", { class: "under", d: `M ${point({ at: rates[0].at, value: 0 })} L ${line} L ${point({ at: end, value: 0 })} Z` }),
-      rates.length > 1 && svg("path", { d: `M ${line}` })),
+      seen.length > 1 && svg("path", { class: "under", d: `M ${point({ at: seen[0].at, value: 0 })} L ${line} L ${point({ at: end, value: 0 })} Z` }),
+      seen.length > 1 && svg("path", { d: `M ${line}` })),
     h("div", { class: "row apart quiet" }, h("span", null, `${duration(span)} ago`), h("span", null, `at most ${count(most)} texts/s`), h("span", null, "now")));
 }
 

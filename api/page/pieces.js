@@ -3,8 +3,13 @@
 const PIECE_BYTES = 1 << 18;
 
 export async function* pieces(blob) {
+  const read = (at) => blob.slice(at, at + PIECE_BYTES).arrayBuffer();
+  let next = read(0);
   for (let at = 0; at < blob.size; at += PIECE_BYTES) {
-    yield new Uint8Array(await blob.slice(at, at + PIECE_BYTES).arrayBuffer());
+    const piece = new Uint8Array(await next);
+    next = read(at + PIECE_BYTES); // while this one is looked at
+    next.catch(() => {}); // whoever asks for it is told
+    yield piece;
     await turn();
   }
 }

@@ -14,8 +14,8 @@ const BROKEN = 4; // the rest of a line that can't be read
 export class BadTable extends Error {}
 
 // Takes UTF-8 in pieces. `onRow(row, end, first, last, cells, broken)` gets each row that is not empty: `row()` gives its
-// bytes without the line end; then the offset behind that, the lines it begins and ends on, how many cells it has, and why it can't be read. When it
-// returns true, the scan stops. `high` and `low` are a digest of all bytes up to the row's end. Throws BadTable.
+// bytes without the line end; then the offset behind that, the lines it begins and ends on, how many cells it has, and why
+// it can't be read. When it returns true, the scan stops. Throws BadTable.
 export class RowScanner {
   constructor({ format, delimiter, quotes = true, lenient = false }, onRow) {
     this.delimited = format !== "jsonl";
@@ -31,18 +31,14 @@ export class RowScanner {
     this.afterReturn = false;
     this.rest = null;
     this.stopped = false;
-    this.low = 0x811c9dc5;
-    this.high = 0x01234567;
   }
 
   push(bytes) {
     const { delimited, delimiter, quoteSign, lenient } = this;
     let begin = 0; // of the row
-    let { state, cells, afterReturn, low, high } = this;
+    let { state, cells, afterReturn } = this;
     for (let i = 0; i < bytes.length; i += 1) {
       const byte = bytes[i];
-      low = Math.imul(low ^ byte, 0x01000193);
-      high = Math.imul(high + byte, 0x5bd1e995) ^ (high >>> 13);
       if (byte === LF || byte === CR) {
         const second = afterReturn && byte === LF;
         afterReturn = byte === CR;
@@ -52,8 +48,6 @@ export class RowScanner {
         }
         this.line += 1;
         if (state === QUOTED) continue;
-        this.low = low;
-        this.high = high;
         this.endRow(bytes, begin, i, cells, state === BROKEN);
         if (this.stopped) return;
         begin = i + 1;
@@ -77,7 +71,7 @@ export class RowScanner {
     }
     this.offset += bytes.length;
     if (begin < bytes.length) this.rest = joined(this.rest, bytes.subarray(begin));
-    Object.assign(this, { state, cells, afterReturn, low, high });
+    Object.assign(this, { state, cells, afterReturn });
   }
 
   // The last row may lack its line end.

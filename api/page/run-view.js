@@ -37,7 +37,7 @@ export class RunView {
     this.element = h("div", { class: "run" },
       h("h2", null, run.record.name), this.progress, this.told, this.trouble, this.again,
       h("div", { class: "row wrap" }, this.save, Object.values(this.buttons),
-        h("label", { class: "check" }, this.spreadsheet, "for spreadsheets: what they would run as a formula becomes text")),
+        h("label", { class: "check" }, this.spreadsheet, "for spreadsheets: formulas become text")),
       h("div", { class: "sides" },
         h("section", { "aria-label": "labels" }, h("h2", null, "Labels"), this.chart.element),
         h("section", { "aria-label": "rows" },
@@ -86,8 +86,10 @@ export class RunView {
 
   // Whether the file is the one that this run began with, it goes on, or says why not.
   async offer(file) {
-    this.say("Looking whether it is the same file…");
-    const same = await this.run.offer(file, () => {}).catch(() => false);
+    const seen = (share) => (this.told.textContent = `Looking whether it is the same file… ${Math.floor(100 * share)}%`);
+    this.say("");
+    const same = await this.run.offer(file, seen).catch(() => false);
+    this.refresh();
     this.say(same ? "" : `This is not the file that ${this.run.record.name} was: nothing is sent. Drop that file, or begin another one.`);
     if (same) await this.run.go();
   }

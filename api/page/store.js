@@ -3,6 +3,7 @@
 
 const STORES = ["run", "file", "answers"];
 const CURRENT = "current";
+const WINDOWS = "windows"; // of the current run: tens of thousands, which do not change with each answer
 
 let opened = null;
 
@@ -41,6 +42,7 @@ async function read(name, ask) {
 export async function load() {
   const run = await read("run", (store) => store.get(CURRENT));
   if (!run) return null;
+  run.windows = await read("run", (store) => store.get(WINDOWS));
   const file = await read("file", (store) => store.get(CURRENT));
   return { run, file: file ?? null, answers: await read("answers", (store) => store.getAll()) };
 }
@@ -48,7 +50,7 @@ export async function load() {
 // Forgets the run before. Whether the browser keeps the file too.
 export async function begin(run, file) {
   await clear();
-  await save(run);
+  await saveAll(run);
   if (file === null) return false;
   try {
     await written((_, files) => files.put(file, CURRENT));
@@ -58,13 +60,22 @@ export async function begin(run, file) {
   }
 }
 
-export const save = (run) => written((runs) => runs.put(run, CURRENT));
+export const save = (run) => written((runs) => runs.put(small(run), CURRENT));
+
+// With the windows.
+export const saveAll = (run) =>
+  written((runs) => {
+    runs.put(run.windows, WINDOWS);
+    runs.put(small(run), CURRENT);
+  });
+
+const small = ({ windows, ...rest }) => rest;
 
 // A window is done: its answers and the progress are written together.
 export const keep = (run, number, answers) =>
   written((runs, _, all) => {
     all.put(answers, number);
-    runs.put(run, CURRENT);
+    runs.put(small(run), CURRENT);
   });
 
 export const clear = () => written((...stores) => stores.forEach((store) => store.clear()));

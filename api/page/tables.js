@@ -1,6 +1,7 @@
 // Reading CSV, TSV and JSON lines a piece at a time, so that a file may be larger than memory: by the same rules as
 // training and the command line, which one table of cases holds.
 
+import { Digest } from "./digest.js";
 import { pieces } from "./pieces.js";
 import { BadTable, RowScanner } from "./row-scanner.js";
 
@@ -150,9 +151,9 @@ function header(columns) {
   return columns;
 }
 
-async function feed(reader, blob, { seen = () => {}, signal } = {}) {
+async function feed(reader, blob, { seen = () => {}, digest } = {}) {
   for await (const piece of pieces(blob)) {
-    signal?.throwIfAborted();
+    digest?.push(piece);
     reader.push(piece);
     if (reader.stopped) return;
     seen(reader.offset);
@@ -178,35 +179,30 @@ export async function preview(blob, dialect, most) {
 // Reads the whole table once and cuts it into windows of at most `mostRows` rows and some `mostBytes` bytes: always alike,
 // so that a run that goes on later finds the same windows. `odd` are the rows that are left out, with their lines.
 // Throws BadTable when they are too many, or the table can't be read at all.
-export async function cut(blob, dialect, { mostRows, mostBytes, seen, signal }) {
+export async function cut(blob, dialect, { mostRows, mostBytes, seen }) {
   const windows = [];
   const odd = [];
   const joins = new Joins(dialect);
+  const digest = new Digest();
   let rows = 0;
-  let hash = [0, 0];
   const onRow = (row) => {
     let window = windows.at(-1);
     if (!window || window.rows === mostRows || window.end - window.start >= mostBytes) {
-      if (window) window.digest = hexadecimal(hash);
-      window = { first: rows, rows: 0, start: window?.end ?? reader.headerEnd, end: 0, digest: "" };
+      window = { first: rows, rows: 0, start: window?.end ?? reader.headerEnd, end: 0 };
       windows.push(window);
     }
     window.rows += 1;
     window.end = row.end;
     rows += 1;
-    hash = [reader.high, reader.low];
     joins.look(row, reader.columns);
   };
   const onOdd = (line, why) => odd.push({ line, why }) > MOST_ODD;
   const reader = new TableReader(dialect, { onRow, onOdd });
-  await feed(reader, blob, { seen, signal });
+  await feed(reader, blob, { seen, digest });
   if (reader.columns === null && odd.length === 0) throw new BadTable("The file is empty.");
   if (odd.length > Math.min(rows, MOST_ODD)) throw new BadTable(`Too many rows can't be read: ${oddly(odd)}`);
-  if (windows.length > 0) windows.at(-1).digest = hexadecimal(hash);
-  return { columns: reader.columns, windows, rows, odd, notes: joins.notes(), digest: hexadecimal([reader.high, reader.low]) };
+  return { columns: reader.columns, windows, rows, odd, notes: joins.notes(), digest: String(digest) };
 }
-
-const hexadecimal = (halves) => halves.map((half) => (half >>> 0).toString(16).padStart(8, "0")).join("");
 
 export const oddly = (odd) => odd.slice(0, 3).map(({ line, why }) => `line ${line}: ${why}`).join("; ");
 

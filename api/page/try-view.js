@@ -1,6 +1,7 @@
 // Texts in, labels out.
 
 import { count, counted, duration, h, problem } from "./dom.js";
+import { EXAMPLES } from "./examples.js";
 import { modelChoice } from "./model-choice.js";
 import { prediction } from "./prediction.js";
 import { ask, askJson, lines, patiently } from "./service.js";
@@ -9,16 +10,12 @@ import { snippets } from "./snippets.js";
 const MOST_LINES = 1000;
 const WAIT_S = 10;
 const RETRIES = 4;
-const EXAMPLES = [
-  "Why does my code keep throwing me null pointer exception?",
-  "I wrote a loop that i cannot exit, what am I doing wrong?",
-  "center a div inside another div",
-];
+const SHOWN_EXAMPLES = EXAMPLES.slice(0, 3).join("\n");
 
 customElements.define("try-view", class extends HTMLElement {
   connectedCallback() {
     this.field = h("textarea", { id: "texts", rows: "5", spellcheck: "false", "aria-describedby": "texts-help",
-      placeholder: EXAMPLES.join("\n"), onkeydown: (event) => this.key(event) });
+      placeholder: SHOWN_EXAMPLES, onkeydown: (event) => this.key(event) });
     this.each = h("input", { type: "checkbox", id: "each-line", checked: true });
     this.model = modelChoice("try-model");
     this.button = h("button", { class: "primary" }, "Classify");
@@ -28,11 +25,20 @@ customElements.define("try-view", class extends HTMLElement {
     this.append(
       h("form", { onsubmit: (event) => this.submit(event) },
         h("label", { for: "texts" }, "Texts"), this.field,
-        h("p", { class: "quiet", id: "texts-help" }, "One per line; paste as many as you like. Ctrl+Enter asks."),
+        h("p", { class: "quiet", id: "texts-help" }, "One per line; paste as many as you like. Ctrl+Enter asks. A whole table? ",
+          h("a", { href: "#file" }, "Label a file"), "."),
         h("div", { class: "row wrap" }, this.button,
           h("button", { type: "button", onclick: () => this.example() }, "Try an example"),
           h("label", { class: "check" }, this.each, "each line is a text"), this.model)),
       this.told, this.results, this.code);
+    this.model.addEventListener("change", () => this.sayLabels());
+    this.sayLabels();
+  }
+
+  // Until something was asked, the page says what an answer may be.
+  async sayLabels() {
+    const labels = await this.model.labels();
+    if (!this.stop) this.say(labels);
   }
 
   key(event) {
@@ -40,7 +46,7 @@ customElements.define("try-view", class extends HTMLElement {
   }
 
   example() {
-    this.field.value = EXAMPLES.join("\n");
+    this.field.value = SHOWN_EXAMPLES;
     this.each.checked = true;
     this.querySelector("form").requestSubmit();
   }
@@ -59,7 +65,7 @@ customElements.define("try-view", class extends HTMLElement {
     this.results.replaceChildren();
     this.code.replaceChildren();
     if (texts.length === 0) return this.say("Type a text first, or try an example.");
-    if (texts.length > MOST_LINES) return this.say(`${count(texts.length)} texts are better sent as a file: see A file.`);
+    if (texts.length > MOST_LINES) return this.say(`${count(texts.length)} texts are better sent as a file: see Label a file.`);
     const request = { texts, ...(this.model.value ? { model: this.model.value } : {}) };
     this.button.setAttribute("aria-busy", "true");
     this.several = false;

@@ -26,20 +26,28 @@ REPORT = """<!doctype html><title>report</title><style>h1 { color: rgb(0, 128, 0
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><rect width="40" height="20"/></svg>'
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Playwright's own event loop runs for as long as this: the next module may start one of its own."""
+# Chromium's own sandbox needs rights that root in a container has not.
+ARGUMENTS = ["--no-sandbox"] if os.geteuid() == 0 else []
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's program."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         message = f"no browser: install one of {', '.join(NAMES)}"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    # Chromium's own sandbox needs rights that root in a container has not.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    arguments.append("--enable-precise-memory-info")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """Playwright's own event loop runs for as long as this: the next module may start one of its own."""
+    arguments = [*ARGUMENTS, "--enable-precise-memory-info"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=arguments)
+        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
         yield browser
         browser.close()
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import base64
 import csv
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, expect
 
+from contract.prediction import AnswerRule
 from harness.answering_worker import scores
 from harness.until import until
 from tests.e2e.conftest import OpenPage, assert_accessible, shoot
+from tests.e2e.file_part import assert_labelled, begin, best, choose, downloaded, finish, write_csv
 from tests.e2e.page_stack import PageStack
 from tests.table_cases import CASES, REFUSED, TableCase
 
@@ -24,7 +25,7 @@ READ_CASE = """async ({ suffix, content, options }) => {
   const { BadTable, cut, dialectOf, formatOf, rowsOf } = await import("/page/tables.js");
   const file = new File([Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))], `table${suffix}`);
   try {
-    const { blob, notes } = await prepared(file, options.encoding);
+    const { blob, notes } = await prepared(file, options);
     const told = { delimiter: options.delimiter, quotes: options.quotes !== "text" };
     const { dialect, notes: more } = await dialectOf(blob, formatOf(file.name), told);
     const table = await cut(blob, dialect, { mostRows: 2, mostBytes: 1e6 });
@@ -44,45 +45,6 @@ FORGET_FILE = """() => new Promise((resolve) => {
     change.oncomplete = resolve;
   };
 })"""
-
-
-def best(text: str) -> str:
-    return max(scores(text).items(), key=lambda pair: pair[1])[0]
-
-
-def write_csv(path: Path, rows: int) -> list[str]:
-    texts = [f"question number {number}, with a comma" for number in range(rows)]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["number", "text"])
-        writer.writerows(enumerate(texts))
-    return texts
-
-
-def choose(page: Page, file: Path) -> None:
-    page.locator("input[type=file]").set_input_files(file)
-
-
-def begin(page: Page, file: Path, rows: int) -> None:
-    choose(page, file)
-    page.get_by_role("button", name=f"Label {rows:,} row").click()
-
-
-def finish(page: Page) -> None:
-    expect(page.get_by_text("All rows are answered.")).to_be_visible(timeout=110_000)
-
-
-def downloaded(page: Page, button: str = "Download CSV") -> list[dict[str, str]]:
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name=button).click()
-    content = Path(waiting.value.path()).read_bytes()
-    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
-
-
-def assert_labelled(page: Page, texts: list[str]) -> None:
-    rows = downloaded(page)
-    assert [row["text"] for row in rows] == texts
-    assert [row["label"] for row in rows] == [best(text) for text in texts]
 
 
 def test_a_table_comes_back_with_its_labels(stack: PageStack, open_page: OpenPage, tmp_path: Path) -> None:
@@ -136,6 +98,20 @@ def test_what_is_hostile_stays_text_and_is_defused_on_the_way_out(
     assert defused == ["'=1+1", "'@SUM(A1)", "'+cmd|' /C calc'!A0", "'-2+3", HOSTILE_CELLS[4], "-5", "plain"]
     page.get_by_label("for spreadsheets").uncheck()
     assert [row["text"] for row in downloaded(page)] == list(HOSTILE_CELLS)
+
+
+def test_labels_with_markup_stay_text_and_are_defused_too(
+    stack: PageStack, open_page: OpenPage, tmp_path: Path
+) -> None:
+    labels = ("<b>bold</b>", "=1+1", "a|b")
+    stack.worker.rule = AnswerRule(labels=labels)
+    page = open_page(stack, "file")
+    write_csv(tmp_path / "questions.csv", 60)
+    begin(page, tmp_path / "questions.csv", 60)
+    finish(page)
+    assert set(page.locator(".chart button > span:first-child").all_text_contents()) == set(labels)
+    assert page.locator(".run b").count() == 0
+    assert {row["label"] for row in downloaded(page)} == {"<b>bold</b>", "'=1+1", "a|b"}
 
 
 def test_a_rows_error_stands_in_its_row(stack: PageStack, open_page: OpenPage, tmp_path: Path) -> None:
@@ -250,31 +226,6 @@ def test_a_workbook_is_told_how_to_become_a_table(stack: PageStack, open_page: O
     page = open_page(stack, "file")
     choose(page, tmp_path / "book.xlsx")
     expect(page.get_by_role("alert")).to_contain_text("CSV UTF-8 (Comma delimited)")
-
-
-def test_a_hundred_thousand_rows_fill_no_memory_and_leave_the_page_quick(
-    stack: PageStack, open_page: OpenPage, tmp_path: Path
-) -> None:
-    page = open_page(stack, "file")
-    write_csv(tmp_path / "questions.csv", 100_000)
-    page.evaluate("""() => {
-      globalThis.waits = [];
-      document.addEventListener("click", (event) => requestAnimationFrame(() =>
-        waits.push(performance.now() - event.timeStamp)), true);
-    }""")
-    begin(page, tmp_path / "questions.csv", 100_000)
-    heaps: list[float] = []
-    while not page.get_by_text("All rows are answered.").is_visible():
-        page.get_by_role("button", name="Next").click()
-        heaps.append(page.evaluate("performance.memory.usedJSHeapSize / 1e6"))
-        page.wait_for_timeout(200)
-    waits = sorted(page.evaluate("waits"))
-    print(
-        f"heap at most {max(heaps):.0f} MB; clicks: median {waits[len(waits) // 2]:.0f} ms, longest {waits[-1]:.0f} ms"
-    )
-    assert max(heaps) < 300
-    assert waits[len(waits) // 2] < 100  # a busy machine may delay some
-    assert stack.predicted() == 100_000
 
 
 @pytest.mark.parametrize("cases", [CASES, REFUSED], ids=["read", "refused"])

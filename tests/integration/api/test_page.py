@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,18 @@ def test_a_browser_gets_the_page_and_a_terminal_a_few_lines(client: FlaskClient)
 
 def test_the_page_and_all_its_files_are_small() -> None:
     assert sum(len(file.compressed) for file in page_files().values()) < MOST_BYTES
+
+
+def imported(name: str) -> set[str]:
+    """The module and all that it can't begin without."""
+    found = re.findall(r'^import .*"\./([\w-]+\.js)";$', page_files()[name].content.decode(), re.MULTILINE)
+    return {name}.union(*map(imported, found))
+
+
+def test_a_browser_asks_at_once_for_all_that_the_first_part_needs_and_no_more() -> None:
+    index = page_files()["index.html"].content.decode()
+    asked = re.findall(r'(?:src|rel="modulepreload" href)="/page/([\w-]+\.js)"', index)
+    assert sorted(asked) == sorted(imported("app.js") | imported("try-view.js"))
 
 
 @pytest.mark.parametrize("name", sorted(page_files()))
