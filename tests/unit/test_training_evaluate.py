@@ -10,6 +10,7 @@ from training.evaluation.evaluate import (
     confused_pairs,
     confusion,
     intervals,
+    label_scores,
     lead,
     per_class,
     scores,
@@ -90,3 +91,7 @@ def test_a_lead_counts_only_texts_on_which_one_of_two_is_right() -> None:
     assert lead(rival, own, labels) == pytest.approx((9 - 1) / np.sqrt(10))
     assert lead(own, rival, labels) == -lead(rival, own, labels)
     assert lead(own, own, labels) == 0.0
+
+
+def test_label_scores_of_a_baseline() -> None:
+    assert label_scores(np.array([0, 1], np.int32), np.array([0, 0], np.int32))["accuracy"] == 0.5

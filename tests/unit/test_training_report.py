@@ -25,7 +25,7 @@ from training.artifact.report import page, write_report
 from training.cli.app import console
 from training.data.data_report import DataReport, report_on, show, show_classes
 from training.data.table import one_label_table
-from training.evaluation.evaluate import HeldOutPredictions, intervals, label_scores, scores
+from training.evaluation.evaluate import HeldOutPredictions, intervals, scores
 from training.fit.checkpoint import Epoch, TrainingState
 
 TEXTS = ["<b>bold</b> & brave", "sort a list", "select rows", "throw"]
@@ -250,7 +250,6 @@ def test_the_data_report_counts_what_is_odd() -> None:
     ]
 
     report = report_on(table, encoded, max_length=8)
-
     assert report == DataReport(
         rows=4,
         dropped={"empty text": 1},
@@ -269,18 +268,17 @@ def test_the_data_report_counts_what_is_odd() -> None:
     assert report.imbalance == 3
 
 
-def test_the_data_report_counts_the_windows_of_long_texts(capsys: pytest.CaptureFixture[str]) -> None:
-    table, piece = one_label_table(["short", "long"], ["a", "b"]), np.zeros(8, np.int32)
-    encoded = [EncodedText(ids=piece[:4], length=4), EncodedText(ids=piece, length=20, more=(piece, piece), covered=20)]
-
-    show(report_on(table, encoded, 8, Windows.usual("mean", 8)), console)
-
-    assert "longer than 8 tokens: 1 texts (50.0%), read in 3 windows\n" in capsys.readouterr().out
-
-    encoded[1] = replace(encoded[1], length=30)
-    show(report_on(table, encoded, 8, Windows.usual("mean", 8)), console)
-
-    assert "read in 3 windows; 1 of these texts are cut off after 64\n" in capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("length", "said"), [(20, "3 windows"), (30, "3 windows; 1 of these texts are cut off after 64")]
+)
+def test_the_data_report_counts_the_windows_of_long_texts(
+    length: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    piece = np.zeros(8, np.int32)
+    long = EncodedText(ids=piece, length=length, more=(piece, piece), covered=20)
+    encoded = [EncodedText(ids=piece[:4], length=4), long]
+    show(report_on(one_label_table(["a", "b"], ["a", "b"]), encoded, 8, Windows.usual("mean", 8)), console)
+    assert f"longer than 8 tokens: 1 texts (50.0%), read in {said}\n" in capsys.readouterr().out
 
 
 def test_the_data_report_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -300,7 +298,3 @@ def test_the_data_report_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
         "37.5%",
     ):
         assert said in shown
-
-
-def test_label_scores_of_a_baseline() -> None:
-    assert label_scores(np.array([0, 1], np.int32), np.array([0, 0], np.int32))["accuracy"] == 0.5
