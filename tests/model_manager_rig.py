@@ -32,6 +32,7 @@ class Rig:
         self.opened: list[str] = []
         self.closed: list[str] = []
         self.wanted: set[str] = set()
+        self.releases = 0
         self.fault: Exception | None = None
         self.faulty = "tiny"
         """The model that can't be loaded while there is a fault."""
@@ -45,6 +46,7 @@ class Rig:
             reload_s=1.0,
             device="cpu",
             most_bytes=most_bytes,
+            release=self._release,
             clock=lambda: self.now,
         )
 
@@ -53,6 +55,9 @@ class Rig:
         if self.fault and folder.parent.name == self.faulty:
             raise self.fault
         return Loaded(verify(folder))
+
+    def _release(self) -> None:
+        self.releases += 1
 
     def publish(self, version: str, seed: int = 0, name: str = "tiny") -> Path:
         return write_tiny_artifact(self.models, name, version=version, seed=seed)

@@ -14,7 +14,7 @@ from typing import Any
 from celery import Celery, signals
 from prometheus_client import REGISTRY, start_http_server
 
-from contract import processor
+from contract import memory, processor
 from contract.chunk_store import CANCELLED_CHANNEL, ChunkStore, Resend
 from contract.errors import StoreUnavailable
 from contract.fleet import Fleet
@@ -162,6 +162,7 @@ class WorkerProcess:
 
         A process that can't stop within STOP_WITHIN_S ends itself.
         """
+        memory.settle()  # so that giving back a model's memory pauses the process for a part of the time
         self._serve_metrics()
         signal.signal(signal.SIGALRM, lambda *_: end_process(f"it could not stop within {STOP_WITHIN_S} s"))
         signals.worker_shutting_down.connect(self._begin_drain, weak=False)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 from collections.abc import Callable
 
+from contract import memory
 from contract.loop import Loop
 
 GARBAGE = (10_000, 10, 10)
@@ -21,8 +21,7 @@ def collect_garbage_seldom() -> None:
     By default it looks at each of their objects again whenever there are a quarter more, which took a third of the
     processor. What lives as long as the process it need not look at.
     """
-    gc.collect()
-    gc.freeze()
+    memory.settle()
     gc.set_threshold(*GARBAGE)
 
 
@@ -32,7 +31,7 @@ class MemoryReturn:
     def __init__(self, connections: Callable[[], int], release: Callable[[], object] | None = None) -> None:
         """`connections` counts those that are open; `release` gives back what is free."""
         self._connections = connections
-        self._release = release or _release
+        self._release = release or memory.release
         self._most = 0
         self.loop = Loop("memory-return", self.look, pause_s=LOOK_EVERY_S)
 
@@ -43,10 +42,3 @@ class MemoryReturn:
         if self._most - now >= max(WORTH, self._most / 2):
             self._most = now
             self._release()
-
-
-def _release() -> None:
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
-    if trim is not None:
-        trim(0)

@@ -144,3 +144,33 @@ def test_a_new_version_of_one_is_swapped_in_and_the_others_stay(make: Callable[.
     rig.loaded()
     assert rig.manager.model("tiny").version == V2
     assert rig.manager.model("other") is before
+
+
+def test_what_a_model_took_is_given_back_once_the_last_that_used_it_is_done(make: Callable[..., Rig]) -> None:
+    rig = make("tiny")
+    rig.publish(V1)
+    rig.loaded()
+    in_a_batch = [rig.manager.model("tiny")]
+    rig.publish(V2)
+    for _ in range(3):
+        assert rig.served() == V2
+    assert rig.releases == 0
+
+    in_a_batch.clear()
+    for _ in range(3):
+        rig.manager.poll()
+    assert rig.releases == 1
+
+
+def test_what_an_unloaded_model_took_is_given_back(make: Callable[..., Rig], tmp_path: Path) -> None:
+    write_tiny_artifact(tmp_path, "tiny", V1)
+    rig = make("tiny,a,b", int(2.5 * ModelStore(tmp_path).weights_bytes("tiny", V1)))
+    rig.publish(V1, name="a")
+    rig.publish(V1, name="b")
+    rig.loaded()
+    rig.wanted, rig.now = {"b"}, rig.now + STAY_S
+
+    assert rig.loaded() == ["tiny", "b"]
+    rig.manager.poll()
+
+    assert rig.releases == 1

@@ -8,10 +8,12 @@ one that was not used for longest makes room, once the new one is loaded. The de
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contract import memory
 from contract.errors import NoModel
 from contract.loop import STOP_S
 from contract.model_store import ModelStore
@@ -42,10 +44,12 @@ class ModelManager:
         reload_s: float,
         device: str,
         most_bytes: int = 0,
+        release: Callable[[], object] = memory.release,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`on_loaded` is told of each version that is served from now on, `on_unloaded` of each model that is in memory
         no longer. `is_wanted` says whether jobs for a model wait. `most_bytes` bounds the weights in memory; 0: never.
+        `release` gives the system back what is free, when a model has left.
         """
         self._store = store
         self._selection = selection
@@ -55,6 +59,9 @@ class ModelManager:
         self._is_wanted = is_wanted
         self._device = device
         self._most_bytes = most_bytes
+        self._release = release
+        self._leaving: list[weakref.ref[Model]] = []
+        """What is served no longer; the batches that were begun with it may still use it."""
         self._clock = clock
         self._followers: dict[str, ModelFollower] = {}
         self._follow(selection.names)
@@ -89,6 +96,20 @@ class ModelManager:
 
     def poll(self) -> None:
         """Look at the volume once, load what is new there or wanted again, and unload what there is no room for."""
+        self._give_back()
+        before = self.loaded
+        self._look()
+        after = self.loaded
+        self._leaving += [weakref.ref(model) for model in before if model not in after]
+
+    def _give_back(self) -> None:
+        """Give back the memory of models that left, once nothing uses them any more."""
+        still_used = [each for each in self._leaving if each() is not None]
+        if len(still_used) < len(self._leaving):
+            self._leaving = still_used
+            self._release()
+
+    def _look(self) -> None:
         if self._selection.every:
             self._discover()
         for follower in self.followers:
