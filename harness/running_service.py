@@ -56,7 +56,7 @@ class RunningService(DirectJobs):
         super().__init__(SharedSettings(**given))
         self._given = {"api_bind": f"127.0.0.1:{self.port}", "claims_dir": self.folder / "claims", **given}
         self._workers, self._api = workers, api
-        # One for all questions: to make a client costs more than to ask. It keeps no connection, which tests might count.
+        # One for all questions: to make it costs more than to ask. It keeps no connection: tests count them.
         self._http = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
         self._numbers = count()
         self.processes: dict[str, ServiceProcess] = {"redis": self.redis} if self._owns_redis else {}

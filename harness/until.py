@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-
 SHORTEST_S, LONGEST_S = 0.01, 0.05
 SHARE = 0.05
 
