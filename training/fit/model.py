@@ -88,7 +88,7 @@ def in_batches(
     function: Callable[[Any], Any], lengths: Sequence[int], batch_size: int = 64
 ) -> Callable[[Examples], NDArray[np.float32]]:
     """`function`, from int32[batch, length] to float32[batch, …], made one of examples: of each in their order."""
-    run = tf.function(function, input_signature=[tf.TensorSpec((None, None), tf.int32)])
+    run = tf.function(function, input_signature=[tf.TensorSpec((None, None), tf.int32)], autograph=False)
 
     def apply(examples: Examples) -> NDArray[np.float32]:
         answers: NDArray[np.float32] | None = None

@@ -40,9 +40,12 @@ class Trainer:
             )
             self._optimizer = AdamW(self.model.variables, parameters.weight_decay, {CLASSIFIER: parameters.head_rate})
         self.model.load(starting_weights(base, start))
-        self._decay = tf.function(self._decay_all)
+        # Nothing in a step branches on a tensor: AutoGraph would only take seconds to find that.
+        self._decay = tf.function(self._decay_all, autograph=False)
         self._step = tf.function(
-            self._distributed_step, input_signature=_signature(start.labelling) if self._replicas == 1 else None
+            self._distributed_step,
+            input_signature=_signature(start.labelling) if self._replicas == 1 else None,
+            autograph=False,
         )
 
     @property

@@ -56,8 +56,9 @@ class Encoder:
         """Of what is computed for a text: each label's probability, each label's logit, and the distance if any."""
         self._activation = tf.nn.softmax if activation == "softmax" else tf.sigmoid
         grid = tf.TensorSpec([None, None], tf.int32)
+        # Nothing in it branches on a tensor: AutoGraph would only take a second to find that.
         self._function = tf.function(
-            self._scores, input_signature=[grid, grid, grid, grid], jit_compile=compile_with_xla
+            self._scores, input_signature=[grid, grid, grid, grid], jit_compile=compile_with_xla, autograph=False
         )
 
     def __call__(self, grid: Grid) -> NDArray[np.float32]:
