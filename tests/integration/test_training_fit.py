@@ -26,6 +26,8 @@ from training.hyperparameters import HyperParameters
 from training.pretrained import hugging_face
 from training.pretrained.base_model import BaseModel
 
+pytestmark = pytest.mark.timeout(500)  # minutes on a machine that has much else to do
+
 PARAMETERS = HyperParameters(epochs=3, batch_size=8, learning_rate=3e-3, dropout=0.1, max_length=32, buckets=1)
 
 
@@ -153,7 +155,7 @@ def test_killed_and_started_again_it_ends_as_an_unbroken_run(
     assert all(np.array_equal(weights[name], expected) for name, expected in unbroken[1].items())
 
 
-@pytest.mark.parametrize("pooling", ["mean", "first", "pooler"])
+@pytest.mark.parametrize("pooling", ["mean", "pooler"])  # the other tests read the first token
 def test_every_pooling_learns_also_from_batches_that_are_not_full(
     base: BaseModel, tmp_path: Path, pooling: Pooling
 ) -> None:
