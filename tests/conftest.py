@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import gc
 import os
 
 # Worker and training share this process, and TensorFlow reads these once: Keras as training needs it, and weights that
 # may change, as training changes them. tests/integration/test_frozen_weights.py runs the worker's own settings.
 os.environ |= {"TF_USE_LEGACY_KERAS": "1", "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "0"}
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -23,6 +25,21 @@ from harness.s3_server import BUCKET, S3Server
 # How fast this machine runs an example is no rule of the code: emulated or busy machines run the same tests.
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that may take longest, so that none of them runs alone in the end."""
+    longest_s: dict[Path, float] = defaultdict(float)
+    for item in items:
+        if bound := item.get_closest_marker("timeout"):
+            longest_s[item.path] = max(longest_s[item.path], bound.args[0])
+    items.sort(key=lambda item: -longest_s[item.path])
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what was imported: each look at all of TensorFlow would take most of a second."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -283,6 +283,7 @@ class JobRecord(RuleBasedStateMachine):
         assert left <= {f"retort:backlog:{MODEL}", "retort:totals", "retort:id-key"}
 
 
+@pytest.mark.timeout(400)  # minutes on a machine that has much else to do
 def test_the_record_is_what_the_model_says_after_any_sequence_of_transitions(
     store: redis.Redis, redis_server: RedisServer
 ) -> None:

@@ -33,6 +33,8 @@ from training.scoring import Finished, score
 from training.settings import TrainingSettings
 from worker.settings import WorkerSettings
 
+pytestmark = pytest.mark.timeout(500)  # minutes on a machine that has much else to do
+
 LABELS = ("java", "python", "sql")
 FROZEN_IS_BEST = TrainingState(start=Epoch(epoch=-1, train_loss=None, validation_loss=0.5, validation_accuracy=0.9))
 TUNED_IS_BEST = FROZEN_IS_BEST.model_copy(
