@@ -20,6 +20,7 @@ from harness.tiny_artifact import WORDS
 from harness.until import until
 from tests.base_models import write_hugging_face
 from tests.small_disk import fill, small_disk
+from tests.training_command import command, run_as_process, run_here, variables
 from training.artifact import held_out
 from training.fit import checkpoint
 from training.fit.loop import CHECKPOINT
@@ -45,33 +46,12 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _command(inputs: Path, *more: str) -> list[str]:
+def _arguments(inputs: Path, *more: str) -> list[str]:
     options = (
         "--name tiny --epochs 3 --batch-size 8 --learning-rate 0.003 --max-length 32 --buckets 2 --precision float32"
     )
-    start = [
-        sys.executable,
-        "-m",
-        "training",
-        "train",
-        "--data",
-        str(inputs / "data.csv"),
-        "--base",
-        str(inputs / "bert"),
-    ]
+    start = ["train", "--data", str(inputs / "data.csv"), "--base", str(inputs / "bert")]
     return [*start, *options.split(), *more]
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    settings = {"RETORT_MODELS_DIR": folder / "models", "RETORT_LOGS_DIR": folder / "logs", "RETORT_CHECKPOINT_S": 0}
-    return {**os.environ, **{name: str(value) for name, value in settings.items()}}
-
-
-def _train(inputs: Path, folder: Path, *more: str) -> str:
-    done = subprocess.run(_command(inputs, *more), env=_environment(folder), capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "absl" not in done.stderr  # TensorFlow's greeting is in the log
-    return done.stdout
 
 
 def _current(folder: Path) -> Path:
@@ -82,7 +62,7 @@ def _current(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def trained(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
-    _train(inputs, folder)
+    run_as_process(folder, *_arguments(inputs))
     return folder
 
 
@@ -118,16 +98,8 @@ def test_nothing_is_left_of_the_run_but_its_tensorboard_log(trained: Path) -> No
 
 
 def test_a_worker_gives_every_held_out_text_the_probabilities_of_its_trainer(trained: Path) -> None:
-    # In a process of its own: serving and training set TensorFlow up differently.
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.predict_as_worker", str(_current(trained))], capture_output=True
-    )
-    assert done.returncode == 0, done.stderr.decode()
-
-    served = np.array([line.split() for line in done.stdout.decode().splitlines()], np.float64)
-    answers = held_out.read(_current(trained))
-    assert len(answers) == 30
-    np.testing.assert_allclose(served, [answer.probabilities for answer in answers], atol=1e-4)
+    assert len(held_out.read(_current(trained))) == 30
+    _check_served(_current(trained))
 
 
 def test_texts_without_a_label_teach_one_of_their_own_which_the_version_names(inputs: Path, tmp_path: Path) -> None:
@@ -136,7 +108,8 @@ def test_texts_without_a_label_teach_one_of_their_own_which_the_version_names(in
     more = pd.DataFrame({"post": chatter, "tags": [None] * 50 + ["misc"] * 50})
     pd.concat([table, more]).to_csv(tmp_path / "data.csv", index=False)
 
-    told = _train(inputs, tmp_path, "--data", str(tmp_path / "data.csv"), "--other", "misc", "--force")
+    again = ["--data", str(tmp_path / "data.csv"), "--other", "misc", "--force"]
+    told = run_here(tmp_path, *_arguments(inputs, *again))
 
     manifest, page = verify(_current(tmp_path)), (_current(tmp_path) / "report" / "index.html").read_text()
     assert "none of the other labels: 'misc', with 50 texts that have no label" in told
@@ -145,22 +118,37 @@ def test_texts_without_a_label_teach_one_of_their_own_which_the_version_names(in
     assert "none of the other labels; of 10 such texts held out" in page
 
 
-@pytest.mark.parametrize("long", ["mean", "max"])
-def test_windows_are_learnt_scored_and_served_alike(inputs: Path, tmp_path: Path, long: LongReading) -> None:
-    told = _train(inputs, tmp_path, "--long", long, "--max-length", "8", "--epochs", "1", "--force")
+def test_windows_are_learnt_scored_and_served_alike(inputs: Path, tmp_path: Path) -> None:
+    poolings: tuple[LongReading, ...] = ("mean", "max")
+    for long in poolings:
+        _learn_windows(inputs, tmp_path / long, long)
+    # Loading proves the golden texts, their distances too.
+    _check_served(*(_current(tmp_path / long) for long in poolings))
 
-    folder = _current(tmp_path)
-    manifest = verify(folder)
+
+def _learn_windows(inputs: Path, folder: Path, long: LongReading) -> None:
+    more = ["--long", long, "--max-length", "8", "--epochs", "1", "--force"]
+    told = run_here(folder, *_arguments(inputs, *more))
+
+    manifest = verify(_current(folder))
     assert "longer than 8 tokens: " in told
     assert manifest.windows == Windows(pooling=long, length=8, stride=6)
     # The label comes last in a text, where a model that cuts off does not look.
     assert manifest.metrics["accuracy"] > 0.6
     assert max(len(golden.text.split()) for golden in manifest.golden) > 8
-    # Loading proves the golden texts, their distances too.
-    done = subprocess.run([sys.executable, "-m", "tests.predict_as_worker", str(folder)], capture_output=True)
-    assert done.returncode == 0, done.stderr.decode()
-    served = np.array([line.split() for line in done.stdout.decode().splitlines()], np.float64)
-    expected = [answer.probabilities for answer in held_out.read(folder)]
+
+
+def _check_served(*artifacts: Path) -> None:
+    """A worker's engine gives the held-out texts of these artifacts what training scored.
+
+    In a process of its own: serving and training set TensorFlow up differently.
+    """
+    engine = [sys.executable, "-m", "tests.predict_as_worker", *map(str, artifacts)]
+    done = subprocess.run(engine, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+    served = np.array([line.split() for line in done.stdout.splitlines()], np.float64)
+    expected = [answer.probabilities for artifact in artifacts for answer in held_out.read(artifact)]
     np.testing.assert_allclose(served, expected, atol=1e-4)
 
 
@@ -168,7 +156,7 @@ def test_what_is_served_is_not_trained_again_when_that_is_asked_for(inputs: Path
     before = _current(trained)
 
     for option in ("--if-missing", "--if-changed"):
-        assert "nothing to do" in _train(inputs, trained, option)
+        assert "nothing to do" in run_here(trained, *_arguments(inputs, option))
 
     assert _current(trained) == before
 
@@ -176,14 +164,14 @@ def test_what_is_served_is_not_trained_again_when_that_is_asked_for(inputs: Path
 def test_killed_in_the_middle_of_an_epoch_and_started_again_it_ends_as_an_unbroken_run(
     inputs: Path, manifest: Manifest, tmp_path: Path
 ) -> None:
-    running = subprocess.Popen(_command(inputs), env=_environment(tmp_path), stdout=subprocess.DEVNULL)
+    running = _start(inputs, tmp_path, stdout=subprocess.DEVNULL)
     _wait_until_within_an_epoch(tmp_path, running)
     running.kill()
     running.wait()
     with pytest.raises(NoModel):
         _current(tmp_path)
 
-    _train(inputs, tmp_path)
+    run_as_process(tmp_path, *_arguments(inputs))
 
     resumed = verify(_current(tmp_path))
     assert resumed.metrics == manifest.metrics
@@ -193,7 +181,7 @@ def test_killed_in_the_middle_of_an_epoch_and_started_again_it_ends_as_an_unbrok
 def test_on_a_full_disk_training_says_so_in_a_line_and_publishes_nothing(inputs: Path, tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     with small_disk(tmp_path / "models", "32m") as models:
-        running = subprocess.Popen(_command(inputs), env=_environment(tmp_path), stderr=subprocess.PIPE)
+        running = _start(inputs, tmp_path, stderr=subprocess.PIPE)
         _wait_until_within_an_epoch(tmp_path, running)
         fill(models)
         _, said = running.communicate(timeout=STARTING_S)
@@ -203,6 +191,12 @@ def test_on_a_full_disk_training_says_so_in_a_line_and_publishes_nothing(inputs:
         with pytest.raises(NoModel):
             _current(tmp_path)
         assert list((models / "tiny").glob(f".training-*/.{CHECKPOINT}*")) == []
+
+
+def _start(inputs: Path, folder: Path, stdout: int | None = None, stderr: int | None = None) -> subprocess.Popen[bytes]:
+    """A process that trains, with a checkpoint after every step."""
+    environment = os.environ | variables(folder) | {"RETORT_CHECKPOINT_S": "0"}
+    return subprocess.Popen(command(*_arguments(inputs)), env=environment, stdout=stdout, stderr=stderr)
 
 
 def _wait_until_within_an_epoch(folder: Path, running: subprocess.Popen[bytes]) -> None:

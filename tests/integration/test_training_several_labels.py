@@ -1,11 +1,8 @@
-"""`python -m training` on texts with several labels each: learnt, published, served as it was scored."""
+"""Training on texts with several labels each: learnt, published, served as it was scored."""
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +16,7 @@ from contract.prediction import AnswerRule
 from harness.running_service import RunningService
 from harness.tiny_artifact import WORDS
 from tests.base_models import write_hugging_face
+from tests.training_command import run_here
 from training.artifact import held_out
 
 pytestmark = pytest.mark.timeout(600)
@@ -31,15 +29,6 @@ OPTIONS = (
 )
 NEAR = 1e-3
 """A score this close to its threshold may fall to either side: the engine packs texts."""
-
-
-def _training(folder: Path, *arguments: str) -> str:
-    settings = {"RETORT_MODELS_DIR": folder / "models", "RETORT_LOGS_DIR": folder / "logs"}
-    environment = {**os.environ, **{name: str(value) for name, value in settings.items()}}
-    command = [sys.executable, "-m", "training", *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +54,7 @@ class Trained(NamedTuple):
 @pytest.fixture(scope="module")
 def trained(folder: Path) -> Trained:
     data = ["--data", str(folder / "data.csv"), "--base", str(folder / "bert"), "--name", "tiny"]
-    told, reader = _training(folder, "train", *data, *OPTIONS.split(), "--force"), ModelStore(folder / "models")
+    told, reader = run_here(folder, "train", *data, *OPTIONS.split(), "--force"), ModelStore(folder / "models")
     return Trained(told, reader.path("tiny", reader.current("tiny")))
 
 
