@@ -21,6 +21,7 @@ SIZES = (1, 16, 64, 300)
 class Asked:
     """An accepted job; `answers` are None until it has them all."""
 
+    id: str
     texts: list[str]
     answers: list[Answer] | None = None
 
@@ -31,15 +32,17 @@ class Askers:
 
     url: str
     number: int = 8
+    api_key: str | None = None
+    clear: float = CLEAR
     jobs: list[Asked] = field(default_factory=list)
     errors: list[RetortError] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         with QUESTIONS.open(encoding="utf-8", newline="") as file:
             texts = [row["post"] for row in csv.DictReader(file)]
-        self._client = Client(self.url, timeout_s=TIMEOUT_S, retries=TIMEOUT_S)
+        self._client = Client(self.url, api_key=self.api_key, timeout_s=TIMEOUT_S, retries=TIMEOUT_S)
         answers = zip(texts, self._client.predict(texts), strict=True)
-        self._truth = {text: _label(answer) for text, answer in answers if _score(answer) > CLEAR}
+        self._truth = {text: _label(answer) for text, answer in answers if _score(answer) > self.clear}
         self._texts = list(self._truth)
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(seed,)) for seed in range(self.number)]
@@ -65,7 +68,7 @@ class Askers:
             texts = rng.sample(self._texts, rng.choices(SIZES, (60, 30, 9, 1))[0])
             try:
                 job = self._client.submit(texts)
-                self.jobs.append(asked := Asked(texts))
+                self.jobs.append(asked := Asked(job.id, texts))
                 asked.answers = list(job.results())
             except RetortError as error:
                 self.errors.append(error)

@@ -23,11 +23,12 @@ READ_METRICS = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:91
 class Compose:
     """`docker-compose ARGUMENTS…` on that project; raises CalledProcessError."""
 
-    def __init__(self, project: str) -> None:
+    def __init__(self, project: str, *options: str, **environment: str) -> None:
+        """`options` choose files and profiles; `environment` fills in what the files leave open."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._command = [*COMMAND, "-p", project]
-        self._environment = os.environ | {"PORT": str(self.port)}
+        self._command = [*COMMAND, "-p", project, *options]
+        self._environment = os.environ | {"PORT": str(self.port)} | environment
 
     def __call__(self, *arguments: str) -> str:
         command = [*self._command, *arguments]
@@ -62,6 +63,11 @@ def inspect(container: str) -> Mapping[str, Any]:
 
 def answered_texts(worker: str) -> float:
     """How many texts a worker's container has answered."""
-    families = text_string_to_metric_families(inside(worker, "python", "-c", READ_METRICS).stdout)
-    samples = (sample for family in families for sample in family.samples)
-    return sum(sample.value for sample in samples if sample.name == "retort_committed_texts_total")
+    return metric(worker, "retort_committed_texts_total")
+
+
+def metric(container: str, name: str, **labels: str) -> float:
+    """What a worker's or a notifier's container says of itself: the sum of the samples that have these labels."""
+    families = text_string_to_metric_families(inside(container, "python", "-c", READ_METRICS).stdout)
+    samples = (sample for family in families for sample in family.samples if sample.name == name)
+    return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
