@@ -115,10 +115,8 @@ class ApiWorker(GeventWorker):  # type: ignore[misc]
         sock.await_body(announced=announced)
         try:
             answered = super().handle_request(listener_name, req, sock, addr)
-        except StopIteration:  # gunicorn's way to say that the connection ends with this answer
-            sock.end_answer()
-            raise
-        sock.end_answer()
+        finally:
+            sock.end_answer()  # also before an error of the application is told, which gunicorn does next
         sock.is_known = True
         return answered
 

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import logging
 import socket
 import struct
 from contextlib import closing
+from types import SimpleNamespace
 
 import gevent.socket
 import pytest
+from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
 from api.server.connection import Connection, HangUps, Patience
+from api.server.gunicorn_worker import ApiWorker
 from harness.until import until
 
 PATIENCE = Patience(idle_s=1, header_s=1, body_s=1, silence_s=1)
@@ -70,3 +74,22 @@ def test_the_head_of_an_answer_of_known_length_goes_out_with_its_body(
             connection.end_answer()
             assert [*found, *filter(None, [arrived()])] == received
             assert arrived() == b""
+
+
+def test_an_error_that_the_application_lets_out_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = RuntimeError("broken")
+
+    def breaks(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(GeventWorker, "handle_request", breaks)
+    worker = object.__new__(ApiWorker)
+    worker.log = logging.getLogger("test")
+    request = SimpleNamespace(headers=[("HOST", "a")], version=(1, 1), _expected_100_continue=False, uri="/")
+    ours, client = gevent.socket.socketpair()
+    client.settimeout(5)
+    with closing(Connection(ours, patience=PATIENCE, hang_ups=HangUps(), serves_probes=True)) as connection, client:
+        with pytest.raises(RuntimeError, match="broken"):
+            worker.handle_request(None, request, connection, None)
+        worker.handle_error(request, connection, None, error)
+        assert b"internal-error" in client.recv(10_000)
