@@ -76,7 +76,7 @@ start_api: ## API, worker and Redis on API_PORT=8000, in the background
 ## Working on Retort
 
 test: $(INSTALLED) ## unit, integration and end-to-end tests
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/e2e tests/integration tests/unit
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder tests/e2e tests/integration tests/unit
 
 docs: $(INSTALLED) ## the documentation as a site that works offline, run/site/index.html
 	@$(BIN)/python local/install.py $(LOCKS) requirements/docs.txt

@@ -8,12 +8,24 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
 from harness.guardian import guardian
 
 ROOT = Path(__file__).parents[1]
+
+
+class RunningProcess(Protocol):
+    """As much of `subprocess.Popen` as is needed here."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
 
 
 class ServiceProcess:
@@ -32,7 +44,7 @@ class ServiceProcess:
         self._folder = folder
         self.environment = environment or {}
         self._arguments = arguments
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: RunningProcess | None = None
 
     @property
     def pid(self) -> int:
@@ -42,16 +54,20 @@ class ServiceProcess:
         return self._process.pid
 
     def start(self) -> None:
+        self._process = self._start()
+        guardian().watch(self._process.pid)
+
+    def _start(self) -> RunningProcess:
+        """Begin a process that leads a group of its own, so that it can be killed with its children."""
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 self._arguments,
                 cwd=self._folder,
                 env=os.environ | self.environment,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # so that it can be killed with its children
+                start_new_session=True,
             )
-        guardian().watch(self._process.pid)
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to the process alone. One that has ended is left in peace."""

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from contract.fleet import WorkerState, WorkerStatus
 from contract.settings import SharedSettings
 from harness.direct_jobs import DirectJobs
+from harness.forks import ForkedProcess
 from harness.process import ROOT, ServiceProcess
 from harness.redis_server import DURABLE, RedisServer
 from harness.until import until
@@ -26,6 +27,9 @@ READY_S = 180.0
 
 class RunningService(DirectJobs):
     """Started on entry, killed on exit. Jobs go to it over HTTP at `url`, or past its API."""
+
+    forks_workers = False
+    """Whether workers of this code begin with what another process has imported, as tests want it."""
 
     def __init__(
         self,
@@ -87,18 +91,25 @@ class RunningService(DirectJobs):
     def start_worker(self, *, code: Path | None = None, **settings: Any) -> ServiceProcess:
         """Start one more worker; it is not ready yet."""
         name, command = f"worker-{next(self._numbers)}", [sys.executable, "-m", "worker"]
-        return self.start_process(name, command, code=code, metrics_port=free_port(), **settings)
+        kind = ForkedProcess if self.forks_workers and (code or self._code) == ROOT else ServiceProcess
+        return self.start_process(name, command, kind=kind, code=code, metrics_port=free_port(), **settings)
 
     def start_api(self, *, code: Path | None = None) -> ServiceProcess:
         """Start the API; it does not answer yet."""
         return self.start_process("api", [sys.executable, "-m", "api"], code=code)
 
     def start_process(
-        self, name: str, arguments: Sequence[str], *, code: Path | None = None, **settings: Any
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        kind: type[ServiceProcess] = ServiceProcess,
+        code: Path | None = None,
+        **settings: Any,
     ) -> ServiceProcess:
         """Start any process with the settings of the service, and with more of its own; `code` as for the service."""
         log, folder = self.folder / f"{name}.log", code or self._code
-        process = ServiceProcess(arguments, log, self.variables(**settings), folder=folder)
+        process = kind(arguments, log, self.variables(**settings), folder=folder)
         self.processes[name] = process
         process.start()
         return process

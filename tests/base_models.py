@@ -22,9 +22,9 @@ ALBERT_ENTRIES = (
 )  # fmt: skip
 
 
-def encoder_tensors(seed: int = 0) -> Tensors:
-    """float32 tensors of a tiny BertModel, without prefix."""
-    weights = random_weights(tiny_architecture(), labels=2, seed=seed)
+def encoder_tensors(seed: int = 0, **architecture: int) -> Tensors:
+    """float32 tensors of a tiny BertModel, without prefix; `architecture` overrides its entries."""
+    weights = random_weights(tiny_architecture().model_copy(update=architecture), labels=2, seed=seed)
     return {name.removeprefix("bert."): weights[name] for name in weights if name.startswith("bert.")}
 
 
@@ -43,6 +43,11 @@ def write_hugging_face(folder: Path, tensors: Tensors | None = None, **config: A
     (folder / "config.json").write_text(json.dumps(content))
     _write_vocabulary(folder)
     return folder
+
+
+def write_one_layer(folder: Path) -> Path:
+    """A Hugging Face BERT folder of one layer: TensorFlow takes most of a short training to trace its layers."""
+    return write_hugging_face(folder, encoder_tensors(num_hidden_layers=1), num_hidden_layers=1)
 
 
 def write_google_checkpoint(folder: Path, tensors: Tensors | None = None, extra: Tensors | None = None) -> Path:

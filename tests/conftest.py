@@ -20,11 +20,13 @@ from contract.redis_client import connect
 from contract.settings import SharedSettings
 from contract.store_url import StoreUrl
 from harness.redis_server import RedisServer
+from harness.running_service import RunningService
 from harness.s3_server import BUCKET, S3Server
 
 # How fast this machine runs an example is no rule of the code: emulated or busy machines run the same tests.
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
+RunningService.forks_workers = True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

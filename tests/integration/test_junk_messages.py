@@ -12,6 +12,7 @@ import pytest
 
 from contract.message import Lane, Ticket, queue_name
 from contract.quarantine import Quarantine
+from harness.forks import ForkedProcess
 from harness.process import ServiceProcess
 from harness.running_service import RunningService
 from harness.until import until
@@ -32,7 +33,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
 
 @pytest.fixture(scope="module")
 def worker(service: RunningService) -> ServiceProcess:
-    made = service.start_process("noting-worker", [sys.executable, "-m", "tests.noting_worker"])
+    made = service.start_process("noting-worker", [sys.executable, "-m", "tests.noting_worker"], kind=ForkedProcess)
     assert hands_on(service, "first")
     return made
 

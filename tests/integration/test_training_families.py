@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +18,8 @@ from encoders.weights import arrange
 from tests.base_models import write_google_albert
 from tests.references.folders import MODELS, classifier_folder
 from tests.references.hard_texts import TEXTS
+from tests.served_as_trained import check_served
 from training.__main__ import main
-from training.artifact import held_out
 from training.cli import app
 from training.data.batches import Examples
 from training.fit.features import frozen_features
@@ -92,16 +90,6 @@ def _train(folder: Path, base: Path, name: str, *more: str) -> tuple[str, Manife
     return done.output, verify(version), version
 
 
-def _served_as_trained(*versions: Path) -> None:
-    """In a process of its own: serving and training set TensorFlow up differently. Loading proves the golden texts."""
-    command = [sys.executable, "-m", "tests.predict_as_worker", *map(str, versions)]
-    done = subprocess.run(command, capture_output=True)
-    assert done.returncode == 0, done.stderr.decode()
-    served = np.array([line.split() for line in done.stdout.decode().splitlines()], np.float64)
-    expected = [answer.probabilities for version in versions for answer in held_out.read(version)]
-    np.testing.assert_allclose(served, expected, atol=2e-5)
-
-
 def test_of_families_that_are_not_fine_tuned_a_head_is_learnt_reported_and_served(folder: Path) -> None:
     versions = []
     for base in FROZEN:
@@ -117,7 +105,7 @@ def test_of_families_that_are_not_fine_tuned_a_head_is_learnt_reported_and_serve
         assert manifest.calibrated_on is not None
         assert manifest.unfamiliar is not None or manifest.metrics["test_texts"] < 50
         assert "report/index.html" in manifest.files
-    _served_as_trained(*versions)
+    check_served(*versions, atol=2e-5)
 
 
 @pytest.mark.parametrize(("form", "loss"), [("hugging_face", "cross-entropy"), ("google", "contrastive")])
@@ -134,7 +122,7 @@ def test_albert_is_fine_tuned_and_served(folder: Path, form: str, loss: str) -> 
     before, after = load_file(start / "model.safetensors"), load_file(version / WEIGHTS)
     encoder = [name for name in after if name.startswith("albert.")]
     assert [name for name in encoder if np.array_equal(before[name], after[name])] == []
-    _served_as_trained(version)
+    check_served(version, atol=2e-5)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from contract.artifact import Pooling
-from tests.base_models import random_head, write_hugging_face
+from tests.base_models import random_head, write_one_layer
 from training.bert_compat import tf
 from training.data.batches import Examples
 from training.errors import Diverged
@@ -33,7 +33,7 @@ PARAMETERS = HyperParameters(epochs=3, batch_size=8, learning_rate=3e-3, dropout
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
-    return hugging_face.load(write_hugging_face(tmp_path_factory.mktemp("base")), "tiny")
+    return hugging_face.load(write_one_layer(tmp_path_factory.mktemp("base")), "tiny")
 
 
 def _examples(count: int, seed: int) -> Examples:
@@ -126,7 +126,7 @@ def test_it_learns_and_says_so(start: Callable[..., Result], tmp_path: Path) -> 
 
     state, _ = start(tmp_path, watch)
 
-    assert state.history[-1].validation_accuracy > 0.9
+    assert state.history[-1].validation_accuracy > 0.8
     assert state.history[-1].validation_loss < state.history[0].validation_loss
     assert [step.number for step in watch.steps] == list(range(39))
     assert {step.steps for step in watch.steps} == {39}

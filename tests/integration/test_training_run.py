@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import random
 import subprocess
-import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -18,7 +16,8 @@ from contract.model_store import ModelStore
 from contract.windows import LongReading, Windows
 from harness.tiny_artifact import WORDS
 from harness.until import until
-from tests.base_models import write_hugging_face
+from tests.base_models import write_one_layer
+from tests.served_as_trained import check_served
 from tests.small_disk import fill, small_disk
 from tests.training_command import command, run_as_process, run_here, variables
 from training.artifact import held_out
@@ -36,7 +35,7 @@ OTHER_WORDS = [word for word in WORDS if word not in LABELS and not word.startsw
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny base model, `bert`, and labelled texts that name their label, `data.csv`."""
     folder = tmp_path_factory.mktemp("inputs")
-    write_hugging_face(folder / "bert")
+    write_one_layer(folder / "bert")
     generator, rows = random.Random(1), []
     for _ in range(300):
         label = generator.choice(LABELS)
@@ -99,7 +98,7 @@ def test_nothing_is_left_of_the_run_but_its_tensorboard_log(trained: Path) -> No
 
 def test_a_worker_gives_every_held_out_text_the_probabilities_of_its_trainer(trained: Path) -> None:
     assert len(held_out.read(_current(trained))) == 30
-    _check_served(_current(trained))
+    check_served(_current(trained), atol=1e-4)
 
 
 def test_texts_without_a_label_teach_one_of_their_own_which_the_version_names(inputs: Path, tmp_path: Path) -> None:
@@ -123,7 +122,7 @@ def test_windows_are_learnt_scored_and_served_alike(inputs: Path, tmp_path: Path
     for long in poolings:
         _learn_windows(inputs, tmp_path / long, long)
     # Loading proves the golden texts, their distances too.
-    _check_served(*(_current(tmp_path / long) for long in poolings))
+    check_served(*(_current(tmp_path / long) for long in poolings), atol=1e-4)
 
 
 def _learn_windows(inputs: Path, folder: Path, long: LongReading) -> None:
@@ -136,20 +135,6 @@ def _learn_windows(inputs: Path, folder: Path, long: LongReading) -> None:
     # The label comes last in a text, where a model that cuts off does not look.
     assert manifest.metrics["accuracy"] > 0.6
     assert max(len(golden.text.split()) for golden in manifest.golden) > 8
-
-
-def _check_served(*artifacts: Path) -> None:
-    """A worker's engine gives the held-out texts of these artifacts what training scored.
-
-    In a process of its own: serving and training set TensorFlow up differently.
-    """
-    engine = [sys.executable, "-m", "tests.predict_as_worker", *map(str, artifacts)]
-    done = subprocess.run(engine, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-
-    served = np.array([line.split() for line in done.stdout.splitlines()], np.float64)
-    expected = [answer.probabilities for artifact in artifacts for answer in held_out.read(artifact)]
-    np.testing.assert_allclose(served, expected, atol=1e-4)
 
 
 def test_what_is_served_is_not_trained_again_when_that_is_asked_for(inputs: Path, trained: Path) -> None:
