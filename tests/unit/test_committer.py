@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from threading import Event
@@ -13,6 +14,7 @@ import redis
 
 from contract.errors import StoreUnavailable
 from contract.job_record import Commit
+from harness.until import until
 from tests.stand_ins import EchoModel, as_any, chunk_work
 from worker import loops
 from worker.pipeline import committer
@@ -161,6 +163,7 @@ def test_an_error_that_waiting_does_not_cure_ends_the_process(
     commits = make()
     commits.add(complete(0))
     assert "commit" in ended.get(timeout=PATIENCE_S)
+    until(lambda: "commit" not in [thread.name for thread in threading.enumerate()], PATIENCE_S)
 
 
 def test_a_stop_is_bounded_while_redis_is_away_and_says_that_something_is_not_stored(

@@ -43,6 +43,7 @@ def test_jobs_are_answered_listed_and_expired_as_with_the_right_clock(
 ) -> None:
     with httpx.Client(base_url=service.url, timeout=60) as client:
         answered = client.post("/predict", json={"texts": ["a b"]}).json()
+        assert "predictions" in answered, answered
         assert answered["predictions"] == [answer_document("a b")]
         assert 0 <= answered["timing"]["total_s"] < 60
         worker.go.clear()
