@@ -23,14 +23,13 @@ from worker.engine import packing
 from worker.engine.packing import BatchPlan, Shape
 from worker.pipeline.batcher import Batch, Batcher
 from worker.pipeline.work import ChunkWork, TextWork
-from worker.queueing.flow_control import FlowControl
+from worker.queueing.flow_control import FlowControl, tokens_ahead
 
 if TYPE_CHECKING:
     from worker.engine.model import Model
 
 MODEL = "simulated"
 MAX_LENGTH = 256
-BATCHES_AHEAD = 2
 MAX_AGE_S = 2.0
 FOREVER_MS = 10**12
 SERIAL_SHARE = 1 / 3
@@ -92,6 +91,7 @@ class SimulatedModel:
     def __init__(self, device: Device, max_length: int) -> None:
         self.device = device
         self.batch_tokens = device.batch_tokens
+        self.tokens_ahead = tokens_ahead(device.batch_tokens, device.full_batch_s / device.batch_tokens)
         self._shapes = packing.shapes(max_length, device.batch_tokens)
         brief = packing.brief_tokens({shape: device.seconds(shape) for shape in self._shapes}, device.full_batch_s)
         self._brief_shapes = [shape for shape in self._shapes if shape.tokens <= brief or shape.rows == 1]
@@ -107,7 +107,7 @@ class SimulatedWorker:
         self._service, self._clock, self._model = service, service.clock, model
         self._batcher = Batcher(MAX_AGE_S, service.clock)
         self._flow = FlowControl()
-        self._flow.open(MODEL, dict.fromkeys(Lane, BATCHES_AHEAD * model.batch_tokens))
+        self._flow.open(MODEL, dict.fromkeys(Lane, model.tokens_ahead))
         self._processor = Server(service.clock)
         self._is_reading = self._is_busy = False
         self.tokens, self.device_s = 0, 0.0

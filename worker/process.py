@@ -41,7 +41,7 @@ from worker.pipeline.model_manager import ModelManager
 from worker.pipeline.pipeline import Pipeline
 from worker.queueing import celery_app
 from worker.queueing.drain import Drain
-from worker.queueing.flow_control import PauseReason, flow
+from worker.queueing.flow_control import PauseReason, flow, tokens_ahead
 from worker.queueing.heartbeat import Heartbeat
 from worker.queueing.reconciler import Reconciler
 from worker.queueing.watchdog import Watchdog
@@ -51,8 +51,6 @@ from worker.status import StatusReport
 log = logging.getLogger(__name__)
 STOP_WITHIN_S = 30
 """From SIGTERM; Docker and Kubernetes are told to kill the worker five seconds later."""
-BATCHES_AHEAD = 2
-"""Full batches of each queue that wait here: the next is planned from two, and is there when the running one ends."""
 
 
 class WorkerProcess:
@@ -216,7 +214,7 @@ class WorkerProcess:
 
     def _open_model(self, name: str, model: Model) -> None:
         self._watchdog.watchdog_s = self._settings.watchdog_s
-        enough = BATCHES_AHEAD * model.batch_tokens
+        enough = tokens_ahead(model.batch_tokens, model.seconds_per_token)
         interactive, bulk = self._settings.interactive_tokens or enough, self._settings.bulk_tokens or enough
         flow.open(name, {Lane.INTERACTIVE: interactive, Lane.BULK: bulk})
 

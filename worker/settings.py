@@ -22,9 +22,11 @@ class WorkerSettings(SharedSettings):
         default=2.0, gt=0, description="a bulk text that has waited longer gets every second batch"
     )
     interactive_tokens: int = Field(
-        default=0, ge=0, description="interactive tokens that wait in a worker; 0 for two full batches"
+        default=0, ge=0, description="interactive tokens that wait in a worker; 0 for what suits the device"
     )
-    bulk_tokens: int = Field(default=0, ge=0, description="bulk tokens that wait in a worker; 0 for two full batches")
+    bulk_tokens: int = Field(
+        default=0, ge=0, description="bulk tokens that wait in a worker; 0 for what suits the device"
+    )
     max_windows: int = Field(default=windows.MOST, ge=1, description="windows that a long text is read in at most")
     answer_cache_mb: int = Field(
         default=64, ge=0, description="MiB for answers to texts that may come again; 0 computes each text anew"

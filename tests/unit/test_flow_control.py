@@ -6,7 +6,7 @@ import pytest
 
 from contract.message import JobQueue, Lane, queue_name
 from worker.queueing import flow_control
-from worker.queueing.flow_control import BULK_FIRST_EVERY, FlowControl, LaneOrder, PauseReason
+from worker.queueing.flow_control import BULK_FIRST_EVERY, FlowControl, LaneOrder, PauseReason, tokens_ahead
 
 INTERACTIVE, BULK = JobQueue("m", Lane.INTERACTIVE), JobQueue("m", Lane.BULK)
 BOTH = (INTERACTIVE, BULK)
@@ -55,6 +55,22 @@ def test_a_lane_shuts_when_enough_of_it_is_held_and_the_other_stays_open(flow: F
     assert flow.is_open(INTERACTIVE)
     flow.take(BULK, 1)
     assert flow.is_open(BULK)
+
+
+@pytest.mark.parametrize(
+    ("batch_tokens", "seconds_per_token", "tokens"),
+    [
+        pytest.param(1000, 1e-3, 2000, id="two batches, where a batch takes a second"),
+        pytest.param(1000, 1e-5, 20_000, id="0.2 s, where a batch takes 10 ms"),
+        pytest.param(1000, 1e-8, 32_000, id="32 batches, where they take next to nothing"),
+        pytest.param(1000, 0.0, 32_000, id="or nothing"),
+        pytest.param(1000, float("inf"), 2000, id="two batches, where the speed is not known"),
+    ],
+)
+def test_as_much_waits_as_keeps_the_device_busy_until_the_next_read(
+    batch_tokens: int, seconds_per_token: float, tokens: int
+) -> None:
+    assert tokens_ahead(batch_tokens, seconds_per_token) == tokens
 
 
 def test_the_hub_is_woken_when_a_lane_opens_and_only_then(flow: FlowControl) -> None:

@@ -21,14 +21,13 @@ from contract.quarantine import Quarantine
 from contract.unreadable import Unreadable
 from worker.queueing import channel
 from worker.queueing.channel import UnwantedMessage
+from worker.queueing.flow_control import READ_S
 from worker.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
 RECONNECT_S = 1.0
 TRANSPORT = "worker.queueing.channel:Transport"
 SENTINEL_TRANSPORT = "worker.queueing.channel:SentinelTransport"
-POLL_S = 0.1
-"""A read that waits for one lane ends after so long, so that a lane opened meanwhile is read too."""
 TICKETS_PER_MESSAGE = 16
 
 
@@ -82,7 +81,7 @@ def create_app(
     channel.on_damaged_message(lambda queue, message, error: quarantine.note("message", queue, error, message))
     app.conf.broker_transport_options |= {
         "queue_order_strategy": "worker.queueing.flow_control:LaneOrder",
-        "polling_interval": POLL_S,
+        "polling_interval": READ_S,
     }
 
     @app.task(name=TASK)  # type: ignore[untyped-decorator]

@@ -1,9 +1,9 @@
 """Which queues this worker reads at the moment: of each model that is loaded, its two lanes.
 
-Of each queue a worker lets two full batches wait and leaves the rest in Redis, where other workers can take it and
-where the interactive lane overtakes the bulk lane. So each queue has a gate that closes while enough of it waits, and
-that is shut while its model is not in memory. kombu asks `LaneOrder` before each read which lists to read, and in which
-order (transport option `queue_order_strategy`).
+Of each queue a worker lets two full batches wait, or more where its device is quick, and leaves the rest in Redis,
+where other workers can take it and where the interactive lane overtakes the bulk lane. So each queue has a gate that
+closes while enough of it waits, and that is shut while its model is not in memory. kombu asks `LaneOrder` before each
+read which lists to read, and in which order (transport option `queue_order_strategy`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,11 @@ from kombu.utils.scheduling import priority_cycle
 
 from contract.message import JobQueue, Lane
 
+READ_S = 0.1
+"""A read that waits for one lane ends after so long, so that a lane opened meanwhile is read too."""
+BATCHES_AHEAD, MOST_BATCHES_AHEAD = 2, 32
+"""Full batches of a queue that wait here: the next is planned from two, and is there when the running one ends."""
+READS_AHEAD = 2
 BULK_FIRST_EVERY = 8
 """Of so many reads, one looks at the bulk lanes first, so that they go on under any interactive load."""
 BULK_SHARE = 0.75
@@ -29,6 +34,16 @@ class PauseReason(Enum):
 
     UNWELL = auto()
     DRAINING = auto()
+
+
+def tokens_ahead(batch_tokens: int, seconds_per_token: float) -> int:
+    """Tokens of a queue that a worker lets wait for a device of this speed.
+
+    Two full batches, and what the device computes during two reads: a queue that opens while a read waits for another
+    is read after that, and the device should not be idle until then. `seconds_per_token` may be infinite or 0.
+    """
+    quick = READS_AHEAD * READ_S / max(seconds_per_token, 1e-9)
+    return int(max(BATCHES_AHEAD * batch_tokens, min(quick, MOST_BATCHES_AHEAD * batch_tokens)))
 
 
 class FlowControl:
