@@ -20,8 +20,8 @@ import httpx
 
 from benchmarks.latency import percentile
 from benchmarks.load import batches, closed_loop, open_loop
+from harness.ports import free_port
 from harness.running_service import RunningService
-from local.ports import free_port
 from worker.engine.packing import GPU_TOKENS
 
 ROUNDS = 5

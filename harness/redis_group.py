@@ -9,10 +9,10 @@ from typing import Self
 import redis
 
 from harness.network import Network
+from harness.ports import free_port
 from harness.process import ServiceProcess
 from harness.redis_server import DURABLE, RedisServer
 from harness.until import until
-from local.ports import free_port
 from local.redis_server import executable
 
 GROUP = "retort"

@@ -8,9 +8,9 @@ from typing import Self
 
 import redis
 
+from harness.ports import free_port
 from harness.process import ServiceProcess
 from harness.until import until
-from local.ports import free_port
 from local.redis_server import executable
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")

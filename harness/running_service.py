@@ -17,10 +17,10 @@ from contract.fleet import WorkerState, WorkerStatus
 from contract.settings import SharedSettings
 from harness.direct_jobs import DirectJobs
 from harness.forks import ForkedProcess
+from harness.ports import free_port
 from harness.process import ROOT, ServiceProcess
 from harness.redis_server import DURABLE, RedisServer
 from harness.until import until
-from local.ports import free_port
 
 READY_S = 180.0
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Self
 from urllib.error import URLError
 
+from harness.ports import free_port
 from harness.process import ServiceProcess
 from harness.until import until
-from local.ports import free_port
 
 BUCKET = "models"
 SECRET = "harness-secret-key"  # noqa: S105  of a server that asks for none

@@ -8,7 +8,7 @@ from contextlib import suppress
 from threading import Thread
 from typing import Any, Self
 
-from local.ports import free_port
+from harness.ports import free_port
 
 
 class SlowLink:

@@ -19,10 +19,10 @@ from benchmarks.chaos.audit import blemishes, jobs_figures, percentile
 from benchmarks.chaos.clients import Clients, Job
 from benchmarks.chaos.parts import Found
 from harness.direct_jobs import ROOMY
+from harness.ports import free_port
 from harness.process import ROOT
 from harness.running_service import RunningService
 from harness.tiny_artifact import write_tiny_artifact
-from local.ports import free_port
 
 CONNECTIONS = 3000
 SECONDS = 120

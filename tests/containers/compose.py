@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from local.ports import free_port
+from harness.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 COMMAND = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]

@@ -17,10 +17,10 @@ from contract.message import Lane
 from contract.redis_client import connect
 from contract.settings import SharedSettings
 from harness.answering_worker import AnsweringWorker
+from harness.ports import free_port
 from harness.process import ROOT
 from harness.redis_server import RedisServer
 from harness.until import until
-from local.ports import free_port
 
 
 class PageStack:

@@ -13,10 +13,10 @@ import httpx
 import psutil
 import pytest
 
+from harness.ports import free_port
 from harness.tiny_artifact import write_tiny_artifact
 from harness.until import until
 from local.demo import QUESTIONS
-from local.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 RECOVERY_S = 60

@@ -24,8 +24,8 @@ import pytest
 from contract.message import Ticket
 from contract.settings import SharedSettings
 from harness.direct_jobs import DirectJobs
+from harness.ports import free_port
 from harness.tiny_artifact import write_tiny_artifact
-from local.ports import free_port
 from tests.base_models import encoder_tensors, write_hugging_face
 from tests.documentation import ROOT, Snippet, runnable_pages, snippets
 

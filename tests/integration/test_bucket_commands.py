@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from contract.errors import BadSettings, BucketUnavailable, NoModel
 from contract.settings import SharedSettings
 from contract.store_url import StoreUrl
+from harness.ports import free_port
 from harness.s3_server import SECRET
 from harness.tiny_artifact import write_tiny_artifact
-from local.ports import free_port
 from storage.bucket import Bucket, told
 from tests.store_rig import add_version, bucket_of
 from training.artifact.opened import open_store

@@ -14,9 +14,9 @@ from contract.model_store import ModelStore
 from contract.selection import Selection
 from contract.settings import SharedSettings
 from contract.store_url import StoreUrl
+from harness.ports import free_port
 from harness.s3_server import SECRET
 from harness.until import until
-from local.ports import free_port
 from storage import follower
 from storage.follower import ModelFolder, model_folder
 from storage.mirror import WHOLE, Mirror

@@ -14,8 +14,8 @@ from contract.artifact import MANIFEST, TOKENIZER, WEIGHTS, verify
 from contract.errors import BadArtifact, BucketUnavailable
 from contract.model_store import CURRENT, ModelStore
 from contract.settings import SharedSettings
+from harness.ports import free_port
 from harness.tiny_artifact import write_tiny_artifact
-from local.ports import free_port
 from storage.bucket import Bucket
 from storage.cache import CacheTrouble, ModelCache
 from storage.mirror import REPORTS, WHOLE, Content, Mirror

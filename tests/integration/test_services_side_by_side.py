@@ -17,10 +17,10 @@ import pytest
 
 from contract.api_keys import digest
 from harness.answering_worker import AnsweringWorker, answer_document
+from harness.ports import free_port
 from harness.process import ROOT, ServiceProcess
 from harness.running_service import RunningService
 from harness.until import until
-from local.ports import free_port
 
 CONFIGURATION = ROOT / "deploy/proxy/services.conf"
 REQUESTS = 2_000

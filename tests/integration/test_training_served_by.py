@@ -6,7 +6,7 @@ import redis
 
 from contract.fleet import Fleet, ServedModel, WorkerState, WorkerStatus
 from contract.settings import SharedSettings
-from local.ports import free_port
+from harness.ports import free_port
 from training.cli.served_by import served_by
 
 

@@ -15,7 +15,7 @@ from contract.errors import StoreUnavailable
 from contract.job_store import JobStore
 from contract.redis_client import connect
 from contract.settings import SharedSettings
-from local.ports import free_port
+from harness.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("contract", "encoders", "api", "worker", "training", "notifier", "storage", "local", "client/retort_client")

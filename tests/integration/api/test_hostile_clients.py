@@ -17,10 +17,10 @@ import redis
 
 from api.settings import ApiSettings
 from harness.answering_worker import AnsweringWorker, answer_document
+from harness.ports import free_port
 from harness.redis_server import RedisServer
 from harness.running_service import RunningService as Service
 from harness.until import until
-from local.ports import free_port
 from tests.integration.api.test_gunicorn import api_alone, in_flight, ndjson_of, post, raw, read, sent
 
 HEADER_S = 2.0

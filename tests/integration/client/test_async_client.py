@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from harness.answering_worker import AnsweringWorker
-from local.ports import free_port
+from harness.ports import free_port
 from retort_client import AsyncClient, BadRequest, Unreachable
 from tests.integration.client.expected import expected
 from tests.integration.client.faulty_server import Cut, FaultyServer, Refusal

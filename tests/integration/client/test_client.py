@@ -14,8 +14,8 @@ from api.settings import ApiSettings
 from contract import api_keys
 from contract.message import Lane
 from harness.answering_worker import VERSION, AnsweringWorker
+from harness.ports import free_port
 from harness.redis_server import RedisServer
-from local.ports import free_port
 from retort_client import (
     BadRequest,
     Busy,

@@ -15,10 +15,11 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from harness.answering_worker import AnsweringWorker, scores
+from harness.ports import free_port
 from harness.process import ServiceProcess
 from harness.until import until
 from harness.webhook_receiver import SECRET
-from local.ports import free_port, is_free
+from local.ports import is_free
 from retort_client import AsyncClient, Client
 from tests.integration.client.faulty_server import FaultyServer
 
