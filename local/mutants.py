@@ -50,6 +50,7 @@ only_mutate =
 also_copy =
     client
     harness
+    storage
     local
 pytest_add_cli_args_test_selection =
     {tests}
