@@ -133,9 +133,10 @@ def bomb_cost(service: RunningService, encoding: str, body: bytes) -> dict[str, 
     taken, grown = [], 0.0
     for _ in range(TRIES):
         before = peak_mb(service, reset=True)
-        started = time.perf_counter()
-        answer = httpx.post(f"{service.url}/predict", content=body, headers=headers, timeout=60)
-        taken.append((time.perf_counter() - started) * 1000)
+        with httpx.Client(timeout=60) as client:  # to make one takes tens of milliseconds, which are not the service's
+            started = time.perf_counter()
+            answer = client.post(f"{service.url}/predict", content=body, headers=headers)
+            taken.append((time.perf_counter() - started) * 1000)
         grown = max(grown, peak_mb(service) - before)
         if not answer.is_client_error:
             raise RuntimeError(f"a bomb was answered by {answer.status_code}")
