@@ -61,7 +61,8 @@ process_isolation = forkserver
 timeout_multiplier = 8
 """
 RESULT = re.compile(r"^ *(\S+__mutmut_\d+): (.+)$", re.MULTILINE)
-NOTICED = ("killed", "timeout", "segfault")
+NOTICED = ("killed", "timeout", "segfault", "suspicious")
+"""The last of a process of tests that ended by itself, as one does when a thread that a worker lives by fails."""
 
 
 def lay_out(tree: Path, module: str) -> None:

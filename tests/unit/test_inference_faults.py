@@ -193,6 +193,19 @@ def test_the_search_for_a_poisonous_text_keeps_within_what_memory_there_is() -> 
     assert set(bounds) == {128}
 
 
+def test_a_text_that_runs_out_of_memory_while_it_is_tried_alone_waits_for_a_smaller_batch() -> None:
+    model, rig = EchoModel(batch_tokens=256), Rig()
+    faults: list[Exception] = [RuntimeError("a moment"), OutOfMemory()]
+    model.fault = lambda _: faults.pop(0) if faults else None
+    with running(rig):
+        rig.add(chunk_work(model, 1), [[5] * 20])
+        assert scores(rig.next()) == expected([[5] * 20])
+        model.fault = lambda plan: OutOfMemory() if plan.shape.tokens > 128 else None
+        rig.add(chunk_work(model, 1), [[6] * 20])
+        assert scores(rig.next()) == expected([[6] * 20])
+    assert faults == []
+
+
 def test_what_comes_back_from_a_failed_batch_is_dropped_when_its_job_was_cancelled_meanwhile() -> None:
     model, rig = EchoModel(batch_tokens=64), Rig()
     texts = [[number + 1000] * 14 for number in range(8)]
