@@ -120,11 +120,17 @@ def measure_compressed(service: RunningService) -> dict[str, float]:
 def accepted_s(service: RunningService, encoding: str, body: bytes) -> float:
     """Seconds until a job is accepted. It is cancelled, so that the next one finds an empty lane."""
     headers = {"Content-Type": "application/json"} | ({} if encoding == "plain" else {"Content-Encoding": encoding})
-    started = time.perf_counter()
-    answer = httpx.post(f"{service.url}/predict?wait=0", content=body, headers=headers, timeout=60).raise_for_status()
-    taken = time.perf_counter() - started
-    httpx.delete(f"{service.url}{answer.headers['Location']}", timeout=60)
+    answer, taken = timed_post(f"{service.url}/predict?wait=0", body, headers)
+    httpx.delete(f"{service.url}{answer.raise_for_status().headers['Location']}", timeout=60)
     return taken
+
+
+def timed_post(url: str, body: bytes, headers: Mapping[str, str]) -> tuple[httpx.Response, float]:
+    """The answer, and the seconds to it without those that it takes to make a client, tens of milliseconds."""
+    with httpx.Client(timeout=60) as client:
+        started = time.perf_counter()
+        answer = client.post(url, content=body, headers=headers)
+        return answer, time.perf_counter() - started
 
 
 def bomb_cost(service: RunningService, encoding: str, body: bytes) -> dict[str, float]:
@@ -133,10 +139,8 @@ def bomb_cost(service: RunningService, encoding: str, body: bytes) -> dict[str, 
     taken, grown = [], 0.0
     for _ in range(TRIES):
         before = peak_mb(service, reset=True)
-        with httpx.Client(timeout=60) as client:  # to make one takes tens of milliseconds, which are not the service's
-            started = time.perf_counter()
-            answer = client.post(f"{service.url}/predict", content=body, headers=headers)
-            taken.append((time.perf_counter() - started) * 1000)
+        answer, seconds = timed_post(f"{service.url}/predict", body, headers)
+        taken.append(seconds * 1000)
         grown = max(grown, peak_mb(service) - before)
         if not answer.is_client_error:
             raise RuntimeError(f"a bomb was answered by {answer.status_code}")

@@ -21,8 +21,10 @@ from contract.message import JobQueue, Lane
 READ_S = 0.1
 """A read that waits for one lane ends after so long, so that a lane opened meanwhile is read too."""
 BATCHES_AHEAD, MOST_BATCHES_AHEAD = 2, 32
-"""Full batches of a queue that wait here: the next is planned from two, and is there when the running one ends."""
+"""Full batches of a queue that wait here: the next is planned from two, and is there when the running one ends. More of
+them where the device is quick, but not without end where it takes no time."""
 READS_AHEAD = 2
+"""Reads that the device stays busy for: the one that waits for another queue, and as long again to bring the work."""
 BULK_FIRST_EVERY = 8
 """Of so many reads, one looks at the bulk lanes first, so that they go on under any interactive load."""
 BULK_SHARE = 0.75
