@@ -10,6 +10,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -21,10 +22,10 @@ from contract.artifact import read_manifest
 from encoders.artifact_weights import read_classifier
 from encoders.tokenization import Ids, read_tokenizer
 from worker.engine import packing
-from worker.engine.encoder import Encoder
 from worker.engine.layers import Tensor
 from worker.engine.packing import BatchPlan, Grid, Place, Shape
 from worker.engine.precision import Precision
+from worker.engine.tensorflow_encoder import TensorFlowEncoder
 from worker.engine.tensorflow_env import tf
 
 ROUNDS = 5
@@ -35,7 +36,7 @@ TOKENS = 1024
 Texts = Sequence[Ids]
 
 
-class Unpadded(Encoder):
+class Unpadded(TensorFlowEncoder):
     """Products over the real tokens alone; for attention each text is spread over a row of its own, and back."""
 
     def _scores(self, ids: Tensor, position_ids: Tensor, segment_ids: Tensor, cls_positions: Tensor) -> Tensor:
@@ -94,7 +95,7 @@ def _rounded(length: int) -> int:
 
 
 def packed(some: Texts, shapes: Sequence[Shape]) -> Iterator[Grid]:
-    for offered, planned in batches([len(ids) for ids in some], shapes):
+    for offered, planned in batches([len(ids) for ids in some], partial(packing.plan, available=shapes)):
         yield packing.lay_out([some[index] for index in offered], planned)
 
 
@@ -104,10 +105,10 @@ def main() -> None:
     weights = read_classifier(artifact, manifest)
     encoder, spreading = (
         kind(weights, manifest.architecture, precision=precision, compile_with_xla=False)
-        for kind in (Encoder, Unpadded)
+        for kind in (TensorFlowEncoder, Unpadded)
     )
     shapes = packing.shapes(texts.MAX_LENGTH, TOKENS)
-    grids: dict[str, tuple[Encoder, Callable[[Texts], Iterator[Grid]]]] = {
+    grids: dict[str, tuple[TensorFlowEncoder, Callable[[Texts], Iterator[Grid]]]] = {
         "padded to 256": (encoder, lambda some: (padded(each, texts.MAX_LENGTH) for each in in_turn(some))),
         "padded to the longest": (encoder, lambda some: (padded(each, max(map(len, each))) for each in in_turn(some))),
         "sorted, padded": (encoder, lambda some: (padded(each, _rounded(len(each[0]))) for each in by_length(some))),

@@ -6,6 +6,7 @@ The child prints "ready", then for each line of JSON on standard input, a list o
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -17,25 +18,49 @@ from typing import IO, Self, cast
 class Arm:
     """`python -m MODULE ARGUMENTS…`, as the one that measures sees it. Ends with its `with` block."""
 
-    def __init__(self, module: str, *arguments: str, code: Path | None = None) -> None:
-        """`code` is the folder that the module is imported from; the current one unless given."""
-        command = [sys.executable, "-m", module, *arguments]
+    def __init__(
+        self,
+        module: str,
+        *arguments: str,
+        code: Path | None = None,
+        python: Path | None = None,
+        pausing: bool = False,
+    ) -> None:
+        """`code` is the folder that the module is imported from, the current one unless given; `python` likewise.
+
+        A `pausing` one is stopped while it is not its turn: some libraries' threads wait by spinning.
+        """
+        command = [str(python or sys.executable), "-m", module, *arguments]
+        self._pausing = pausing
         self._process = subprocess.Popen(command, cwd=code, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._input, self._output = cast(IO[str], self._process.stdin), cast(IO[str], self._process.stdout)
 
     def __enter__(self) -> Self:
         self._read()
+        self._rest()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def seconds(self, texts: Sequence[str]) -> float:
         """How long the texts take."""
+        if self._pausing:
+            self._process.send_signal(signal.SIGCONT)
         self._input.write(json.dumps(list(texts)) + "\n")
         self._input.flush()
-        return float(self._read())
+        seconds = float(self._read())
+        self._rest()
+        return seconds
+
+    def _rest(self) -> None:
+        if self._pausing:
+            self._process.send_signal(signal.SIGSTOP)
 
     def _read(self) -> str:
         line = self._output.readline()

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,7 @@ def _median_ratio(these: Sequence[float], those: Sequence[float]) -> float:
 def computed_tokens(architecture: Architecture, lengths: Sequence[int]) -> int:
     """Tokens that the engine computes, padding included, for texts of these lengths."""
     shapes = packing.shapes(texts.MAX_LENGTH, packing.batch_tokens(architecture, gpu=False))
-    return sum(plan.shape.tokens for _, plan in batches(lengths, shapes))
+    return sum(plan.shape.tokens for _, plan in batches(lengths, partial(packing.plan, available=shapes)))
 
 
 def flops(architecture: Architecture, length: int) -> int:

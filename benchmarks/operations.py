@@ -52,7 +52,7 @@ def main() -> None:
 
     def run() -> float:
         started = time.perf_counter()
-        for offered, planned in batches([len(text) for text in ids], model.shapes):
+        for offered, planned in batches([len(text) for text in ids], model.plan):
             model.run([ids[text] for text in offered], planned)
         return time.perf_counter() - started
 

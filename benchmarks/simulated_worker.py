@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from contract import artifact
 from worker import logs
 from worker.engine import device, packing
+from worker.engine.encoder import Runtime
 from worker.engine.packing import GPU_TOKENS, Grid
+from worker.engine.precision import Precision
 from worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
-    from worker.engine.encoder import Encoder
     from worker.engine.model import Model
 
 LEAST_S = 0.002
@@ -31,7 +32,8 @@ LEAST_S = 0.002
 class SleepingEncoder:
     """Sleeps in proportion to the tokens of a batch's shape, and answers with numbers made from each text's tokens."""
 
-    precision = "float32"
+    runtime: Runtime = "tensorflow"
+    precision: Precision = "float32"
     traces = 0
 
     def __init__(self, labels: int, full_batch_s: float) -> None:
@@ -57,7 +59,7 @@ def load_simulated(folder: Path, full_batch_s: float) -> Model:
 
     manifest = artifact.verify(folder)
     tokenizer = read_tokenizer(folder, manifest.tokenizer, manifest.max_length)
-    encoder = cast("Encoder", SleepingEncoder(len(manifest.labels), full_batch_s))
+    encoder = SleepingEncoder(len(manifest.labels), full_batch_s)
     shapes = packing.shapes(manifest.max_length, GPU_TOKENS)
     model = Model(manifest=manifest, tokenizer=tokenizer, encoder=encoder, shapes=shapes)
     model.warm_up()

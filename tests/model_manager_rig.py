@@ -19,7 +19,7 @@ V1, V2, V3 = "20260101t000000-000001", "20260102t000000-000002", "20260103t00000
 class Loaded:
     def __init__(self, manifest: Manifest) -> None:
         self.version = manifest.version
-        self.precision = "float32"
+        self.precision, self.runtime = "float32", "tensorflow"
 
 
 class Rig:

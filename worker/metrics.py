@@ -45,6 +45,8 @@ REFUSES_CURRENT = Gauge(
 BEHIND = Gauge("retort_models_behind", "1 while models in object storage can't be followed; those at hand are served")
 UNLOADED_MODELS = Counter("retort_unloaded_models", "Models that left memory to make room for another")
 RETRACES = Gauge("retort_retraces_after_ready", "Traces or compilations of the served models since they were warm")
-MODEL = Gauge("retort_model_info", "The versions that are served", ["model", "version", "precision", "device"])
+MODEL = Gauge(
+    "retort_model_info", "The versions that are served", ["model", "version", "precision", "runtime", "device"]
+)
 READY = Gauge("retort_ready", "1 while this worker takes work")
 OLDEST_WAITING = Gauge("retort_oldest_waiting_seconds", "How long the oldest text has waited in this worker")

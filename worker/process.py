@@ -28,7 +28,7 @@ from contract.sweep_store import SweepStore
 from contract.unreadable import Unreadable
 from storage.follower import ModelFolder, model_folder
 from storage.mirror import WHOLE
-from worker.engine import device
+from worker.engine import device, runtimes
 from worker.engine.device import Claim
 from worker.engine.device_use import DeviceUse
 from worker.engine.model import Model, load
@@ -61,6 +61,7 @@ class WorkerProcess:
         self._settings = settings
         self._claim = claim
         _use_cores(settings, claim)
+        runtimes.available(settings.runtime)
         flow.set_messages(settings.messages)
         host = socket.gethostname()
         self.id = f"{host}-{os.getpid()}-{secrets.token_hex(3)}"
@@ -210,7 +211,7 @@ class WorkerProcess:
             start_http_server(self._settings.metrics_port, self._settings.metrics_bind)
 
     def _load(self, folder: Path) -> Model:
-        return load(folder, self._settings.precision, self._settings.batch_tokens or None)
+        return load(folder, self._settings.precision, self._settings.batch_tokens or None, self._settings.runtime)
 
     def _open_model(self, name: str, model: Model) -> None:
         self._watchdog.watchdog_s = self._settings.watchdog_s

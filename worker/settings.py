@@ -17,6 +17,9 @@ class WorkerSettings(SharedSettings):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="auto", description="number format of the matrix products; auto measures those that answer rightly"
     )
+    runtime: Literal["auto", "tensorflow", "openvino"] = Field(
+        default="auto", description="what computes on the CPU: tensorflow, openvino, or the faster of those installed"
+    )
     batch_tokens: int = Field(default=0, ge=0, description="tokens of a batch at most; 0 for what suits the device")
     max_age_s: float = Field(
         default=2.0, gt=0, description="a bulk text that has waited longer gets every second batch"

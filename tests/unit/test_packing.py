@@ -15,6 +15,7 @@ from worker.engine.packing import (
     brief_tokens,
     estimated_cost,
     lay_out,
+    more_tokens,
     pack,
     plan,
     shapes,
@@ -194,6 +195,13 @@ def test_a_cpus_full_batch_is_smaller_for_a_larger_model(size: dict[str, int], c
     architecture = Architecture.model_validate(size | rest)
     assert batch_tokens(architecture, gpu=False) == cpu_tokens
     assert batch_tokens(architecture, gpu=True) == 16384
+
+
+@pytest.mark.parametrize(
+    ("tokens", "seconds", "found"), [(1024, 0.02, 2048), (1024, 0.025, 2048), (1024, 0.026, 1024), (256, 0.2, 256)]
+)
+def test_a_fast_cpu_takes_more_tokens_at_a_time(tokens: int, seconds: float, found: int) -> None:
+    assert more_tokens(tokens, seconds) == found
 
 
 @pytest.mark.parametrize(("full_s", "tokens"), [(0.04, 256), (0.1, 256), (0.2, 512), (1.0, 1024)])

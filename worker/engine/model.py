@@ -17,13 +17,12 @@ from contract.artifact import Golden, Manifest
 from contract.errors import BadArtifact
 from encoders.artifact_weights import read_classifier
 from encoders.tokenization import Ids, TextTokenizer, read_tokenizer
-from encoders.weights import ClassifierWeights
 from encoders.windows import row_of_windows
-from worker.engine import packing
-from worker.engine.encoder import Encoder
+from worker.engine import packing, runtimes
+from worker.engine.encoder import Encoder, Runtime
 from worker.engine.packing import BatchPlan, Grid, Shape
-from worker.engine.precision import TOLERANCE, Choice, Precision, candidates
-from worker.engine.tensorflow_env import tf
+from worker.engine.precision import TOLERANCE, Choice, Precision
+from worker.engine.runtimes import RuntimeChoice
 
 log = logging.getLogger(__name__)
 
@@ -45,16 +44,20 @@ class Model:
     def __init__(self, *, manifest: Manifest, tokenizer: TextTokenizer, encoder: Encoder, shapes: list[Shape]) -> None:
         self.manifest = manifest
         self.tokenizer = tokenizer
-        self.shapes = shapes
-        self.batch_tokens = max(shape.tokens for shape in shapes)
-        """Tokens of the largest batch."""
-        self.brief_tokens = self.batch_tokens
-        """Tokens of the largest batch that is soon over."""
+        self.use_shapes(shapes)
         self.seconds_per_token = float("inf")
         """Of a full batch, once the model is warm."""
         self._traces_when_warm = 0
         self._encoder = encoder
         self._cost: Callable[[Shape], float] = packing.estimated_cost
+
+    def use_shapes(self, shapes: list[Shape]) -> None:
+        """Plan batches of these shapes from now on."""
+        self.shapes = shapes
+        self.batch_tokens = max(shape.tokens for shape in shapes)
+        """Tokens of the largest batch."""
+        self.brief_tokens = self.batch_tokens
+        """Tokens of the largest batch that is soon over."""
 
     @property
     def version(self) -> str:
@@ -63,6 +66,10 @@ class Model:
     @property
     def precision(self) -> Precision:
         return self._encoder.precision
+
+    @property
+    def runtime(self) -> Runtime:
+        return self._encoder.runtime
 
     @property
     def retraces(self) -> int:
@@ -83,7 +90,7 @@ class Model:
         """float32[len(plan.texts), columns] of the plan's texts, in its order: each label's probability, each label's
         logit, and the distance from what was learnt if the manifest has a bound for it.
 
-        `texts` are the ids that the plan was made for, those it left out included. Raises what TensorFlow raises.
+        `texts` are the ids that the plan was made for, those it left out included. Raises what the runtime raises.
         """
         grid = self._encoder(packing.lay_out(texts, plan))
         return grid[[place.row for place in plan.places], [place.slot for place in plan.places]]
@@ -124,8 +131,13 @@ class Model:
         return min(times[1:])
 
 
-def load(folder: Path, choice: Choice = "auto", batch_tokens: int | None = None) -> Model:
-    """The artifact in `folder`: verified, in the fastest precision that agrees with its trainer, every shape warm.
+def load(
+    folder: Path,
+    choice: Choice = "auto",
+    batch_tokens: int | None = None,
+    runtime: RuntimeChoice = "auto",
+) -> Model:
+    """The artifact in `folder`: verified, by the fastest runtime and precision that agree with its trainer, warm.
 
     `choice` fixes the precision, `batch_tokens` the size of a full batch. Takes seconds; safe beside a running model.
     Raises BadModel when a file, a tensor or the vocabulary is wrong or a golden text gets another answer.
@@ -135,48 +147,43 @@ def load(folder: Path, choice: Choice = "auto", batch_tokens: int | None = None)
     if tokenizer.vocabulary_size > manifest.architecture.vocab_size:
         raise BadArtifact(f"{folder / manifest.tokenizer.file}: has more tokens than the model has embeddings")
     weights = read_classifier(folder, manifest)
-    gpu = bool(tf.config.list_physical_devices("GPU"))
-    tokens = batch_tokens or packing.batch_tokens(manifest.architecture, gpu)
+    tokens = batch_tokens or packing.batch_tokens(manifest.architecture, runtimes.on_gpu())
     shapes = packing.shapes(manifest.max_length, tokens)
     contenders = (
         Model(
             manifest=manifest,
             tokenizer=tokenizer,
-            encoder=_encoder(weights, manifest, precision, gpu),
+            encoder=runtimes.encoder(by, weights, manifest, precision),
             shapes=shapes,
         )
-        for precision in candidates(gpu, choice)
+        for by, precision in runtimes.kinds(runtime, choice)
     )
-    model = _fastest_that_agrees(contenders, folder)
+    model, seconds = _fastest_that_agrees(contenders, folder)
+    if not batch_tokens and not runtimes.on_gpu():
+        model.use_shapes(packing.shapes(manifest.max_length, packing.more_tokens(tokens, seconds)))
     model.warm_up()
     return model
 
 
-def _encoder(weights: ClassifierWeights, manifest: Manifest, precision: Precision, gpu: bool) -> Encoder:
-    return Encoder(
-        weights,
-        manifest.architecture,
-        activation=manifest.activation,
-        precision=precision,
-        compile_with_xla=gpu,
-    )
-
-
-def _fastest_that_agrees(contenders: Iterable[Model], folder: Path) -> Model:
+def _fastest_that_agrees(contenders: Iterable[Model], folder: Path) -> tuple[Model, float]:
+    """The model, and its seconds for a full batch. Raises BadArtifact when none agrees with the golden texts."""
     fastest, least, refusals = None, math.inf, []
     for model in contenders:
         try:
             check_golden(model)
         except BadArtifact as error:
-            refusals.append(f"{model.precision}: {error}")
+            refusals.append(f"{model.runtime} in {model.precision}: {error}")
             continue
         seconds = _seconds_per_batch(model)
-        log.info("%s %s: %.0f ms for %d tokens", folder, model.precision, seconds * 1000, model.batch_tokens)
+        log.info(
+            "%s by %s in %s: %.0f ms for %d tokens",
+            *(folder, model.runtime, model.precision, seconds * 1000, model.batch_tokens),
+        )
         if seconds < least:
             fastest, least = model, seconds
     if fastest is None:
         raise BadArtifact(f"{folder}: {'; '.join(refusals)}")
-    return fastest
+    return fastest, least
 
 
 def _seconds_per_batch(model: Model, runs: int = 3) -> float:

@@ -21,7 +21,9 @@ SINGLE_ROWS = (16, 32)
 PACKED_ROWS = (64, 128, 256)
 
 LEAST_CPU_TOKENS, MOST_CPU_TOKENS = 256, 1024
-"""Fewer are less efficient, more are hardly more so."""
+"""Fewer are less efficient, more are hardly more so, unless they are soon computed."""
+FAST_CPU_TOKENS, FAST_CPU_S = 2048, 0.05
+"""A CPU takes so many, a twentieth more efficient, if they are computed within this time: nobody waits for long."""
 CPU_FLOPS = 1e11
 """Of a full batch of a large model: some 0.2 s on two cores with bfloat16."""
 GPU_TOKENS = 16384
@@ -94,6 +96,11 @@ def batch_tokens(architecture: Architecture, gpu: bool) -> int:
     flops = architecture.num_hidden_layers * (8 * hidden**2 + 4 * hidden * inner)
     most = int(max(LEAST_CPU_TOKENS, min(MOST_CPU_TOKENS, CPU_FLOPS / flops)))
     return 1 << most.bit_length() - 1
+
+
+def more_tokens(tokens: int, seconds: float) -> int:
+    """Tokens of a full batch on a CPU that takes `seconds` for `tokens`."""
+    return FAST_CPU_TOKENS if seconds / tokens * FAST_CPU_TOKENS <= FAST_CPU_S else tokens
 
 
 def shapes(max_length: int, tokens: int) -> list[Shape]:

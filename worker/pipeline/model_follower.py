@@ -113,7 +113,7 @@ class ModelFollower:
     def unload(self) -> None:
         """Give the memory back. What was begun is answered; new work needs the model loaded again."""
         if self.loaded is not None:
-            MODEL.remove(self.name, self.loaded.version, self.loaded.precision, self._device)
+            MODEL.remove(*self._labels(self.loaded))
         self.loaded = self._seen = None
         self.leave_unloaded()
         log.info("model %s is unloaded, until a job for it comes", self.name)
@@ -140,7 +140,7 @@ class ModelFollower:
         if self.loaded is None:
             self.loaded_at = self.used_at = self._clock()
         else:
-            MODEL.remove(self.name, self.loaded.version, self.loaded.precision, self._device)
+            MODEL.remove(*self._labels(self.loaded))
         self.loaded = model
         self.bytes = self._store.weights_bytes(self.name, model.version)
         self._was_unreadable = False
@@ -148,8 +148,12 @@ class ModelFollower:
         self.refused.clear()
         self.state = WorkerState.READY
         RELOADS.inc()
-        MODEL.labels(self.name, model.version, model.precision, self._device).set(1)
-        log.info("serving %s version %s in %s on %s", self.name, model.version, model.precision, self._device)
+        MODEL.labels(*self._labels(model)).set(1)
+        how = (model.precision, model.runtime, self._device)
+        log.info("serving %s version %s in %s by %s on %s", self.name, model.version, *how)
+
+    def _labels(self, model: Model) -> tuple[str, ...]:
+        return self.name, model.version, model.precision, model.runtime, self._device
 
     def _complain(self, message: str) -> None:
         if message != self._complaint:
