@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,8 @@ from worker.settings import WorkerSettings
 from worker.status import StatusReport
 
 log = logging.getLogger(__name__)
+SWITCH_S = 0.001
+"""A thread that computes leaves the others to it for so long: the device must not wait for Python's usual 5 ms."""
 STOP_WITHIN_S = 30
 """From SIGTERM; Docker and Kubernetes are told to kill the worker five seconds later."""
 
@@ -161,15 +164,16 @@ class WorkerProcess:
 
         A process that can't stop within STOP_WITHIN_S ends itself.
         """
+        sys.setswitchinterval(SWITCH_S)
         memory.settle()  # so that giving back a model's memory pauses the process for a part of the time
         self._serve_metrics()
         signal.signal(signal.SIGALRM, lambda *_: end_process(f"it could not stop within {STOP_WITHIN_S} s"))
         signals.worker_shutting_down.connect(self._begin_drain, weak=False)
-        inference, committer = self._pipeline.inference.loop, self._pipeline.committer.loop
+        inference, committer = self._pipeline.inference, self._pipeline.committer
         self._watchdog.watch(
-            [*self._folder.loops, self._models.loop, inference, self._cancellations.loop, self._reconciler.loop]
+            [*self._folder.loops, self._models.loop, *inference.loops, self._cancellations.loop, self._reconciler.loop]
         )
-        self._watchdog.watch([committer, self._heartbeat.loop], quick=True)
+        self._watchdog.watch([committer.loop, self._heartbeat.loop], quick=True)
         for part in (self._folder, self._pipeline, self._heartbeat, self._models, self._cancellations):
             part.start()
         self._reconciler.start()

@@ -224,13 +224,14 @@ def _shrunk(plan: BatchPlan, available: Sequence[Shape], cost: Callable[[Shape],
 
 def lay_out(texts: Sequence[NDArray[np.int32]], plan: BatchPlan) -> Grid:
     """Copy the ids of the plan's texts (`texts` is indexed as the plan's lengths were) to their places."""
-    chosen = [texts[place.text] for place in plan.places]
-    _, rows, offsets, slots = np.array(plan.places, np.int64).T
-    lengths = np.fromiter(map(len, chosen), np.int64, len(chosen))
-    position_ids = np.arange(plan.tokens) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    flat = np.repeat(rows * plan.shape.length + offsets, lengths) + position_ids
-    ids, positions, segments = np.zeros((3, plan.shape.tokens), np.int32)
-    ids[flat], positions[flat], segments[flat] = np.concatenate(chosen), position_ids, np.repeat(slots + 1, lengths)
+    ids, position_ids, segment_ids = np.zeros((3, *plan.shape), np.int32)
     cls_positions = np.zeros((plan.shape.rows, plan.shape.slots), np.int32)
-    cls_positions[rows, slots] = offsets
-    return Grid(ids.reshape(plan.shape), positions.reshape(plan.shape), segments.reshape(plan.shape), cls_positions)
+    from_0 = np.arange(plan.shape.length, dtype=np.int32)
+    # Text by text: numpy lets other threads run in the middle of what it does to long arrays, for a while each time.
+    for text, row, offset, slot in plan.places:
+        end = offset + len(texts[text])
+        ids[row, offset:end] = texts[text]
+        position_ids[row, offset:end] = from_0[: end - offset]
+        segment_ids[row, offset:end] = slot + 1
+        cls_positions[row, slot] = offset
+    return Grid(ids, position_ids, segment_ids, cls_positions)

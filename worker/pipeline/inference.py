@@ -13,10 +13,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.loop import STOP_S
+from contract.loop import STOP_S, Loop
 from contract.message import JobQueue
-from contract.prediction import AnswerRule
-from contract.stored_result import text_error
 from worker.loops import worker_loop
 from worker.metrics import (
     BATCH_ROWS,
@@ -24,12 +22,10 @@ from worker.metrics import (
     BATCH_TEXTS,
     BATCH_TOKENS,
     FAILED_TEXTS,
-    SHARED_ANSWERS,
 )
 from worker.pipeline.answer_cache import AnswerCache
-from worker.pipeline.answers import predictions
+from worker.pipeline.answer_writer import AnswerWriter
 from worker.pipeline.batcher import Batch, Batcher
-from worker.pipeline.long_texts import complete
 from worker.pipeline.token_budget import TokenBudget
 from worker.pipeline.work import ChunkWork, TextWork
 
@@ -46,8 +42,8 @@ COMMIT_S = 5.0
 class Inference:
     """Runs what the batcher holds.
 
-    `on_complete` gets every chunk whose last answer has come, on this thread. `start_suspect` is asked, on this thread
-    too, before a chunk with a failed attempt goes on the device, and says whether it may.
+    `on_complete` gets every chunk whose last answer has come, on this thread or on that which writes answers.
+    `start_suspect` is asked, on this one, before a chunk with a failed attempt goes on the device: whether it may.
     """
 
     def __init__(
@@ -70,23 +66,33 @@ class Inference:
         self._is_out_of_memory = is_out_of_memory
         self._on_taken = on_taken
         self._on_paid = on_paid
-        self._cache = cache
+        self._writer = AnswerWriter(on_complete=self._complete, cache=cache)
         self._computed_suspects: list[ChunkWork] = []
         """Whose answers are on their way to the record."""
         self._budgets: WeakKeyDictionary[Model, TokenBudget] = WeakKeyDictionary()
         self._changed = Condition()
+        self._is_last = False
+        """Whether nothing waited for the device when the running batch was taken."""
         self._batch_since: float | None = None
         self.busy_total_s = 0.0
         """Seconds that the device has been busy, ever."""
         # A device that fails on everything will not get better; a batch is never run twice because of the first time.
         self.loop = worker_loop("inference", self._step, wake=self._notify, is_fatal=lambda _: True)
 
+    @property
+    def loops(self) -> Sequence[Loop]:
+        return self.loop, self._writer.loop
+
     def start(self) -> None:
-        self.loop.start()
+        for loop in self.loops:
+            loop.start()
 
     def stop(self, timeout_s: float = STOP_S) -> bool:
-        """Let the running batch be the last; what waits stays where it is. True when it ended within `timeout_s`."""
-        return self.loop.stop(timeout_s)
+        """Let the running batch be the last; what waits stays where it is. True when it was answered within
+        `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        stopped = self.loop.stop(timeout_s)
+        return self._writer.stop(max(0.0, deadline - time.monotonic())) and stopped
 
     def add(self, texts: Sequence[TextWork]) -> None:
         with self._changed:
@@ -122,7 +128,8 @@ class Inference:
             share_s = batch.plan.tokens * batch.model.seconds_per_token
             self._on_paid(batch.queue.model, busy_s if batch.is_full else min(busy_s, share_s))
             self._batch_since = None
-            self._await_suspects()
+            if batch.offered[0].chunk.lease.is_suspect:
+                self._await_suspects()
 
     def _await_suspects(self) -> None:
         """Let what is known of computed suspects be stored before anything else can bring the worker down.
@@ -130,6 +137,7 @@ class Inference:
         The record says of them that they run, and would blame them for the death of another.
         """
         until = time.monotonic() + COMMIT_S
+        self._writer.catch_up(COMMIT_S)
         while self._computed_suspects and not self.loop.is_stopping and time.monotonic() < until:
             if self._computed_suspects[-1].settled.wait(0.05):
                 self._computed_suspects.pop()
@@ -141,6 +149,7 @@ class Inference:
                 self._drop_expired()
                 if batch := self._batcher.take(self._plan):
                     self._count_waiting(batch.with_copies(batch.texts), -1)
+                    self._is_last = not len(self._batcher)
                     return batch
                 self._changed.wait()
         return None
@@ -185,6 +194,11 @@ class Inference:
         BATCH_ROWS.inc(batch.plan.shape.tokens)
         self._budget(model).note_computed(len(texts))
         self._answer_all(batch, texts, rows)
+
+    def _complete(self, work: ChunkWork) -> None:
+        if work.lease.is_suspect:
+            self._computed_suspects.append(work)
+        self._on_complete(work)
 
     def _count_waiting(self, texts: Sequence[TextWork], sign: int) -> None:
         """Texts of one queue leave it for the device (-1), or come back (1)."""
@@ -242,11 +256,11 @@ class Inference:
         """
         if not np.isfinite(self._predict(batch.model, [text.ids[[0, -1]]])).all():
             raise ArithmeticError("the device computes what is not a number") from error
-        for each in batch.with_copies([text]):
+        failed = batch.with_copies([text])
+        for each in failed:
             log.error("text %d of %s can't be predicted", each.index, each.chunk.lease.ticket, exc_info=error)
             FAILED_TEXTS.inc()
-            if each.long is None or each.long.add(each.place, None):
-                self._answer_failed(each)
+        self._writer.write_failed(failed)
 
     def _answer_all(self, batch: Batch[BatchPlan], texts: Sequence[TextWork], rows: NDArray[np.float32]) -> None:
         """Hand on the answers of texts of the batch, and of those that are equal to them."""
@@ -257,22 +271,4 @@ class Inference:
             for text in compress(texts, ~finite):
                 self._fail(batch, text, ArithmeticError("a probability is not a number"))
             texts, rows = list(compress(texts, finite)), rows[finite]
-        self._cache.keep(batch.source, [text.key for text in texts], rows)
-        if batch.copies:
-            SHARED_ANSWERS.inc(sum(len(batch.copies.get(text.key, ())) for text in texts))
-            rows = np.repeat(rows, [1 + len(batch.copies.get(text.key, ())) for text in texts], axis=0)
-            texts = batch.with_copies(texts)
-        texts, rows, failed = complete(texts, rows)
-        for text, answer in zip(texts, predictions(rows, AnswerRule.of(batch.model.manifest), texts), strict=True):
-            self._answer(text, answer)
-        for text in failed:
-            self._answer_failed(text)
-
-    def _answer_failed(self, text: TextWork) -> None:
-        self._answer(text, text_error("text-failed", "the model failed on this text, and on no other"), failed=True)
-
-    def _answer(self, text: TextWork, answer: str, *, failed: bool = False) -> None:
-        if text.chunk.answer(text.index, answer, failed=failed):
-            if text.chunk.lease.is_suspect:
-                self._computed_suspects.append(text.chunk)
-            self._on_complete(text.chunk)
+        self._writer.write(batch, texts, rows, at_once=self._is_last)
