@@ -24,7 +24,7 @@ export PORT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help docs install demo status logs down train import download_base_bert download_data build_dev build_api start_api test test_containers test_clients lighthouse test_arm64 check_locks lint typecheck bench chaos format lock
+.PHONY: help docs install demo status logs down train import download_base_bert download_data build_dev build_api start_api test test_containers test_clients lighthouse test_arm64 check_locks lint typecheck bench bench_peers chaos format lock
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -127,6 +127,18 @@ bench: $(INSTALLED) ## measure the engine, the service and its latency (PARTS="m
 	$(BIN)/python -m training train --data examples/questions.csv --if-missing
 	$(BIN)/python -m benchmarks $(PARTS)
 
+PEERS := .venv-peers
+TORCH ?= torch==2.13.0
+$(PEERS)/installed: requirements/bootstrap.txt requirements/peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r $<
+	@$(PEERS)/bin/python local/install.py $^
+	$(PEERS)/bin/python -m pip install -q --disable-pip-version-check $(TORCH)
+	@touch $@
+
+bench_peers: $(INSTALLED) $(PEERS)/installed ## beside OpenVINO, ONNX Runtime, PyTorch, LitServe and Infinity (PARTS="engines servers")
+	$(BIN)/python -m benchmarks.peers $(PARTS)
+
 chaos: $(INSTALLED) ## break the service in every way and audit every job (PARTS=workers for some of it)
 	$(BIN)/python -m benchmarks.chaos $(PARTS)
 
@@ -149,6 +161,7 @@ lock: $(BIN)/uv ## resolve and hash requirements/*.txt anew (OPTIONS=--upgrade f
 	$(COMPILE) pyproject.toml --extra api --extra worker --extra notifier --extra cpu --extra tracing --extra storage --extra local --extra dev $(CPU) -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra api --extra worker --extra notifier --extra gpu --extra tracing --extra storage --extra local --extra dev -o requirements/dev-gpu.txt
 	$(COMPILE) pyproject.toml --extra clients -o requirements/clients.txt
+	$(COMPILE) pyproject.toml --extra peers --override requirements/peers-overrides.txt -o requirements/peers.txt
 	$(COMPILE) pyproject.toml --extra mutants --constraint requirements/dev.txt -o requirements/mutants.txt
 	$(COMPILE) pyproject.toml --extra docs --constraint requirements/dev.txt -o requirements/docs.txt
 

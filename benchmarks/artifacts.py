@@ -5,13 +5,16 @@ How fast a model is does not depend on what it has learnt.
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
-from contract.artifact import VOCABULARY, Architecture, Pooling, TokenizerOptions
+from contract.artifact import TOKENIZER, VOCABULARY, Architecture, Pooling, TokenizerOptions
 from encoders.families import family_of
 from encoders.tensors import classifier_shapes
 from encoders.tokenization import read_vocabulary
@@ -72,6 +75,25 @@ def write_random(models: Path, architecture: Architecture) -> Path:
     )
     store = Store(models, architecture.family)
     return store.folder / add_imported(model, store).version
+
+
+def write_folder(folder: Path) -> Path:
+    """Fill and return the folder of a Hugging Face classifier: MiniLM with the last layer of `write`."""
+    pretrained = minilm.load()
+    config = json.loads((minilm.folder() / "config.json").read_text(encoding="utf-8"))
+    config |= {"architectures": ["BertForSequenceClassification"]}
+    config |= {"id2label": {str(number): label for number, label in enumerate(LABELS)}}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    vocabulary = minilm.folder() / VOCABULARY
+    shutil.copy(vocabulary, folder / VOCABULARY)
+    (folder / TOKENIZER).write_text(uncased_pipeline(list(read_vocabulary(vocabulary))), encoding="utf-8")
+    options = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": MAX_LENGTH}
+    (folder / "tokenizer_config.json").write_text(json.dumps(options), encoding="utf-8")
+    prefix = family_of(pretrained.architecture).prefix
+    weights = random_weights(pretrained.architecture)
+    weights |= {prefix + name: tensor for name, tensor in pretrained.tensors.items()}
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    return folder
 
 
 def random_weights(architecture: Architecture, pooling: Pooling = "pooler") -> dict[str, NDArray[np.float32]]:

@@ -51,14 +51,20 @@ def batches(texts: Texts, size: int) -> list[Texts]:
     return [texts[start : start + size] for start in range(0, len(texts), size)]
 
 
-def closed_loop(url: str, requests: Sequence[Texts], connections: int, wait_s: int = 60) -> Outcome:
+def closed_loop(
+    url: str,
+    requests: Sequence[Texts],
+    connections: int,
+    wait_s: int = 60,
+    connect: Callable[[str, int], Connection] | None = None,
+) -> Outcome:
     """Send all requests over so many connections, each sending its next one when the last is answered."""
     waiting = iter(requests)
     lock = threading.Lock()
     answers: list[Answer] = []
 
     def client() -> None:
-        with closing(Connection(url, wait_s)) as connection:
+        with closing((connect or Connection)(url, wait_s)) as connection:
             while (texts := _next(waiting, lock)) is not None:
                 answers.append(connection.predict(texts, time.perf_counter()))
 
@@ -100,6 +106,8 @@ def open_loop(url: str, texts: Texts, rate: float, seconds: float, connections: 
 class Connection:
     """One kept-alive connection."""
 
+    path = "/predict"
+
     def __init__(self, url: str, wait_s: int = 60) -> None:
         parts = urlsplit(url)
         self._http = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=wait_s + 30)
@@ -108,8 +116,12 @@ class Connection:
     def close(self) -> None:
         self._http.close()
 
+    def question(self, texts: Texts) -> dict[str, Any]:
+        """What the body of a request says."""
+        return {"texts": list(texts)}
+
     def predict(self, texts: Texts, due: float) -> Answer:
-        self._http.request("POST", "/predict", json.dumps({"texts": list(texts)}), self._headers)
+        self._http.request("POST", self.path, json.dumps(self.question(texts)), self._headers)
         response = self._http.getresponse()
         body = response.read()
         return Answer(response.status, time.perf_counter() - due, len(texts), body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 
@@ -12,15 +12,12 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
 from benchmarks import tables
-from benchmarks.bulk import Bulk
-from benchmarks.families import FamilySpeed
 from benchmarks.latency import Point
-from benchmarks.path import Feed, Way
+from benchmarks.peers.offline import RETORT, PeerSpeed
 from benchmarks.record import ROOT, Record, machine
-from benchmarks.repeated import Repeated
-from benchmarks.scale import Beside, Fleet
-from benchmarks.served import Served
-from benchmarks.several_models import Housing
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 RECORD = Record(ROOT / "benchmarks" / "results.json", ROOT / "docs" / "benchmarks.md")
 PLOTS = ROOT / "docs" / "benchmarks"
@@ -40,6 +37,13 @@ FLOORS = {
     "path_requests_per_s_1": 1_500,
     "simulated_gpu_fill_bulk": 0.95,
     "simulated_gpu_fill_mixed": 0.85,
+    "engine_over_openvino_mixed": 1.1,
+    "engine_over_openvino_short": 1.05,
+    "engine_over_openvino_uniform128": 1,
+    "served_over_litserve_1": 3,
+    "served_over_litserve_16": 4.5,
+    "served_over_infinity_1": 2,
+    "served_over_infinity_16": 2,
     "zipf_cache_gain": 2,
     "roberta_over_bert": 0.9,
     "electra_over_bert": 0.9,
@@ -68,9 +72,7 @@ def save(part: str, figures: dict[str, float], details: Any) -> None:
     RECORD.store(results)
 
 
-def rows(
-    items: Sequence[Served | Point | Bulk | Way | Feed | Repeated | FamilySpeed | Housing | Fleet | Beside],
-) -> list[dict[str, Any]]:
+def rows(items: Sequence[DataclassInstance]) -> list[dict[str, Any]]:
     """Dataclasses as results.json holds them."""
     return [asdict(item) for item in items]
 
@@ -96,6 +98,21 @@ def plot_latency(points: Sequence[Point], name: str) -> None:
     right.plot(shares, [point.good for point in points], marker="o", label="answered")
     right.set(xlabel="offered load, % of capacity", ylabel="requests/s", ylim=(0, None))
     right.legend()
+    figure.savefig(PLOTS / f"{name}.png", dpi=110)
+    plt.close(figure)
+
+
+def plot_peers(speeds: Sequence[PeerSpeed], name: str) -> None:
+    """Texts per second of each engine over Retort's in its fastest precision, as docs/benchmarks/<name>.png."""
+    PLOTS.mkdir(exist_ok=True)
+    mixes = list(dict.fromkeys(speed.mix for speed in speeds))
+    figure, axes = plt.subplots(1, len(mixes), figsize=(11, 4), sharey=True, constrained_layout=True)
+    for axis, mix in zip(axes, mixes, strict=True):
+        found = sorted((speed for speed in speeds if speed.mix == mix), key=lambda speed: speed.texts_per_s)
+        fastest = max(each.texts_per_s for each in found if each.engine == RETORT)
+        names = [f"{each.engine}, {each.precision}" for each in found]
+        axis.barh(names, [each.texts_per_s / fastest for each in found])
+        axis.set(title=mix, xlabel="texts/s, over Retort's")
     figure.savefig(PLOTS / f"{name}.png", dpi=110)
     plt.close(figure)
 

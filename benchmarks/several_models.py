@@ -15,16 +15,12 @@ from pathlib import Path
 
 import httpx
 import psutil
-from safetensors.numpy import save_file
 
 from benchmarks import artifacts
-from contract.artifact import VOCABULARY
 from contract.fleet import WorkerState
-from encoders.families import family_of
 from harness.process import ROOT, ServiceProcess
 from harness.running_service import READY_S, RunningService
 from harness.until import until
-from training.pretrained import minilm
 
 COUNTS = (1, 4, 16)
 ANSWERED_S = 60.0
@@ -67,7 +63,8 @@ def import_to_answer_s(models: Path) -> float:
     artifacts.write(models, "minilm")
     environment = {**os.environ, "RETORT_MODELS_DIR": str(models)}
     with tempfile.TemporaryDirectory() as folder, RunningService(models, "*") as service:
-        command = [sys.executable, "-m", "training", "import", str(_classifier(Path(folder))), "--name", "tickets"]
+        arguments = ["import", str(artifacts.write_folder(Path(folder))), "--name", "tickets"]
+        command = [sys.executable, "-m", "training", *arguments]
         started = time.monotonic()
         importing = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL)
         question = {"texts": ["How do I undo my last commit?"], "model": "tickets"}
@@ -121,17 +118,3 @@ def _share(process: psutil.Process) -> int:
     """Bytes; where the system does not tell shares, those of others count too."""
     found = process.memory_full_info()
     return int(getattr(found, "pss", found.rss))
-
-
-def _classifier(folder: Path) -> Path:
-    """A Hugging Face classifier on the bundled base, its last layer random."""
-    base = minilm.load()
-    config = json.loads((minilm.folder() / "config.json").read_text(encoding="utf-8"))
-    config |= {"architectures": ["BertForSequenceClassification"]}
-    config |= {"id2label": {str(number): label for number, label in enumerate(artifacts.LABELS)}}
-    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    shutil.copy(minilm.folder() / VOCABULARY, folder / VOCABULARY)
-    prefix = family_of(base.architecture).prefix
-    weights = artifacts.random_weights(base.architecture)
-    save_file(weights | {prefix + name: tensor for name, tensor in base.tensors.items()}, folder / "model.safetensors")
-    return folder

@@ -122,8 +122,32 @@ def _housings(rows: Sequence[Row]) -> str:
     )  # fmt: skip
 
 
+def _peers(rows: Sequence[Row]) -> str:
+    return _table(
+        ("texts", "engine", "precision", "tokens a batch", "texts/s", "Retort over it"),
+        (
+            (row["mix"], row["engine"], row["precision"], row["budget"] or "", _3(row["texts_per_s"]),
+             _3(row["retort_over"]))
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
+def _peer_servers(rows: Sequence[Row]) -> str:
+    return _table(
+        ("server", "texts a request", "connections", "texts/s", "Retort over it"),
+        (
+            (row["server"], row["texts_per_request"], row["connections"], _3(row["texts_per_s"]),
+             _3(row["retort_over"]))
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
 SECTIONS = {
     "model": ("Model: the engine against plain bert-for-tf2", _model),
+    "peers": ("Engines side by side, MiniLM", _peers),
+    "peer_servers": ("Servers side by side, MiniLM, short questions over HTTP", _peer_servers),
     "served_minilm": ("Served over bare, MiniLM; CPU seconds of each process a second", _served),
     "served_base": ("Served over bare, BERT-base", _served),
     "latency": ("Latency of single texts under open-loop load, MiniLM", _latency),

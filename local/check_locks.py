@@ -37,6 +37,8 @@ MUTANTS = (*CPU, "mutants")
 DOCS = (*CPU, "docs")
 CLIENTS = ("bootstrap", "clients")
 """Others' clients, to test with: KServe's wants a psutil that has no wheel for arm64."""
+PEERS = ("bootstrap", "peers")
+"""What is compared with, on x86: Infinity wants a numpy that has no wheel for Python 3.13."""
 ENVIRONMENTS = (CPU, GPU, MUTANTS, DOCS)
 
 
@@ -54,6 +56,7 @@ def targets() -> Iterator[Target]:
         yield from (Target(locks, platform, IMAGE_PYTHON) for locks in IMAGES)
         yield from (Target(locks, platform, python) for python in PYTHONS for locks in ENVIRONMENTS)
     yield from (Target(CLIENTS, LINUX[0], python) for python in PYTHONS)
+    yield from (Target(PEERS, LINUX[0], python) for python in PYTHONS[:2])
     yield from (Target(CPU, MACOS, python) for python in MACOS_PYTHONS)
 
 

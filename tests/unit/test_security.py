@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("contract", "encoders", "api", "worker", "training", "notifier", "storage", "local", "client/retort_client")
 REVIVE_OBJECTS = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 RUN_CODE = {"eval", "exec", "load_model", "import_module", "__import__"}
-LOCKS = [path for path in sorted((ROOT / "requirements").glob("*.txt")) if path.name != "cpu-overrides.txt"]
+LOCKS = [path for path in sorted((ROOT / "requirements").glob("*.txt")) if not path.stem.endswith("-overrides")]
 PASSWORD = "not-for-the-log"  # noqa: S105
 
 
