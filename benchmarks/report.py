@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 
 from benchmarks import tables
 from benchmarks.latency import Point
-from benchmarks.peers.offline import RETORT, PeerSpeed
+from benchmarks.peers.offline import PeerSpeed
 from benchmarks.record import ROOT, Record, machine
 
 if TYPE_CHECKING:
@@ -103,16 +103,15 @@ def plot_latency(points: Sequence[Point], name: str) -> None:
 
 
 def plot_peers(speeds: Sequence[PeerSpeed], name: str) -> None:
-    """Texts per second of each engine over Retort's in its fastest precision, as docs/benchmarks/<name>.png."""
+    """Retort's texts per second over each engine's, as docs/benchmarks/<name>.png."""
     PLOTS.mkdir(exist_ok=True)
     mixes = list(dict.fromkeys(speed.mix for speed in speeds))
-    figure, axes = plt.subplots(1, len(mixes), figsize=(11, 4), sharey=True, constrained_layout=True)
+    figure, axes = plt.subplots(1, len(mixes), figsize=(11, 3), sharey=True, constrained_layout=True)
     for axis, mix in zip(axes, mixes, strict=True):
-        found = sorted((speed for speed in speeds if speed.mix == mix), key=lambda speed: speed.texts_per_s)
-        fastest = max(each.texts_per_s for each in found if each.engine == RETORT)
-        names = [f"{each.engine}, {each.precision}" for each in found]
-        axis.barh(names, [each.texts_per_s / fastest for each in found])
-        axis.set(title=mix, xlabel="texts/s, over Retort's")
+        found = [speed for speed in speeds if speed.mix == mix]
+        axis.barh([f"{each.engine}, {each.precision}" for each in found], [each.retort_over for each in found])
+        axis.axvline(1, color="grey", linestyle=":")
+        axis.set(title=mix, xlabel="Retort's texts/s over its")
     figure.savefig(PLOTS / f"{name}.png", dpi=110)
     plt.close(figure)
 

@@ -124,10 +124,10 @@ def _housings(rows: Sequence[Row]) -> str:
 
 def _peers(rows: Sequence[Row]) -> str:
     return _table(
-        ("texts", "engine", "precision", "tokens a batch", "texts/s", "Retort over it"),
+        ("texts", "engine", "precision", "tokens a batch", "texts/s", "Retort, texts/s", "Retort over it"),
         (
-            (row["mix"], row["engine"], row["precision"], row["budget"] or "", _3(row["texts_per_s"]),
-             _3(row["retort_over"]))
+            (row["mix"], row["engine"], row["precision"], row["budget"], _3(row["texts_per_s"]),
+             _3(row["retort_texts_per_s"]), _3(row["retort_over"]))
             for row in rows
         ),
     )  # fmt: skip

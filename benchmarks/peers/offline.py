@@ -21,22 +21,12 @@ PRECISIONS = {
     "PyTorch": ("bfloat16", "float32"),
 }
 """What each of them has on a CPU."""
-RETORT = "Retort"
 COUNTS = {"mixed": 512, "short": 1024, "uniform128": 128}
 
 
 @dataclass(frozen=True)
-class Contender:
-    """One engine as it is run."""
-
-    engine: str
-    precision: str
-    budget: int
-
-
-@dataclass(frozen=True)
 class PeerSpeed:
-    """One engine in one precision on one mix of lengths; medians over the rounds."""
+    """One engine in one precision on one mix of lengths, and Retort by turns with it; medians over the rounds."""
 
     mix: str
     engine: str
@@ -44,12 +34,14 @@ class PeerSpeed:
     budget: int
     """Tokens a batch, at most; the best of those that were tried."""
     texts_per_s: float
+    retort_texts_per_s: float
+    """In the same precision; in float32 where Retort has none like it."""
     retort_over: float
-    """Retort's texts per second, in the same precision or float32, over these."""
 
 
-Rates = Mapping[tuple[Contender, str], list[float]]
-"""Texts per second of each contender on each mix, in each round."""
+Rates = Mapping[tuple[int, str], Sequence[float]]
+"""Texts per second by budget and mix, in each round; Retort's are under RETORT."""
+RETORT = 0
 
 
 def measure(python: Path, folder: Path, artifact: Path) -> list[PeerSpeed]:
@@ -57,61 +49,53 @@ def measure(python: Path, folder: Path, artifact: Path) -> list[PeerSpeed]:
 
     python: of the environment that has the other engines.
     """
+    found: list[PeerSpeed] = []
+    for engine, precisions in PRECISIONS.items():
+        for precision in precisions:
+            if precision != "bfloat16" or cpu_multiplies_bfloat16():
+                found += speeds(engine, precision, _rates(engine, precision, python, folder, artifact))
+    return found
+
+
+def _rates(engine: str, precision: str, python: Path, folder: Path, artifact: Path) -> Rates:
+    """Few processes live at a time: what a machine does with the memory of those that rest, it does to none."""
     mixes = {
         "mixed": texts.mixed(COUNTS["mixed"]),
         "short": texts.short(COUNTS["short"]),
         "uniform128": texts.uniform(COUNTS["uniform128"], 128),
     }
+    own = precision if precision == "bfloat16" else "float32"
     with ExitStack() as stack:
-        arms = {contender: stack.enter_context(_arm(contender, python, folder, artifact)) for contender in contenders()}
-        rates: dict[tuple[Contender, str], list[float]] = {(arm, mix): [] for arm in arms for mix in mixes}
+        arms = {RETORT: stack.enter_context(Arm("benchmarks.engine", str(artifact), own, pausing=True))}
+        for budget in BUDGETS:
+            arguments = (engine, str(folder), precision, str(budget))
+            arm = Arm("benchmarks.peers.engines", *arguments, python=python, pausing=True)
+            arms[budget] = stack.enter_context(arm)
+        rates: dict[tuple[int, str], list[float]] = {(budget, mix): [] for budget in arms for mix in mixes}
         for number in range(1 + ROUNDS):
             for mix, some in mixes.items():
-                for contender, arm in arms.items():
+                for budget, arm in arms.items():
                     rate = len(some) / arm.seconds(some)
                     if number:  # a first round sees shapes for the first time
-                        rates[contender, mix].append(rate)
-    return list(rows(rates))
+                        rates[budget, mix].append(rate)
+    return rates
 
 
-def contenders() -> list[Contender]:
-    """Retort in each precision, then every other engine in each precision with each budget."""
-    half = [] if not cpu_multiplies_bfloat16() else ["bfloat16"]
-    ours = [Contender(RETORT, precision, 0) for precision in [*half, "float32"]]
-    others = [
-        Contender(engine, precision, budget)
-        for engine, precisions in PRECISIONS.items()
-        for precision in precisions
-        if precision != "bfloat16" or half
-        for budget in BUDGETS
-    ]
-    return ours + others
-
-
-def _arm(contender: Contender, python: Path, folder: Path, artifact: Path) -> Arm:
-    if contender.engine == RETORT:
-        return Arm("benchmarks.engine", str(artifact), contender.precision, pausing=True)
-    arguments = (contender.engine, str(folder), contender.precision, str(contender.budget))
-    return Arm("benchmarks.peers.engines", *arguments, python=python, pausing=True)
-
-
-def rows(rates: Rates) -> Iterator[PeerSpeed]:
-    """For each mix, each engine in each precision with its best budget."""
+def speeds(engine: str, precision: str, rates: Rates) -> Iterator[PeerSpeed]:
+    """On each mix, with the budget that is best for it."""
     for mix in dict.fromkeys(mix for _, mix in rates):
-        found = {contender: each for (contender, of), each in rates.items() if of == mix}
-        best: dict[tuple[str, str], Contender] = {}
-        for contender in sorted(found, key=lambda each: statistics.median(found[each])):
-            best[contender.engine, contender.precision] = contender
-        for (engine, precision), contender in sorted(best.items(), key=lambda each: each[0][0] != RETORT):
-            against = best.get((RETORT, precision), best[RETORT, "float32"])
-            yield PeerSpeed(
-                mix=mix,
-                engine=engine,
-                precision=precision,
-                budget=contender.budget,
-                texts_per_s=statistics.median(found[contender]),
-                retort_over=_ratio(found[against], found[contender]),
-            )
+        of = {budget: each for (budget, on), each in rates.items() if on == mix}
+        best = max(of.keys() - {RETORT}, key=lambda budget: statistics.median(of[budget]))
+        ratios = [ours / theirs for ours, theirs in zip(of[RETORT], of[best], strict=True)]
+        yield PeerSpeed(
+            mix=mix,
+            engine=engine,
+            precision=precision,
+            budget=best,
+            texts_per_s=statistics.median(of[best]),
+            retort_texts_per_s=statistics.median(of[RETORT]),
+            retort_over=statistics.median(ratios),
+        )
 
 
 def figures(found: Sequence[PeerSpeed]) -> dict[str, float]:
@@ -121,7 +105,3 @@ def figures(found: Sequence[PeerSpeed]) -> dict[str, float]:
         for row in found
         if row.engine == "OpenVINO" and row.precision == "bfloat16"
     }
-
-
-def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    return statistics.median(mine / other for mine, other in zip(ours, theirs, strict=True))

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import pytest
-
 from benchmarks.peers import offline, over_http
-from benchmarks.peers.offline import BUDGETS, PRECISIONS, RETORT, Contender, contenders
-
-MIX = "mixed"
+from benchmarks.peers.offline import RETORT, speeds
 
 
-def test_each_engine_counts_with_its_best_budget_against_retort_in_the_same_precision() -> None:
+def test_each_engine_counts_with_the_budget_that_is_best_for_it() -> None:
     rates = {
-        (Contender(RETORT, "bfloat16", 0), MIX): [100.0, 110.0, 90.0],
-        (Contender(RETORT, "float32", 0), MIX): [30.0, 30.0, 30.0],
-        (Contender("OpenVINO", "bfloat16", 1024), MIX): [10.0, 10.0, 10.0],
-        (Contender("OpenVINO", "bfloat16", 2048), MIX): [50.0, 50.0, 60.0],
-        (Contender("ONNX Runtime", "int8", 1024), MIX): [60.0, 60.0, 60.0],
+        (RETORT, "mixed"): [100.0, 110.0, 90.0],
+        (1024, "mixed"): [10.0, 10.0, 10.0],
+        (2048, "mixed"): [50.0, 50.0, 60.0],
+        (RETORT, "short"): [20.0, 20.0, 20.0],
+        (1024, "short"): [40.0, 40.0, 40.0],
+        (2048, "short"): [30.0, 30.0, 30.0],
     }
-    found = {(row.engine, row.precision): row for row in offline.rows(rates)}
-    assert [row.engine for row in found.values()][:2] == [RETORT, RETORT]
-    best = found["OpenVINO", "bfloat16"]
-    assert (best.budget, best.texts_per_s, best.retort_over) == (2048, 50.0, 2.0)
-    assert found["ONNX Runtime", "int8"].retort_over == 0.5
-    assert offline.figures(list(found.values())) == {"engine_over_openvino_mixed": 2.0}
-
-
-@pytest.mark.parametrize("fast", [True, False])
-def test_bfloat16_is_compared_where_the_processor_multiplies_it(monkeypatch: pytest.MonkeyPatch, fast: bool) -> None:
-    monkeypatch.setattr(offline, "cpu_multiplies_bfloat16", lambda: fast)
-    found = contenders()
-    assert ("bfloat16" in {each.precision for each in found}) == fast
-    assert {each.engine for each in found} == {RETORT, *PRECISIONS}
-    assert {each.budget for each in found if each.engine != RETORT} == {*BUDGETS}
+    mixed, short = speeds("OpenVINO", "bfloat16", rates)
+    assert (mixed.budget, mixed.texts_per_s, mixed.retort_texts_per_s, mixed.retort_over) == (2048, 50, 100, 2)
+    assert (short.budget, short.retort_over) == (1024, 0.5)
+    assert offline.figures([mixed, short]) == {"engine_over_openvino_mixed": 2, "engine_over_openvino_short": 0.5}
 
 
 def test_servers_are_compared_life_by_life() -> None:
