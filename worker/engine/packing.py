@@ -22,7 +22,7 @@ PACKED_ROWS = (64, 128, 256)
 
 LEAST_CPU_TOKENS, MOST_CPU_TOKENS = 256, 1024
 """Fewer are less efficient, more are hardly more so, unless they are soon computed."""
-FAST_CPU_TOKENS, FAST_CPU_S = 2048, 0.05
+FAST_CPU_TOKENS, FAST_CPU_S = 2048, 0.1
 """A CPU takes so many, a twentieth more efficient, if they are computed within this time: nobody waits for long."""
 CPU_FLOPS = 1e11
 """Of a full batch of a large model: some 0.2 s on two cores with bfloat16."""
