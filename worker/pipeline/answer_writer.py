@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, Full, Queue
-from threading import Event
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,8 +41,6 @@ class AnswerWriter:
         self._on_complete = on_complete
         self._cache = cache
         self._waiting: Queue[Callable[[], object] | None] = Queue(BEHIND)
-        self._given = self._written = 0
-        """Parts of the work that were given to the thread, by one other, and those of them that it has done."""
         self.loop = worker_loop("answers", self._step, wake=self._wake, is_fatal=lambda _: True)
 
     def start(self) -> None:
@@ -70,15 +67,13 @@ class AnswerWriter:
 
     def catch_up(self, timeout_s: float) -> bool:
         """Wait until everything that was given is written; whether it was within `timeout_s`."""
-        caught_up = Event()
-        self._do(caught_up.set, at_once=True)
-        return caught_up.wait(timeout_s)
+        with self._waiting.all_tasks_done:
+            return self._waiting.all_tasks_done.wait_for(lambda: not self._waiting.unfinished_tasks, timeout_s)
 
     def _do(self, work: Callable[[], object], *, at_once: bool) -> None:
-        if at_once and self._given == self._written:
+        if at_once and not self._waiting.unfinished_tasks:
             work()
         else:
-            self._given += 1
             self._waiting.put(work)
 
     def _wake(self) -> None:
@@ -93,7 +88,7 @@ class AnswerWriter:
             return
         if work is not None:
             work()
-            self._written += 1
+        self._waiting.task_done()
 
     def _write(self, batch: Batch[BatchPlan], texts: Sequence[TextWork], rows: NDArray[np.float32]) -> None:
         self._cache.keep(batch.source, [text.key for text in texts], rows)
