@@ -16,7 +16,9 @@ from harness import reference_bert, tiny_artifact
 from tests.base_models import random_head
 from training.bert_compat import tf
 from training.data.batches import NO_TOKEN
-from training.fit.dropout import Dropout
+from training.fit.dropout import Drop, Dropout
+from training.fit.encoder import MASKED
+from training.fit.gradients import attention
 from training.fit.model import Classifier
 from training.pretrained import minilm
 from training.pretrained.base_model import BaseModel
@@ -178,3 +180,24 @@ def test_dropout_drops_its_share_other_numbers_each_time_and_keeps_the_mean() ->
     assert np.mean(first == 0) == pytest.approx(0.1, abs=0.005)
     assert first.mean() == pytest.approx(1.0, abs=0.005)
     assert np.mean((first == 0) & (second == 0)) == pytest.approx(0.01, abs=0.002)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+def test_attention_and_its_gradient_are_those_that_tensorflow_derives(rate: float) -> None:
+    query, key, value = (tf.random.stateless_normal([2, 3, 5, 4], [seed, 1]) for seed in range(3))
+    mask = tf.constant([[0, 0, 0, 0, 0], [0, 0, 0, MASKED, MASKED]], tf.float32)[:, None, None, :]
+
+    def plain(drop: Drop) -> Any:
+        return tf.matmul(drop(tf.nn.softmax(tf.matmul(query, key, transpose_b=True) + mask)), value)
+
+    def with_gradients(context: Callable[[Drop], Any]) -> list[Any]:
+        with tf.GradientTape() as tape:
+            tape.watch([query, key, value])
+            found = context(Dropout(rate, 1, tf.constant(1, tf.int64)))
+            loss = tf.reduce_sum(tf.sin(found))
+        return [found, *tape.gradient(loss, [query, key, value])]
+
+    own, derived = with_gradients(lambda drop: attention(query, key, value, mask, drop)), with_gradients(plain)
+
+    for found, expected in zip(own, derived, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)

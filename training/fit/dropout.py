@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from training.bert_compat import tf
 
-Drop = Callable[[Any], Any]
-
 LEVELS = 256
 """The rate is rounded to so many parts: a byte decides about a number, and four come with each draw."""
+
+
+class Drop(Protocol):
+    """Sets a share of numbers to 0, and scales the others up, so that their sum is expected to stay."""
+
+    @property
+    def scale(self) -> float:
+        """What the others are multiplied by."""
+
+    def some_of(self, x: Any) -> Any:
+        """`x` with a share of its numbers set to 0, the others not yet scaled."""
+
+    def __call__(self, x: Any) -> Any:
+        """`x` with a share of its numbers set to 0, the others scaled."""
 
 
 class Dropout:
@@ -24,20 +35,37 @@ class Dropout:
         self._step = step * 1000 + tf.cast(replica, tf.int64)
         self._draws = 0
 
+    @property
+    def scale(self) -> float:
+        return LEVELS / (LEVELS - self._dropped)
+
+    def some_of(self, x: Any) -> Any:
+        return tf.where(self._kept(x), x, tf.zeros([], x.dtype)) if self._dropped else x
+
     def __call__(self, x: Any) -> Any:
-        """`x` with a share of its numbers set to 0 and the others scaled up, so that their sum is expected to stay."""
-        if not self._dropped:
-            return x
+        return x * (tf.cast(self._kept(x), x.dtype) * self.scale) if self._dropped else x
+
+    def _kept(self, x: Any) -> Any:
+        """bool of the shape of `x`: another draw with each call."""
         self._draws += 1
         count = tf.size(x)
         words = tf.random.stateless_uniform(
             [(count + 3) // 4], tf.stack([self._key + self._draws, self._step]), None, None, tf.uint32
         )
         drawn = tf.reshape(tf.reshape(tf.bitcast(words, tf.uint8), [-1])[:count], tf.shape(x))
-        kept = tf.cast(drawn >= self._dropped, x.dtype)
-        return x * (kept * (LEVELS / (LEVELS - self._dropped)))
+        return drawn >= self._dropped
 
 
-def nothing_dropped(x: Any) -> Any:
+class NothingDropped:
     """What stands in the place of dropout when a model is not trained."""
-    return x
+
+    scale = 1.0
+
+    def some_of(self, x: Any) -> Any:
+        return x
+
+    def __call__(self, x: Any) -> Any:
+        return x
+
+
+nothing_dropped = NothingDropped()

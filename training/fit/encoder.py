@@ -15,7 +15,7 @@ from encoders.families import family_of
 from training.bert_compat import ACTIVATIONS, tf
 from training.data.batches import NO_TOKEN
 from training.fit.dropout import Drop
-from training.fit.gradients import dense, gelu, layer_norm, pad, unpad
+from training.fit.gradients import attention, dense, gelu, layer_norm, pad, unpad
 
 MASKED = -10000.0
 
@@ -85,7 +85,7 @@ class TokenEncoder:
         return self._normalized(norm, drop(projected) + state)
 
     def _attended(self, layer: str, state: Any, layout: Layout, drop: Drop) -> Any:
-        """Scaled dot-product attention within each text: [T, H] → [T, H]; the softmax in float32."""
+        """Scaled dot-product attention within each text: [T, H] → [T, H]"""
         names, heads = self._family.layer, self._architecture.num_attention_heads
         parts = [self._part(f"{layer}.{name}") for name in (names.query, names.key, names.value)]
         kernel, bias = (tf.concat(each, axis=-1) for each in zip(*parts, strict=True))  # one product is faster
@@ -93,9 +93,8 @@ class TokenEncoder:
         texts, length, size = tf.shape(layout.mask)[0], tf.shape(layout.mask)[3], state.shape[-1] // heads
         grid = tf.reshape(pad(together, layout.tokens, layout.padded), [texts, length, 3, heads, size])
         query, key, value = tf.unstack(tf.transpose(grid, [2, 0, 3, 1, 4]), num=3)  # [B, heads, L, size]
-        scores = tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32) * size**-0.5 + layout.mask
-        weights = drop(tf.cast(tf.nn.softmax(scores), self._dtype))
-        context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
+        mask = tf.cast(layout.mask, self._dtype)
+        context = tf.transpose(attention(query * size**-0.5, key, value, mask, drop), [0, 2, 1, 3])
         return unpad(tf.reshape(context, [texts * length, -1]), layout.tokens, layout.padded)
 
     def _table(self, kind: str) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from training.bert_compat import tf
+from training.fit.dropout import Drop
 
 Gradient = Callable[[Any], Any]
 
@@ -32,7 +33,8 @@ def dense(x: Any, kernel: Any, bias: Any) -> tuple[Any, Callable[[Any], tuple[An
 
     def gradient(upstream: Any) -> tuple[Any, ...]:
         to_x = tf.matmul(upstream, kernel, transpose_b=True)
-        to_bias = tf.cast(tf.reduce_sum(tf.cast(upstream, tf.float32), axis=0), bias.dtype)
+        # A product with ones sums up in float32 whatever the type, by more threads than a sum has.
+        to_bias = tf.matmul(tf.ones_like(upstream[:, :1]), upstream, transpose_a=True)[0]
         return to_x, tf.matmul(x, upstream, transpose_a=True), to_bias
 
     return tf.nn.bias_add(tf.matmul(x, kernel), bias), gradient
@@ -54,6 +56,32 @@ def layer_norm(x: Any, gamma: Any, beta: Any, epsilon: Any) -> tuple[Any, Callab
         return to_x, tf.reduce_sum(along, axis=0), tf.reduce_sum(upstream, axis=0), None
 
     return normal * gamma + beta, gradient
+
+
+def attention(query: Any, key: Any, value: Any, mask: Any, drop: Drop) -> Any:
+    """softmax(query keyᵀ + mask) value, dropped weights left out: [texts, heads, length, size] → the same.
+
+    `mask` is added to the scores of each text. Those are many more numbers than all else in a layer, so that few passes
+    over them count: the gradient's sum over a row of them is that of upstream times output (Dao et al. 2022, appendix
+    B.2), and the scale of what is kept is the value's.
+    """
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def attending(query: Any, key: Any, value: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+        weights = tf.nn.softmax(tf.matmul(query, key, transpose_b=True) + mask)
+        kept = drop.some_of(weights)
+        context = tf.matmul(kept, value)
+
+        def gradient(upstream: Any) -> tuple[Any, ...]:
+            along = tf.reduce_sum(tf.cast(upstream, tf.float32) * tf.cast(context, tf.float32), -1, keepdims=True)
+            to_kept = tf.matmul(upstream, value, transpose_b=True)
+            to_scores = kept * to_kept - weights * tf.cast(along, weights.dtype)
+            to_query, to_key = tf.matmul(to_scores, key), tf.matmul(to_scores, query, transpose_a=True)
+            return to_query, to_key, tf.matmul(kept, upstream, transpose_a=True)
+
+        return context, gradient
+
+    return attending(query, key, value * tf.cast(drop.scale, value.dtype))
 
 
 def pad(rows: Any, tokens: Any, padded: Any) -> Any:
