@@ -1,6 +1,6 @@
 """One side of a comparison: a process of its own that is driven by lines, so that the sides can take turns.
 
-The child prints "ready", then for each line of JSON on standard input, a list of texts, the seconds that they took.
+The child prints a word about itself, then for each line of JSON on standard input, a list of texts, the seconds that they took.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Arm:
         self._input, self._output = cast(IO[str], self._process.stdin), cast(IO[str], self._process.stdout)
 
     def __enter__(self) -> Self:
-        self._read()
+        self.about = self._read().strip()
+        """What the child says of itself."""
         self._rest()
         return self
 
@@ -69,9 +70,9 @@ class Arm:
         return line
 
 
-def serve(work: Callable[[list[str]], object]) -> None:
+def serve(work: Callable[[list[str]], object], about: str = "ready") -> None:
     """Be the child, until standard input ends."""
-    print("ready", flush=True)
+    print(about, flush=True)
     for line in sys.stdin:
         texts = json.loads(line)
         started = time.perf_counter()

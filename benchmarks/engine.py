@@ -45,7 +45,7 @@ def main() -> None:
         for offered, planned in batches([len(text) for text in ids], model.plan):
             model.run([ids[text] for text in offered], planned)
 
-    serve(work)
+    serve(work, about=model.runtime)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ class PeerSpeed:
     texts_per_s: float
     retort_texts_per_s: float
     """In the same precision; beside 8 bits, which it has none of, in its fastest."""
+    retort_runtime: str
+    """The one that it chose when it loaded the model."""
     retort_over: float
 
 
@@ -53,12 +55,16 @@ def measure(python: Path, folder: Path, artifact: Path) -> list[PeerSpeed]:
     for engine, precisions in PRECISIONS.items():
         for precision in precisions:
             if precision != "bfloat16" or cpu_multiplies_bfloat16():
-                found += speeds(engine, precision, _rates(engine, precision, python, folder, artifact))
+                runtime, rates = _rates(engine, precision, python, folder, artifact)
+                found += speeds(engine, precision, runtime, rates)
     return found
 
 
-def _rates(engine: str, precision: str, python: Path, folder: Path, artifact: Path) -> Rates:
-    """Few processes live at a time: what a machine does with the memory of those that rest, it does to none."""
+def _rates(engine: str, precision: str, python: Path, folder: Path, artifact: Path) -> tuple[str, Rates]:
+    """The runtime that Retort chose, and what was measured.
+
+    Few processes live at a time: what a machine does with the memory of those that rest, it does to none.
+    """
     mixes = {
         "mixed": texts.mixed(COUNTS["mixed"]),
         "short": texts.short(COUNTS["short"]),
@@ -78,10 +84,10 @@ def _rates(engine: str, precision: str, python: Path, folder: Path, artifact: Pa
                     rate = len(some) / arm.seconds(some)
                     if number:  # a first round sees shapes for the first time
                         rates[budget, mix].append(rate)
-    return rates
+    return arms[RETORT].about, rates
 
 
-def speeds(engine: str, precision: str, rates: Rates) -> Iterator[PeerSpeed]:
+def speeds(engine: str, precision: str, runtime: str, rates: Rates) -> Iterator[PeerSpeed]:
     """On each mix, with the budget that is best for it."""
     for mix in dict.fromkeys(mix for _, mix in rates):
         of = {budget: each for (budget, on), each in rates.items() if on == mix}
@@ -94,6 +100,7 @@ def speeds(engine: str, precision: str, rates: Rates) -> Iterator[PeerSpeed]:
             budget=best,
             texts_per_s=statistics.median(of[best]),
             retort_texts_per_s=statistics.median(of[RETORT]),
+            retort_runtime=runtime,
             retort_over=statistics.median(ratios),
         )
 

@@ -15,7 +15,7 @@ def test_each_engine_counts_with_the_budget_that_is_best_for_it() -> None:
         (1024, "short"): [40.0, 40.0, 40.0],
         (2048, "short"): [30.0, 30.0, 30.0],
     }
-    mixed, short = speeds("OpenVINO", "bfloat16", rates)
+    mixed, short = speeds("OpenVINO", "bfloat16", "openvino", rates)
     assert (mixed.budget, mixed.texts_per_s, mixed.retort_texts_per_s, mixed.retort_over) == (2048, 50, 100, 2)
     assert (short.budget, short.retort_over) == (1024, 0.5)
     assert offline.figures([mixed, short]) == {"engine_over_openvino_mixed": 2, "engine_over_openvino_short": 0.5}
