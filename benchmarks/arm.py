@@ -1,6 +1,7 @@
 """One side of a comparison: a process of its own that is driven by lines, so that the sides can take turns.
 
-The child prints a word about itself, then for each line of JSON on standard input, a list of texts, the seconds that they took.
+The child prints a word about itself, then for each line of JSON on standard input, a list of texts, the seconds that
+they took.
 """
 
 from __future__ import annotations
