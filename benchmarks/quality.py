@@ -17,8 +17,9 @@ is asked of it:
 `review_share_<set>`, of the answers that nobody has to look at; of several labels `_micro_f1` and `_macro_f1` in place
 of the accuracy, those of the baselines, and `_precision_at_095` with the recall that is left;
 `windows_gain_16k` (the set `windows`), the accuracy on the 16k posts in windows of 256 tokens less that on their first
-256 alone; `swapped_found`; `unfamiliar_auroc`, of the distances of texts that are not the model's kind against those
-that are; and `training_speedup`, texts a second over those of the code before a commit (`--against`), by turns.
+256 alone, which is that of the set itself, by the run on record if there is one of the same seed; `swapped_found`;
+`unfamiliar_auroc`, of the distances of texts that are not the model's kind against those that are; and
+`training_speedup`, texts a second over those of the code before a commit (`--against`), by turns.
 SETs, by the names of their figures, are all that is run if any is given; figures of sets that were not run stay. Every
 run is kept as soon as it has ended: `--seed` adds that one, or puts it in the place of the one that was there.
 """
@@ -131,23 +132,31 @@ def _parts(files: Sequence[Path], seeds: Seeds, commit: str) -> dict[str, Part]:
     if learnt := next((problem.data for problem in found if problem.test), None):
         parts["swapped"] = partial(_swapped_found, learnt, seeds)
         parts["speed"] = partial(_speedup, learnt, commit)
-    if long := next((problem.data for problem in found if problem.name == LONG_TEXTS), None):
+    if long := next((problem for problem in found if problem.name == LONG_TEXTS), None):
         parts["windows"] = partial(_windows_gain, long, seeds)
     return parts
 
 
 def _runs(part: str, run: Callable[[int, Path], Run], seeds: Seeds, usual: int) -> Iterator[list[Run]]:
     """Run each seed, and yield after each all runs that count, in the order of their seeds."""
-    kept = [] if seeds.only is None else RECORD.load()["parts"].get(part, {}).get("details", [])
-    by_seed = {each["seed"]: each for each in kept}
+    by_seed = {} if seeds.only is None else _on_record(part)
     with tempfile.TemporaryDirectory() as folder:
         for seed in seeds.of(usual):
             by_seed[seed] = {"seed": seed, **run(seed, Path(folder))}
             yield [by_seed[each] for each in sorted(by_seed)]
 
 
-def _windows_gain(data: Path, seeds: Seeds) -> Iterator[Found]:
-    for runs in _runs("windows", partial(windows_gain, data), seeds, SEEDS):
+def _on_record(part: str) -> dict[int, Run]:
+    """By seed."""
+    return {run["seed"]: run for run in RECORD.load()["parts"].get(part, {}).get("details", [])}
+
+
+def _windows_gain(problem: Problem, seeds: Seeds) -> Iterator[Found]:
+    def gain(seed: int, folder: Path) -> Run:
+        cut = _on_record(problem.name).get(seed) or measure(problem, seed, folder)
+        return windows_gain(problem.data, cut, seed, folder)
+
+    for runs in _runs("windows", gain, seeds, SEEDS):
         yield {"windows_gain_16k": statistics.mean(run["gain"] for run in runs)}, runs
 
 

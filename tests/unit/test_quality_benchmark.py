@@ -109,19 +109,22 @@ def test_windows_are_compared_with_cutting_off_in_the_same_split(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Sequence[str]] = []
-    accuracy = {"cut": 0.5, "mean": 0.75}
 
     def train(options: Sequence[str], _folder: Path) -> Manifest:
         asked.append(options)
-        metrics = {"accuracy": accuracy[options[options.index("--long") + 1]]}
+        metrics = {"accuracy": 0.75 if "--long" in options else 0.5}
         return read_manifest(write_tiny_artifact(tmp_path / str(len(asked)))).model_copy(update={"metrics": metrics})
 
     monkeypatch.setattr(quality_run, "_train", train)
+    record = Record(tmp_path / "quality.json", tmp_path / "page.md")
+    monkeypatch.setattr(quality, "RECORD", record)
+    record.store({"parts": {"posts16k": {"details": [{"seed": 1, "accuracy": 0.25, "seconds": 1.0}]}}, "figures": {}})
     data = tmp_path / "stackoverflow_16k_train.csv"
 
-    *_, (figures, _) = quality._parts([data], Seeds(count=2), "HEAD")["windows"]()
+    *_, (figures, runs) = quality._parts([data], Seeds(count=2), "HEAD")["windows"]()
 
-    assert figures == {"windows_gain_16k": 0.25}
-    assert [options[options.index("--seed") + 1] for options in asked] == ["1", "1", "2", "2"]
-    assert {options[options.index("--max-length") + 1] for options in asked} == {"256"}
+    assert figures == {"windows_gain_16k": 0.375}
+    assert [run["cut_accuracy"] for run in runs] == [0.25, 0.5]
+    seeds = [(options[options.index("--seed") + 1], "--long" in options) for options in asked]
+    assert seeds == [("1", True), ("2", False), ("2", True)]
     assert "windows" not in quality._parts([tmp_path / "tickets.csv"], Seeds(), "HEAD")
