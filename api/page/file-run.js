@@ -113,9 +113,13 @@ export class FileRun extends EventTarget {
   // Stops, and deletes what waits at the service. The answers so far stay.
   async stop() {
     this.stopping?.abort();
-    const jobs = [...this.open ?? []];
     await this.become("stopped");
-    await Promise.allSettled(jobs.map((job) => ask(`/jobs/${job}`, { method: "DELETE" })));
+    await Promise.allSettled([...this.open ?? []].map((job) => this.forget(job)));
+  }
+
+  // Deletes a job at the service, which would forget it by itself in time.
+  async forget(job) {
+    if (this.open.delete(job)) await ask(`/jobs/${job}`, { method: "DELETE" });
   }
 
   async answerAll() {
@@ -212,10 +216,7 @@ export class FileRun extends EventTarget {
     record.done = sent.number + 1;
     await store.keep(record, sent.number, this.answers.slice(record.windows[sent.number]));
     this.changed();
-    if (sent.job) {
-      this.open.delete(sent.job.id);
-      ask(`/jobs/${sent.job.id}`, { method: "DELETE" }).catch(() => {}); // the service forgets it by itself in time
-    }
+    if (sent.job) this.forget(sent.job.id).catch(() => {});
   }
 
   async answered({ number, kept, refused, job }) {

@@ -110,7 +110,14 @@ def open_page(context: BrowserContext) -> Iterator[OpenPage]:
         foreseen.extend(may_say)
         page = context.new_page()
         page.set_default_timeout(60_000)
-        page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+        page.on(
+            "console",
+            lambda message: (
+                said.append(f"{message.text} ({message.location['url']})")
+                if message.type in ("error", "warning")
+                else None
+            ),
+        )
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on(
             "request", lambda asked: None if asked.url.startswith((stack.url, "blob:")) else elsewhere.append(asked.url)
