@@ -116,5 +116,9 @@ REFUSED = [
     TableCase("another encoding than was told", ".csv", b"post,tags\n\xff,x\n", [], options={"encoding": "utf-8"}),
     TableCase("mostly odd rows", ".csv", b"post,tags\n1,2,3\n4,5,6\n7,8\n", []),
     TableCase("broken JSON", ".jsonl", b'{"post":\n', []),
+    TableCase("a workbook", ".xlsx", b"PK\x03\x04\x14\x00\x06\x00", [], noted="save the sheet as CSV"),
+    TableCase("a workbook of another name", ".csv", b"PK\x03\x04\x14\x00", [], noted="save the sheet as CSV"),
+    TableCase("an old workbook", ".xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", [], noted="save the sheet as CSV"),
+    TableCase("Parquet of another name", ".csv", b"PAR1\x15\x04\x15\x04", [], noted="a Parquet file"),
 ]
-"""Nobody reads these."""
+"""Nobody reads these; `noted` is said of them."""

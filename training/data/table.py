@@ -17,7 +17,7 @@ from training.data.label_columns import LabelColumns, label_columns, required_co
 from training.data.label_form import Cell, LabelForm, LabelSet, label_form
 from training.data.other_label import other_label, other_note
 from training.data.parquet_rows import ParquetRows
-from training.data.table_lines import BadTable
+from training.data.table_lines import BadTable, OtherKind, refuse_other_kinds
 from training.data.table_options import TableOptions
 from training.data.table_rows import TEXT_COLUMNS, Format, Reading, TableRows
 from training.errors import BadData
@@ -101,7 +101,9 @@ def read_table(source: Path | str, options: TableOptions = TableOptions()) -> Ta
         raise BadData(f"{source}: {error.strerror or error}") from error
     except BadTable as error:
         advice = (
-            "" if strict else "; --delimiter, --quotes and --encoding say how to read it, --odd-rows how many to skip"
+            ""
+            if strict or isinstance(error, OtherKind)
+            else "; --delimiter, --quotes and --encoding say how to read it, --odd-rows how many to skip"
         )
         raise BadData(f"{source}: {error}{advice}") from error
     if table.dropped and strict:
@@ -121,10 +123,12 @@ def _opened(path: Path, reading: Reading) -> Iterator[TableRows | ParquetRows]:
     suffix = path.with_suffix("").suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
     if suffix == PARQUET:
         yield ParquetRows(path, reading.odd_rows)
-    elif suffix in FORMATS:
-        with path.open("rb") as file:
+        return
+    with path.open("rb") as file:
+        if suffix in FORMATS:
             yield TableRows(file, FORMATS[suffix], reading)
-    else:
+            return
+        refuse_other_kinds(file.read(8))
         raise BadTable(f"unknown format {suffix!r}; known are {', '.join([*FORMATS, PARQUET])}, packed with .gz or not")
 
 

@@ -20,7 +20,7 @@ from itertools import chain, islice
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from .decoding import BROKEN_GZIP, head, known_encoding, told_encoding, unpacked
-from .table_lines import BadTable, Joins, Lines
+from .table_lines import BadTable, Joins, Lines, refuse_other_kinds
 
 # One cell may be as long as it likes.
 csv.field_size_limit(2**31 - 1)
@@ -125,6 +125,7 @@ class TableRows:
         self._reading = reading
         try:
             source = unpacked(source, self.notes)
+            refuse_other_kinds(head(source))
             encoding = reading.encoding or told_encoding(source, self.notes)
             sample = head(source).decode(encoding, errors="ignore")
         except BROKEN_GZIP as error:

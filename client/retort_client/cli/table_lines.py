@@ -8,10 +8,28 @@ from collections.abc import Iterator
 from .decoding import BROKEN_GZIP
 
 MOST_LAST_CELLS = 10_000
+_WORKBOOK = "a workbook, no table of text: open it and save the sheet as CSV (Excel: Save as, CSV UTF-8)"
+_OF_OTHER_KINDS = {
+    b"PK\x03\x04": _WORKBOOK,
+    b"\xd0\xcf\x11\xe0": _WORKBOOK,
+    b"PAR1": "a Parquet file, no table of text: write it as CSV or JSON lines, or call it .parquet where that is read",
+}
+"""What files of other kinds begin with."""
 
 
 class BadTable(ValueError):
     """The file is no table, or has more odd rows than may be left out."""
+
+
+class OtherKind(BadTable):
+    """The file holds something else than text."""
+
+
+def refuse_other_kinds(first: bytes) -> None:
+    """Raises OtherKind when these are the first bytes of a workbook or of Parquet."""
+    for start, kind in _OF_OTHER_KINDS.items():
+        if first.startswith(start):
+            raise OtherKind(kind)
 
 
 class Lines:

@@ -66,7 +66,7 @@ def test_a_row_that_cannot_be_read_is_refused_with_its_line_unless_it_may_be_lef
 
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.name)
 def test_the_client_refuses_what_training_refuses(case: TableCase) -> None:
-    with pytest.raises(BadInput, match=r"^q"):
+    with pytest.raises(BadInput, match=f"^q.*{case.noted}"):
         table_of(case)
 
 
