@@ -11,11 +11,12 @@ import httpx
 import numpy as np
 import pytest
 
+from contract import windows
 from contract.artifact import MANIFEST
 from contract.errors import BadArtifact
 from contract.windows import LongReading, Windows
 from harness.long_texts import long_logits, window_ids
-from harness.reference_bert import softmax
+from harness.reference_bert import logits, softmax
 from harness.running_service import RunningService
 from harness.tiny_artifact import LONG_TEXT, random_weights, tiny_architecture, tokenizer, write_tiny_artifact
 from harness.truth import LABELS, MAX_LENGTH, TEMPERATURE, some_texts
@@ -123,6 +124,19 @@ def test_a_text_that_needs_more_windows_is_an_error_where_none_may_be_cut(servic
     [answer] = ask(service, ["list " * 200_000], truncate="error")
     assert answer["error"]["code"] == "text-too-long"
     assert str(WINDOWS.reach(MOST)) in answer["error"]["detail"]
+
+
+def test_a_golden_text_is_read_as_far_as_texts_are_learnt(tmp_path: Path) -> None:
+    folder = write_tiny_artifact(tmp_path, windows=WINDOWS)
+    text = " ".join(["list"] * WINDOWS.reach(windows.MOST) + some_texts(50))
+    weights = random_weights(tiny_architecture(), len(LABELS), seed=0)
+    pieces = window_ids(token_ids(text), MAX_LENGTH, WINDOWS)[: windows.MOST]
+    learnt = softmax(np.max([logits(weights, tiny_architecture(), piece) for piece in pieces], axis=0) / TEMPERATURE)
+    assert np.abs(learnt - expected(text, "max")).max() > 0.1  # of all its windows
+    document = json.loads((folder / MANIFEST).read_text())
+    document["golden"][-1] = {"text": text, "probabilities": learnt.tolist()}
+    (folder / MANIFEST).write_text(json.dumps(document))
+    assert load(folder, "float32").manifest.golden[-1].text == text
 
 
 def test_a_worker_proves_by_a_long_golden_text_that_it_pools_as_the_trainer_did(tmp_path: Path) -> None:

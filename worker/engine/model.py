@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import artifact
+from contract import windows as windowing
 from contract.artifact import Golden, Manifest
 from contract.errors import BadArtifact
 from encoders.artifact_weights import read_classifier
@@ -205,10 +205,10 @@ def _seconds_per_batch(models: Sequence[Model], turns: int = 2, runs: int = 3) -
 
 
 def _whole_texts(model: Model, texts: Sequence[str]) -> Iterator[Rows]:
-    """float32[columns] of each text, long ones in as many windows as they need."""
+    """float32[columns] of each text, long ones in as many windows as are learnt from."""
     manifest, labels = model.manifest, len(model.manifest.labels)
     windows = manifest.windows_of(None)
-    encoded = model.tokenizer.encode(texts, windows=windows, most=sys.maxsize)
+    encoded = model.tokenizer.encode(texts, windows=windows, most=windowing.MOST)
     rows = iter(model.run_all([ids for text in encoded for ids in text.windows]))
     for text in encoded:
         own = np.array([next(rows) for _ in text.windows])
