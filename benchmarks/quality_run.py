@@ -16,12 +16,15 @@ from pathlib import Path
 
 from benchmarks.record import ROOT
 from benchmarks.unfamiliar import auroc
+from benchmarks.windows_price import texts_per_s
 from contract.artifact import Manifest, read_manifest
 from training.data.table import read_table
 
 NAME = "quality"
 """Of the models."""
 PRECISION = 0.95
+PRICED = 512
+"""Texts that are served with and without windows."""
 METRICS = {
     "softmax": {
         "accuracy": "accuracy",
@@ -79,7 +82,8 @@ def measure(problem: Problem, seed: int, folder: Path) -> Run:
 
 def windows_gain(data: Path, cut: Run, seed: int, folder: Path) -> Run:
     """What windows are worth on texts that are longer than the model reads, and what they cost: the accuracy of both
-    ways in the same split, the gain, and the seconds of both, those of starting the program included.
+    ways in the same split, the gain, the seconds of both trainings, those of starting the program included, and texts
+    per second when they are served.
 
     cut: what `measure` says of them with the same seed.
     """
@@ -94,6 +98,7 @@ def windows_gain(data: Path, cut: Run, seed: int, folder: Path) -> Run:
         "cut_seconds": cut["seconds"],
         "mean_seconds": time.monotonic() - started,
         "max_length": manifest.max_length,
+        **texts_per_s(_version(manifest, folder), read_table(data).texts[:PRICED]),
     }
 
 

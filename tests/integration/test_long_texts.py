@@ -21,6 +21,7 @@ from harness.running_service import RunningService
 from harness.tiny_artifact import LONG_TEXT, random_weights, tiny_architecture, tokenizer, write_tiny_artifact
 from harness.truth import LABELS, MAX_LENGTH, TEMPERATURE, some_texts
 from worker.engine.model import load
+from worker.engine.precision import Precision
 
 MOST = 40
 WINDOWS = Windows(pooling="max", length=MAX_LENGTH, stride=20)
@@ -30,15 +31,18 @@ SHORT = some_texts(300)
 pytestmark = pytest.mark.timeout(300)
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    models = tmp_path_factory.mktemp("models")
+def running(models: Path, folder: Path, precision: Precision) -> RunningService:
     write_tiny_artifact(models, windows=WINDOWS)
     settings: dict[str, Any] = {
-        "precision": "float32", "device": "cpu", "cpu_threads": 1, "max_windows": MOST, "answer_cache_mb": 0,
+        "precision": precision, "device": "cpu", "cpu_threads": 1, "max_windows": MOST, "answer_cache_mb": 0,
         "max_text_chars": 2_000_000,
     }  # fmt: skip
-    with RunningService(models, folder=tmp_path_factory.mktemp("service"), **settings) as service:
+    return RunningService(models, folder=folder, **settings)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    with running(tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("service"), "float32") as service:
         yield service
 
 
@@ -47,6 +51,11 @@ def ask(service: RunningService, texts: Sequence[str], **options: Any) -> list[d
     answer = httpx.post(f"{service.url}/predict?wait=60", json=asked, timeout=90)
     found: list[dict[str, Any]] = answer.raise_for_status().json()["predictions"]
     return found
+
+
+def among_others() -> list[str]:
+    """The long texts, each before 75 short ones."""
+    return [text for number, text in enumerate(SHORT) for text in (text, *LONG[number // 75 :][: number % 75 == 0])]
 
 
 def scores(answer: dict[str, Any]) -> list[float]:
@@ -72,7 +81,7 @@ def test_a_long_text_gets_the_pooled_scores_of_its_windows_alone_and_among_other
     service: RunningService, pooling: LongReading | None
 ) -> None:
     options = {"long": pooling} if pooling else {}
-    mixed = [text for number, text in enumerate(SHORT) for text in (text, *LONG[number // 75 :][: number % 75 == 0])]
+    mixed = among_others()
     among = ask(service, mixed, **options)
     for text in LONG:
         [alone] = ask(service, [text], **options)
@@ -82,6 +91,15 @@ def test_a_long_text_gets_the_pooled_scores_of_its_windows_alone_and_among_other
         pieces = window_ids(token_ids(text), MAX_LENGTH, WINDOWS)
         assert (alone["windows"], alone["tokens"]) == (len(pieces), sum(map(len, pieces)))
         assert not alone["truncated"]
+
+
+def test_in_bfloat16_a_long_text_gets_nearly_the_same_scores_alone_and_among_others(tmp_path: Path) -> None:
+    with running(tmp_path / "models", tmp_path, "bfloat16") as service:
+        mixed = among_others()
+        among = ask(service, mixed)
+        for text in LONG:
+            [alone] = ask(service, [text])
+            np.testing.assert_allclose(scores(alone), scores(among[mixed.index(text)]), atol=1e-3)
 
 
 def test_a_text_that_the_model_reads_whole_has_the_same_answer_whatever_is_asked_for(service: RunningService) -> None:

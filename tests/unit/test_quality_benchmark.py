@@ -116,10 +116,12 @@ def test_windows_are_compared_with_cutting_off_in_the_same_split(
         return read_manifest(write_tiny_artifact(tmp_path / str(len(asked)))).model_copy(update={"metrics": metrics})
 
     monkeypatch.setattr(quality_run, "_train", train)
+    monkeypatch.setattr(quality_run, "texts_per_s", lambda _version, _texts: {"cut_texts_per_s": 2.0})
     record = Record(tmp_path / "quality.json", tmp_path / "page.md")
     monkeypatch.setattr(quality, "RECORD", record)
     record.store({"parts": {"posts16k": {"details": [{"seed": 1, "accuracy": 0.25, "seconds": 1.0}]}}, "figures": {}})
     data = tmp_path / "stackoverflow_16k_train.csv"
+    data.write_text("post,tags\nhow do I join two tables,sql\nlist comprehension,python\n")
 
     *_, (figures, runs) = quality._parts([data], Seeds(count=2), "HEAD")["windows"]()
 
