@@ -6,7 +6,9 @@ Why each value: docs/architecture.md, "Celery on Redis".
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
+
+from redis.connection import parse_url
 
 from contract.redis_address import RedisAddress
 from contract.settings import SharedSettings
@@ -22,7 +24,7 @@ def _broker(settings: SharedSettings) -> dict[str, Any]:
         return {"broker_url": address.url}
     found: dict[str, Any] = {"broker_url": _sentinel_urls(address)}
     if address.is_encrypted:
-        found["broker_use_ssl"] = {"ssl_cert_reqs": "required", **dict(parse_qsl(urlsplit(address.url).query))}
+        found["broker_use_ssl"] = {"ssl_cert_reqs": "required", **_tls_options(address)}
     return found
 
 
@@ -48,12 +50,20 @@ def _named_by_sentinels(settings: SharedSettings) -> dict[str, Any]:
 
 def sentinel_options(settings: SharedSettings) -> dict[str, Any]:
     """How clients of the Sentinels are made."""
-    password = settings.redis_sentinel_password
+    address, password = settings.redis_address, settings.redis_sentinel_password
+    speaks_tls = address.is_encrypted if settings.redis_sentinel_tls is None else settings.redis_sentinel_tls
     return {
         "socket_timeout": SENTINEL_S,
         "socket_connect_timeout": SENTINEL_S,
+        "username": settings.redis_sentinel_user,
         "password": password.get_secret_value() if password else None,
+        **({"ssl": True, **_tls_options(address)} if speaks_tls else {}),
     }
+
+
+def _tls_options(address: RedisAddress) -> dict[str, Any]:
+    """What the query of the URL says about certificates."""
+    return {name: value for name, value in parse_url(address.url).items() if name.startswith("ssl_")}  # type: ignore[no-untyped-call]
 
 
 def celery_config(settings: SharedSettings) -> dict[str, Any]:

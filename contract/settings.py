@@ -37,7 +37,11 @@ class SharedSettings(BaseSettings):
         default="redis://127.0.0.1:6379/0", description="Redis, as redis://, rediss:// or redis+sentinel://"
     )
     redis_password: SecretStr | None = Field(default=None, description="added to the URL when set")
+    redis_sentinel_user: str | None = Field(default=None, description="of the Sentinels, if they want one")
     redis_sentinel_password: SecretStr | None = Field(default=None, description="of the Sentinels, if they want one")
+    redis_sentinel_tls: bool | None = Field(
+        default=None, description="whether the Sentinels speak TLS; as Redis does if not given"
+    )
     redis_replicas: int = Field(
         default=0,
         ge=0,

@@ -30,8 +30,8 @@ class RedisGroup:
         self._network = network
         self.servers = [self._server(number) for number in range(1 + replicas)]
         self.sentinels: list[ServiceProcess] = []
-        self._sentinel_ports = [free_port() for _ in range(SENTINELS)]
-        hosts = ",".join(f"127.0.0.1:{port}" for port in self._sentinel_ports)
+        self.sentinel_ports = [free_port() for _ in range(SENTINELS)]
+        hosts = ",".join(f"127.0.0.1:{port}" for port in self.sentinel_ports)
         self.url = f"redis+sentinel://{hosts}/{GROUP}"
 
     def __enter__(self) -> Self:
@@ -41,7 +41,7 @@ class RedisGroup:
             for server in others:
                 server.start()
                 _client(server).replicaof(first.host, first.port)
-            self.sentinels = [self._sentinel(port, first) for port in self._sentinel_ports]
+            self.sentinels = [self._sentinel(port, first) for port in self.sentinel_ports]
             for sentinel in self.sentinels:
                 sentinel.start()
             self.await_whole()
@@ -57,7 +57,7 @@ class RedisGroup:
     def primary(self) -> RedisServer:
         """The server that the Sentinels call the primary. Raises RuntimeError where they do not agree on one."""
         named = set()
-        for port in self._sentinel_ports:
+        for port in self.sentinel_ports:
             with suppress(redis.RedisError), redis.Redis(port=port, socket_timeout=1) as client:
                 named.add(int(client.execute_command("SENTINEL", "get-master-addr-by-name", GROUP)[1]))
         if len(named) != 1:
@@ -91,7 +91,7 @@ class RedisGroup:
             return (
                 replication["role"] == "master"
                 and len(up) == len(self.servers) - 1
-                and all(self._knows(port, len(up)) for port in self._sentinel_ports)
+                and all(self._knows(port, len(up)) for port in self.sentinel_ports)
             )
         except (RuntimeError, redis.RedisError):
             return False

@@ -11,10 +11,10 @@ import pytest
 from contract.fleet import WorkerState
 from contract.job_record import JobState
 from contract.message import Lane
+from harness.link import Link
 from harness.process import ServiceProcess
 from harness.redis_server import RedisServer
 from harness.running_service import RunningService
-from harness.slow_link import SlowLink
 from harness.tiny_artifact import write_tiny_artifact
 from harness.truth import is_right, some_texts
 from harness.until import until
@@ -32,7 +32,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
     write_tiny_artifact(folder)
     with (
         RedisServer(folder) as redis,
-        SlowLink(redis.port, DELAY_S) as link,
+        Link(redis.port, DELAY_S) as link,
         RunningService(
             folder, redis=redis, folder=folder, workers=0, api=False, precision="float32", device="cpu", cpu_threads=1
         ) as service,

@@ -18,6 +18,7 @@ from contract.api_keys import digest
 from contract.redis_client import connect
 from contract.webhooks import QUEUE, WebhookLedger
 from harness.answering_worker import AnsweringWorker
+from harness.one_name import OneName
 from harness.process import ServiceProcess
 from harness.redis_server import RedisServer
 from harness.until import until
@@ -42,7 +43,7 @@ NOBODY = "http://127.0.0.1:9/"
 class Stack:
     """API and worker in this process, Redis and the notifier as processes."""
 
-    def __init__(self, folder: Path, redis: RedisServer, receiver: WebhookReceiver) -> None:
+    def __init__(self, folder: Path, redis: RedisServer | OneName, receiver: WebhookReceiver) -> None:
         self.receiver = receiver
         keys = folder / "keys.toml"
         keys.write_text(KEYS % receiver.url)
@@ -251,3 +252,44 @@ def test_an_address_that_nothing_may_be_sent_to_is_refused_with_the_reason(
 def test_a_notifier_ends_when_it_is_told_to(stack: Stack) -> None:
     assert stack.notifier.terminate() == 0
     stack.notifier.start()
+
+
+def test_a_notifier_goes_on_with_the_primary_that_the_name_leads_to_now(tmp_path: Path) -> None:
+    with OneName(tmp_path / "servers") as redis, WebhookReceiver() as receiver:
+        came, failed_over = Event(), Event()
+
+        def hold(each: ReceivedWebhook, request: BaseHTTPRequestHandler) -> None:
+            came.set()
+            assert failed_over.wait(30)
+            answering(204)(each, request)
+
+        receiver.behaviour = hold
+        stack = Stack(tmp_path, redis, receiver)
+        stack.notifier = ServiceProcess(
+            [sys.executable, "-m", "notifier"],
+            tmp_path / "notifier.log",
+            stack.environment | {"RETORT_WEBHOOK_CONNECTIONS": "1", "RETORT_WEBHOOK_TIMEOUT_S": "30"},
+        )
+        stack.notifier.start()
+        try:
+            first = _job_without_worker(stack)
+            assert came.wait(30)  # a notifier that is at work does not wait for a message at the same time
+            redis.fail_over()
+            failed_over.set()
+            stack.told(first)
+            stack.told(until(lambda: _job_without_worker(stack), 20))
+        finally:
+            stack.app.extensions["retort"].close()
+            stack.notifier.kill()
+
+
+def _job_without_worker(stack: Stack) -> str:
+    """The id of a job that was cancelled; none while Redis does not take it."""
+    headers = {"Authorization": "Bearer shop's key", "Prefer": "respond-async"}
+    client = stack.app.test_client()
+    answer = client.post("/predict", json={"texts": ["one"], "webhook": stack.receiver.url}, headers=headers)
+    if answer.status_code != 202:
+        return ""
+    job_id = str(answer.get_json()["id"])
+    client.delete(f"/jobs/{job_id}", headers=headers)
+    return job_id

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 import redis
+from celery import Celery
 
+from contract.celery_config import celery_config
 from contract.chunk_store import ChunkStore
 from contract.errors import StoreUnavailable
 from contract.job_record import Commit, JobState
@@ -16,6 +18,7 @@ from contract.message import Ticket
 from contract.redis_client import connect
 from contract.settings import SharedSettings
 from harness.direct_jobs import DirectJobs
+from harness.one_name import OneName
 from harness.process import ServiceProcess
 from harness.redis_group import RedisGroup
 from harness.redis_server import RedisServer
@@ -151,6 +154,32 @@ def test_what_has_become_a_replica_is_not_asked_twice_over_one_connection(alone:
     with pytest.raises(StoreUnavailable, match="READONLY"):
         alone.direct.jobs.submit([(job, ROOMY)])
     assert not before.is_connected
+
+
+@pytest.fixture
+def one_name(tmp_path: Path) -> Iterator[OneName]:
+    with OneName(tmp_path / "servers") as one_name:
+        yield one_name
+
+
+def test_a_message_goes_to_the_primary_that_the_name_leads_to_now(one_name: OneName) -> None:
+    settings = SharedSettings(redis_url=one_name.url)
+    with Celery("some", config_source=celery_config(settings), set_as_current=False) as celery:
+        celery.send_task("some.task", queue="some")
+        one_name.fail_over()
+        celery.send_task("some.task", queue="some")
+    assert redis.Redis(port=one_name.servers[1].port).llen("some") == 2
+
+
+def test_a_failover_behind_one_name_loses_no_accepted_job(one_name: OneName, tmp_path: Path) -> None:
+    write_tiny_artifact(tmp_path)
+    with RunningService(
+        tmp_path, redis=one_name.servers[0], redis_url=one_name.url, redis_replicas=1, folder=tmp_path, api=False,
+        precision="float32", device="cpu", heartbeat_s=0.5, sweep_s=0.5,
+    ) as service:  # fmt: skip
+        worker = service.processes["worker-0"]
+        until(lambda: service.is_ready(worker), PATIENCE_S)
+        disturb(service, worker, one_name.fail_over)
 
 
 def _succeeds(action: Callable[[], object]) -> bool:

@@ -1,8 +1,9 @@
-"""A link with delay: passes connections to a port of this machine on, late."""
+"""A link to a port of this machine, which may be slow, encrypted, and lead elsewhere later."""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Coroutine
 from contextlib import suppress
 from threading import Thread
@@ -11,19 +12,22 @@ from typing import Any, Self
 from harness.ports import free_port
 
 
-class SlowLink:
+class Link:
     """Listens on `port` and passes everything on, each way `delay_s` later than it came."""
 
-    def __init__(self, target_port: int, delay_s: float) -> None:
+    def __init__(self, target_port: int, delay_s: float = 0.0, tls: ssl.SSLContext | None = None) -> None:
+        """With `tls` whoever connects must speak it; what is passed on is plain."""
         self.port = free_port()
-        self._target_port = target_port
+        self.target_port = target_port
+        """Where the next connections lead; those that there are stay."""
         self._delay_s = delay_s
+        self._tls = tls
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._run(asyncio.start_server(self._serve, "127.0.0.1", self.port))
+        self._run(asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._tls))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -42,7 +46,7 @@ class SlowLink:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", self._target_port)
+        there, back = await asyncio.open_connection("127.0.0.1", self.target_port)
         await asyncio.gather(self._pass_on(reader, back), self._pass_on(there, writer))
 
     async def _pass_on(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
