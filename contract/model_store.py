@@ -9,6 +9,7 @@ from pathlib import Path
 
 from contract.artifact import MANIFEST, NAME_PATTERN, WEIGHTS, Manifest, read_manifest
 from contract.errors import NoModel
+from contract.hints import hint
 
 CURRENT = "CURRENT"
 VERSION = re.compile(NAME_PATTERN)
@@ -38,7 +39,8 @@ class ModelStore:
             # Its first line: the CURRENT of a bucket that was copied to a folder has more.
             version = path.read_text(encoding="utf-8", errors="replace").strip().partition("\n")[0]
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise NoModel(f"no version of model {name!r} is published in {self.root}") from error
+            near = hint(name, self.published())
+            raise NoModel(f"no version of model {name!r} is published in {self.root}{near}") from error
         except OSError as error:
             raise NoModel(f"{path} can't be read: {error.strerror}") from error
         if not VERSION.fullmatch(version):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from flask import Request
 from pydantic import BaseModel, ValidationError
@@ -120,9 +121,27 @@ def _fault(error: ErrorDetails, model: type[BaseModel], example: str) -> FieldEr
     help_text = _HELP.get(error["type"], error["msg"])
     if error["type"] == "model_type" and not error["loc"]:
         help_text = f"expected is one object, {example} for example"
-    if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
-        help_text += hint(str(error["loc"][0]), model.model_fields)
+    if error["type"] == "extra_forbidden":
+        *path, name = error["loc"]
+        help_text += hint(str(name), _members(model, path))
     return FieldError("pointer", pointer, help_text)
+
+
+def _members(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
+    """What the object at this place may have; nothing where that is no model of ours."""
+    for part in path:
+        field = model.model_fields.get(str(part))
+        if field is None:
+            continue  # the place in a list, or which of several types was tried
+        found = next((each for each in (field.annotation, *get_args(field.annotation)) if _is_model(each)), None)
+        if found is None:
+            return []
+        model = found
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _token(part: int | str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, Protocol, Self, TypeVar
 
 from retort_client.documents import Answer, Prediction, TextError
@@ -29,9 +30,12 @@ F = TypeVar("F", bound=Frame)
 
 
 def windows(frame: Frame, column: str) -> Iterable[list[Any]]:
-    """The column's cells, window by window. Raises KeyError, which names the columns that there are."""
+    """The column's cells, window by window. Raises KeyError, which names the nearest column, or all."""
     if column not in frame.columns:
-        raise KeyError(f"no column {column!r}; there are {', '.join(map(str, frame.columns))}")
+        columns = list(map(str, frame.columns))
+        near = get_close_matches(column, columns, n=1)
+        meant = f": did you mean {near[0]!r}?" if near else f"; there are {', '.join(columns)}"
+        raise KeyError(f"no column {column!r}{meant}")
     cells = list(frame[column])
     return [cells[start : start + WINDOW] for start in range(0, len(cells), WINDOW)]
 

@@ -91,6 +91,13 @@ def test_there_is_nothing_to_roll_back_to_before_anything_was_served(store: Stor
         store.rollback()
 
 
+def test_a_name_that_is_nearly_right_is_told_which_would_be(store: Store, add: Add) -> None:
+    add(1)
+    store.activate(store.reader.versions("tiny")[0])
+    with pytest.raises(NoModel, match=r"'tinny' is published in .*: did you mean 'tiny'\?"):
+        store.reader.current("tinny")
+
+
 def test_rollback_goes_back_through_what_was_served(store: Store, add: Add) -> None:
     first, second, third = add(1), add(2), add(3)
 

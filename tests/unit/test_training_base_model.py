@@ -35,6 +35,13 @@ def test_a_hugging_face_folder_is_read_whole(tmp_path: Path) -> None:
     assert base.tensors.keys() == expected.keys()
 
 
+def test_a_name_that_is_nearly_right_is_told_which_would_be(tmp_path: Path) -> None:
+    write_hugging_face(tmp_path / "own-bert")
+    for given, meant in (("own-bret", "own-bert"), ("minlm", "minilm"), ("albert_base_v3", "albert_base_v2")):
+        with pytest.raises(BadBaseModel, match=rf"{given}: neither .*: did you mean '{meant}'\?"):
+            load_base_model(given, downloads=tmp_path)
+
+
 def test_prefix_heads_and_old_names_of_layer_norms_are_understood(tmp_path: Path) -> None:
     tensors = {
         f"bert.{name}".replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): each

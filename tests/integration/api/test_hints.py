@@ -32,6 +32,21 @@ def test_a_body_that_is_nearly_right_is_told_what_would_be(client: FlaskClient, 
     assert said in detail(client.post("/predict", json=body), 422)
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"parameters": {"topk": 3}}, "did you mean 'top_k'?"),
+        ({"inputs": [{"nmae": "text", "shape": [1], "datatype": "BYTES", "data": ["a"]}]}, "did you mean 'name'?"),
+    ],
+)
+def test_a_member_within_another_is_told_what_it_would_be(
+    client: FlaskClient, more: dict[str, object], said: str
+) -> None:
+    inputs = [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a"]}]
+    answer = client.post("/v2/models/default/infer", json={"inputs": inputs, **more})
+    assert said in answer.get_data(as_text=True)
+
+
 def test_an_address_that_is_not_there_leads_to_those_that_are(client: FlaskClient) -> None:
     assert "/openapi.json lists every address" in detail(client.get("/health"), 404)
 

@@ -86,6 +86,8 @@ def test_a_frame_comes_back_with_its_labels_behind_its_own_columns(client: Clien
 def test_a_column_that_is_not_there_is_named_with_those_that_are(client: Client) -> None:
     with pytest.raises(KeyError, match="no column 'post'; there are text, label"):
         client.predict_frame(frame(), column="post")
+    with pytest.raises(KeyError, match="no column 'txet': did you mean 'text'"):
+        client.predict_frame(frame(), column="txet")
 
 
 async def labelled(url: str) -> pd.DataFrame:
