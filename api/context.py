@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import redis
@@ -9,6 +10,7 @@ import redis
 from api.followed_models import followed_models
 from api.http.body_budget import BodyBudget
 from api.jobs.backpressure import Backpressure
+from api.jobs.drain_history import DrainHistory
 from api.jobs.events import JobEvents
 from api.jobs.fleet_cache import FleetCache
 from api.jobs.reader import JobReader
@@ -24,6 +26,7 @@ from contract.hints import hint
 from contract.job_record import JobStatus
 from contract.job_store import JobStore
 from contract.loop import Loop
+from contract.message import Lane
 from contract.model_store import ModelStore
 from contract.prediction import Options
 from contract.redis_client import connect
@@ -48,6 +51,7 @@ class AppContext:
     waiting_room: WaitingRoom
     fleet: FleetCache
     backpressure: Backpressure
+    history: DrainHistory
     models: ModelStore
     model_folder: ModelFolder
     webhooks: WebhookLedger
@@ -76,6 +80,7 @@ class AppContext:
             waiting_room=WaitingRoom(settings.max_waiting, settings.max_waiting_of_caller),
             fleet=fleet,
             backpressure=Backpressure(jobs, fleet, settings),
+            history=DrainHistory(lambda: _drained(jobs, {settings.default_model, *fleet.models})),
             models=ModelStore(folder.folder),
             model_folder=folder,
             webhooks=WebhookLedger(client, settings),
@@ -84,8 +89,8 @@ class AppContext:
     @property
     def loops(self) -> list[Loop]:
         """The loops of all threads that live as long as the process."""
-        own = [self.reader.loop, self.events.loop, self.fleet.loop, self.store_watch.loop, *self.model_folder.loops]
-        return [*self.submitter.loops, *own, *self.server_loops]
+        own = [self.reader.loop, self.events.loop, self.fleet.loop, self.store_watch.loop, self.history.loop]
+        return [*self.submitter.loops, *own, *self.model_folder.loops, *self.server_loops]
 
     def why_not_served(self, model: str) -> str | None:
         """Why jobs of the model are refused; None when a worker serves it or will.
@@ -145,5 +150,11 @@ class AppContext:
         self.events.close()
         self.fleet.close()
         self.store_watch.close()
+        self.history.close()
         self.model_folder.stop()
         self.store.close()
+
+
+def _drained(jobs: JobStore, models: Iterable[str]) -> dict[str, int]:
+    """Texts of each model that ever left its lanes."""
+    return {model: sum(jobs.backlog(model, lane).drained for lane in Lane) for model in models}

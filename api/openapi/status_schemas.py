@@ -48,6 +48,13 @@ class StoreStatus(Document):
     limit_bytes: int = Field(ge=0, description="0 for no limit")
 
 
+class RateSample(Document):
+    """What was got through between two looks."""
+
+    ago_s: float = Field(ge=0)
+    texts_per_s: float = Field(ge=0)
+
+
 class ServiceStatus(Document):
     """How the service stands."""
 
@@ -58,3 +65,6 @@ class ServiceStatus(Document):
     jobs: JobCounts
     dead_letters: int = Field(ge=0, description="chunks that were given up and wait for an operator")
     store: StoreStatus
+    lately: list[RateSample] = Field(
+        description="texts a second of the last five minutes at most, since the API began, the oldest first"
+    )

@@ -1,8 +1,8 @@
 // Which part of the page is shown, and what stands around all of them.
 
 import { counted } from "./dom.js";
-import { askStatus } from "./status.js";
 import "./key-dialog.js";
+import { askJson } from "./service.js";
 
 const STATE_EVERY_S = 5;
 const REST_AFTER_MS = 100;
@@ -43,7 +43,7 @@ customElements.define("service-state", class extends HTMLElement {
 
   async look() {
     try {
-      const { ready, workers, reasons } = await askStatus({ quiet: true });
+      const { ready, workers, reasons } = await askJson("/status", { quiet: true });
       const able = workers.filter((worker) => worker.state === "ready").length;
       this.say(ready ? "ready" : "waiting", ready ? `ready · ${counted(able, "worker")}` : reasons[0]);
     } catch (error) {

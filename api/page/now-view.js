@@ -1,7 +1,7 @@
 // How the service stands, drawn from what it says every two seconds while this part is shown.
 
 import { bytes, count, counted, duration, h, problem, svg, table } from "./dom.js";
-import { askStatus, rates } from "./status.js";
+import { askJson } from "./service.js";
 
 const EVERY_S = 2;
 const LEAST_S = 60;
@@ -22,7 +22,7 @@ customElements.define("now-view", class extends HTMLElement {
     if (this.busy) return;
     this.busy = true;
     try {
-      this.draw(await askStatus());
+      this.draw(await askJson("/status"));
     } catch (error) {
       this.replaceChildren(problem(error));
     } finally {
@@ -32,7 +32,7 @@ customElements.define("now-view", class extends HTMLElement {
 
   draw(status) {
     const opened = [...this.querySelectorAll("details[open]")].map((one) => one.dataset.name);
-    const seen = rates();
+    const seen = status.lately.map(({ ago_s: ago, texts_per_s: value }) => ({ at: -ago, value }));
     this.replaceChildren(
       status.ready ? "" : h("div", { class: "note", role: "status" }, status.reasons.map((reason) => h("div", null, reason))),
       facts(status, seen),

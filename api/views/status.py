@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 from api.context import AppContext
 from api.http.responses import json_response
 from api.openapi.schemas import Worker
-from api.openapi.status_schemas import JobCounts, LaneStatus, ModelStatus, ServiceStatus, StoreStatus
+from api.openapi.status_schemas import JobCounts, LaneStatus, ModelStatus, RateSample, ServiceStatus, StoreStatus
 from api.views.health import why_not_ready
 from api.views.model_documents import ModelDocuments
 from contract.message import Lane
@@ -30,6 +30,10 @@ def status_views(context: AppContext) -> Blueprint:
             jobs=JobCounts(open=context.jobs.open_jobs(), **_counted(context.jobs.totals())),
             dead_letters=context.jobs.dead_letters(),
             store=StoreStatus(used_bytes=used, limit_bytes=limit),
+            lately=[
+                RateSample(ago_s=round(past.ago_s, 1), texts_per_s=round(past.texts_per_s, 1))
+                for past in context.history.rates()
+            ],
         )
         answer = json_response(found)
         answer.headers["Cache-Control"] = "no-store"
