@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.record import ROOT
-from benchmarks.unfamiliar import auroc
+from benchmarks.unfamiliar import aurocs
 from benchmarks.windows_price import texts_per_s
 from contract.artifact import Manifest, read_manifest
 from training.data.table import read_table
@@ -76,7 +76,7 @@ def measure(problem: Problem, seed: int, folder: Path) -> Run:
     if manifest.activation == "sigmoid":
         found |= _figures(_train([*options, "--precision", str(PRECISION)], folder), AT_PRECISION)
     if problem.test and problem.strange and manifest.unfamiliar_above is not None:
-        found["unfamiliar_auroc"] = auroc(_version(manifest, folder), problem.test, problem.strange)
+        found |= aurocs(_version(manifest, folder), problem.test, problem.strange)
     return found
 
 

@@ -1,4 +1,5 @@
-"""How well a model tells texts of another kind from those of its own, by the distances that its workers compute."""
+"""How well a model tells texts of another kind from those of its own: by the distances that its workers compute, and by
+the energy of its logits (Liu et al. 2020), which is what they might have computed instead."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy.special import logsumexp
 
 from contract.artifact import read_manifest
 from encoders import reference
@@ -17,8 +19,9 @@ TEXTS = 1000
 """Of each kind, drawn at random where there are more: the reference computes them one by one."""
 
 
-def auroc(version: Path, own: Path, strange: Path) -> float:
-    """The chance that a text of the table `strange` is further from what was learnt than one of the table `own`.
+def aurocs(version: Path, own: Path, strange: Path) -> dict[str, float]:
+    """`unfamiliar_auroc`, the chance that a text of the table `strange` is further from what was learnt than one of the
+    table `own`, and `unfamiliar_auroc_energy`, that its energy is higher.
 
     version: the folder of an artifact that tells it.
     """
@@ -26,7 +29,11 @@ def auroc(version: Path, own: Path, strange: Path) -> float:
 
     texts = [_drawn(read_table(table).texts) for table in (own, strange)]
     is_strange = [number for number, each in enumerate(texts) for _ in each]
-    return float(roc_auc_score(is_strange, _distances(version, [text for each in texts for text in each])))
+    distances, energies = _measures(version, [text for each in texts for text in each])
+    return {
+        "unfamiliar_auroc": float(roc_auc_score(is_strange, distances)),
+        "unfamiliar_auroc_energy": float(roc_auc_score(is_strange, energies)),
+    }
 
 
 def _drawn(texts: Sequence[str]) -> list[str]:
@@ -34,13 +41,14 @@ def _drawn(texts: Sequence[str]) -> list[str]:
     return [texts[number] for number in order]
 
 
-def _distances(version: Path, texts: Sequence[str]) -> list[float]:
+def _measures(version: Path, texts: Sequence[str]) -> tuple[list[float], list[float]]:
+    """The distance of each text, and its energy."""
     manifest = read_manifest(version)
     weights = read_classifier(version, manifest)
     if weights.means is None:
         raise SystemExit(f"{version}: does not tell unfamiliar texts")
     encoded = read_tokenizer(version, manifest.tokenizer, manifest.max_length).encode(texts)
-    return [
-        reference.distance(reference.features(weights, manifest.architecture, text.ids, np.float32), weights.means)
-        for text in encoded
-    ]
+    features = [reference.features(weights, manifest.architecture, text.ids, np.float32) for text in encoded]
+    last = weights.head.classifier
+    energies = [-float(logsumexp(last.weight @ each + last.bias)) for each in features]
+    return [reference.distance(each, weights.means) for each in features], energies

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from contract.api_keys import digest
-from harness.answering_worker import scores
+from contract.prediction import AnswerRule
+from harness.answering_worker import LABELS, scores
 from harness.process import ROOT
 from harness.redis_server import RedisServer
 from tests.e2e.conftest import OpenPage, assert_accessible, shoot
@@ -75,6 +78,42 @@ def test_the_same_request_stands_there_as_code(stack: PageStack, open_page: Open
     assert "'{\"texts\":[\"it'\\''s a text\"]}'" in written[0]
     assert 'client.predict(["it\'s a text"])' in written[1]
     assert "await fetch(" in written[2]
+
+
+def test_the_code_that_is_shown_is_copied_and_runs_as_it_is(
+    stack: PageStack, open_page: OpenPage, context: BrowserContext
+) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = open_page(stack)
+    classify(page, 'it\'s a "text" of 🙂')
+    page.get_by_text("The same request as code").click()
+    copied = {}
+    for name in ("curl", "Python", "JavaScript"):
+        page.locator(".snippet").filter(has=page.get_by_role("heading", name=name)).get_by_role("button").click()
+        copied[name] = str(page.evaluate("navigator.clipboard.readText()"))
+        assert copied[name] == page.locator("pre", has=page.locator("code")).all_text_contents()[len(copied) - 1]
+    best = max(scores('it\'s a "text" of 🙂').items(), key=lambda pair: pair[1])[0]
+    with page.expect_console_message() as message:
+        page.evaluate(f"(async () => {{ {copied['JavaScript']} }})()")
+    said = [json.dumps([one.json_value() for one in message.value.args])]
+    commands = (["bash", "-c", copied["curl"]], [sys.executable, "-c", copied["Python"]])
+    said += [subprocess.run(one, check=True, capture_output=True, text=True, timeout=60).stdout for one in commands]
+    assert len(said) == 3
+    assert all(best in text for text in said)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_an_answer_shows_its_marks_and_every_label(stack: PageStack, open_page: OpenPage, several: bool) -> None:
+    stack.worker.rule = AnswerRule(labels=LABELS, review_below=0.99, thresholds=(0.2, 0.3, 0.4) if several else None)
+    page = open_page(stack)
+    text = next(text for text in (f"text {n}" for n in range(99)) if min(scores(text).values()) < 0.2)
+    classify(page, text)
+    card = page.locator(".results > li").first
+    if several:
+        card.get_by_text("All 3 labels").click()
+    assert sorted(card.locator(".label").all_text_contents()) == sorted(LABELS)
+    expect(card.locator(".label").nth(2)).to_be_visible()
+    assert card.locator(".mark").all_text_contents() == ([] if several else ["for review"])
 
 
 def test_an_empty_box_says_what_to_do_and_an_example_is_a_click_away(stack: PageStack, open_page: OpenPage) -> None:
@@ -206,9 +245,12 @@ def test_every_part_is_accessible_and_fits(browser: Browser, stack: PageStack, s
     context.close()
 
 
-def test_nothing_jumps_while_the_page_is_built(browser: Browser, stack: PageStack) -> None:
-    page = browser.new_page()
-    page.goto(stack.url)
+@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("part", PARTS)
+def test_nothing_jumps_while_the_page_is_built(browser: Browser, stack: PageStack, part: str, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto(f"{stack.url}/#{part}")
+    expect(page.locator(f"[data-view={part}]")).to_be_visible()
     expect(page.locator("service-state")).to_contain_text("ready")
     shift = page.evaluate(
         """() => new Promise((resolve) => new PerformanceObserver((list) =>

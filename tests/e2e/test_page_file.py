@@ -228,6 +228,22 @@ def test_a_workbook_is_told_how_to_become_a_table(stack: PageStack, open_page: O
     expect(page.get_by_role("alert")).to_contain_text("CSV UTF-8 (Comma delimited)")
 
 
+def test_a_file_is_dropped_anywhere_on_the_page(stack: PageStack, open_page: OpenPage) -> None:
+    page = open_page(stack)
+    page.evaluate("customElements.whenDefined('file-view').then(() => true)")
+    page.evaluate(
+        """() => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File(["text\\nhow do I sort\\n"], "questions.csv"));
+          for (const kind of ["dragover", "drop"])
+            document.body.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
+        }"""
+    )
+    page.get_by_role("button", name="Label 1 row").click()
+    finish(page)
+    assert page.url.endswith("#file")
+
+
 @pytest.mark.parametrize("cases", [CASES, REFUSED], ids=["read", "refused"])
 def test_tables_are_read_as_training_and_the_command_line_read_them(
     stack: PageStack, open_page: OpenPage, cases: list[TableCase]
