@@ -19,8 +19,8 @@ of the accuracy, those of the baselines, and `_precision_at_095` with the recall
 `windows_gain_16k` (the set `windows`), the accuracy on the 16k posts in windows of 256 tokens less that on their first
 256 alone, which is that of the set itself, by the run on record if there is one of the same seed; `swapped_found`;
 `unfamiliar_auroc`, of the distances of texts that are not the model's kind against those that are, and
-`unfamiliar_auroc_energy`, of the energies of their logits; and `training_speedup`, texts a second over those of the code
-before a commit (`--against`), by turns.
+`unfamiliar_auroc_energy`, of the energies of their logits; and `training_speedup`, texts a second over those of the
+code before a commit (`--against`), by turns.
 SETs, by the names of their figures, are all that is run if any is given; figures of sets that were not run stay. Every
 run is kept as soon as it has ended: `--seed` adds that one, or puts it in the place of the one that was there.
 """
