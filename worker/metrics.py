@@ -32,6 +32,7 @@ UNREADABLE = Counter(
 )
 FAILED_TEXTS = Counter("retort_failed_texts", "Texts that the model failed on")
 UNKNOWN_TEXTS = Counter("retort_unknown_texts", "Texts of which the vocabulary does not know a notable share")
+REVIEW_TEXTS = Counter("retort_review_texts", "Answers that a person is to look at")
 UNFAMILIAR_TEXTS = Counter("retort_unfamiliar_texts", "Texts unlike anything that their model has learnt from")
 WINDOWS = Counter("retort_windows", "Windows that long texts were read in")
 CACHED_ANSWERS = Counter("retort_cached_answers", "Texts whose answer had been computed before")

@@ -111,8 +111,16 @@ class ModelVersion:
     labels: tuple[str, ...]
     thresholds: Mapping[str, float] | None
     """The score from which each label holds; None when each text has exactly one label."""
+    other: str | None
+    """The label of texts that have none of the others, if there is one."""
+    review_below: float | None
+    """Answers with a lower score have `review`; None where there is no bound."""
+    unfamiliar_above: float | None
+    """Texts that are further from what was learnt have `unfamiliar`; None where nothing tells it."""
     max_length: int | None
     """Tokens of a text at most."""
+    windows: Mapping[str, Any] | None
+    """How longer texts are read: `pooling`, `length` and `stride`; None where they are cut off."""
     metrics: Mapping[str, float]
     created: datetime | None
     base_model: str | None
@@ -215,7 +223,11 @@ def model_versions(document: Document) -> list[ModelVersion]:
             current=one["current"],
             labels=tuple(one["labels"]),
             thresholds=one.get("thresholds"),
+            other=one.get("other"),
+            review_below=one.get("review_below"),
+            unfamiliar_above=one.get("unfamiliar_above"),
             max_length=one["max_length"],
+            windows=one.get("windows"),
             metrics=one["metrics"],
             created=datetime.fromisoformat(one["created"]) if one["created"] else None,
             base_model=one["base_model"],

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from contract.artifact import Manifest
 from contract.prediction import Answer, AnswerRule, MultiLabelPrediction, Options, Prediction, TextRead
 from tests.unit.test_golden_documents import golden
+from worker.metrics import REVIEW_TEXTS
 from worker.pipeline.answers import predictions
 
 LABELS = ("c", "go", "java", "sql")
@@ -58,7 +59,9 @@ def test_a_notable_share_of_unknown_words_is_said(rule: AnswerRule, unknown: flo
 @pytest.mark.parametrize("options", [Options(), Options(top_k=2)])
 @pytest.mark.parametrize(("below", "marked"), [(0.0, False), (0.9, False), (0.900001, True), (1.0, True)])
 def test_an_answer_with_a_score_below_the_bound_is_for_a_person(options: Options, below: float, marked: bool) -> None:
+    before = REVIEW_TEXTS._value.get()
     said = written(AnswerRule(labels=LABELS, review_below=below), options)
+    assert REVIEW_TEXTS._value.get() == before + marked
     plain = written(ONE, options)
     assert said == (plain.replace('"score":0.9,"tokens"', '"score":0.9,"review":true,"tokens"') if marked else plain)
 

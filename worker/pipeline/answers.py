@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from contract.prediction import DIGITS, AnswerRule, Options, TextRead
 from contract.stored_result import dumped, one_label
-from worker.metrics import UNFAMILIAR_TEXTS
+from worker.metrics import REVIEW_TEXTS, UNFAMILIAR_TEXTS
 
 
 class Asked(Protocol):
@@ -31,12 +31,14 @@ def predictions(rows: NDArray[np.float32], rule: AnswerRule, texts: Sequence[Ask
     if rule.thresholds is not None:
         return [_answered(*each, rule) for each in zip(rows, unfamiliar, texts, strict=True)]
     names, best, scores = _as_json(rule.labels), rows.argmax(axis=1).tolist(), rows.max(axis=1).tolist()
+    scores = [round(score, DIGITS) for score in scores]
+    REVIEW_TEXTS.inc(sum(score < rule.review_below for score in scores))
     return [
-        one_label(names[label], round(score, DIGITS), text.read.tokens, text.read.truncated)
+        one_label(names[label], score, text.read.tokens, text.read.truncated)
         if text.options.top_k == 1
         and not text.options.scores
         and text.read.is_usual
-        and round(score, DIGITS) >= rule.review_below
+        and score >= rule.review_below
         and not strange
         else _answered(row, strange, text, rule)
         for label, score, row, strange, text in zip(best, scores, rows, unfamiliar, texts, strict=True)

@@ -11,6 +11,7 @@ import pytest
 from api.settings import ApiSettings
 from contract.prediction import MultiLabelPrediction as Answered
 from contract.prediction import Options
+from contract.windows import Windows
 from harness.answering_worker import ANY_LABELS, AnsweringWorker, answer
 from harness.tiny_artifact import write_tiny_artifact
 from retort_client import Client, MultiLabelPrediction, Scored
@@ -19,12 +20,13 @@ from tests.integration.client.faulty_server import FaultyServer
 from tests.integration.client.test_command_line import questions, read_csv, retort, write_csv
 
 ROWS = questions(120)
+WINDOWS = Windows(pooling="max", length=32, stride=20)
 
 
 @pytest.fixture
 def server(serve: Serve, settings: ApiSettings, tmp_path: Path) -> Iterator[FaultyServer]:
     models = tmp_path / "models"
-    write_tiny_artifact(models, "default", thresholds=ANY_LABELS.thresholds)
+    write_tiny_artifact(models, "default", thresholds=ANY_LABELS.thresholds, windows=WINDOWS)
     server = serve(models_dir=models)
     with AnsweringWorker(settings, rule=ANY_LABELS):
         server.app.extensions["retort"].fleet.refresh()
@@ -49,10 +51,12 @@ def test_the_client_gives_the_labels_that_hold(server: FaultyServer, threshold: 
     assert [one.labels for one in answers] == [held(text, threshold) for text in texts]  # type: ignore[union-attr]
 
 
-def test_the_client_sees_the_thresholds_of_a_version(server: FaultyServer) -> None:
+def test_the_client_sees_the_thresholds_and_windows_of_a_version(server: FaultyServer) -> None:
     with Client(server.url) as client:
         [version] = client.model("default")
     assert version.thresholds == {"java": 0.2, "python": 0.3, "sql": 0.4}
+    assert version.windows == {"pooling": "max", "length": 32, "stride": 20}
+    assert (version.other, version.review_below, version.unfamiliar_above) == (None, None, None)
 
 
 def test_a_table_gets_its_labels_in_a_column_with_a_separator(server: FaultyServer, tmp_path: Path) -> None:
