@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -66,6 +67,17 @@ def test_it_asks_its_questions_and_prints_the_answers(demo: Local) -> None:
     for question in QUESTIONS:
         assert question in again.stdout
     assert again.stdout.count("%") == 2 * 3
+
+
+def test_it_ends_in_the_page_and_then_the_command_line_and_says_nothing_of_other_programs(demo: Local) -> None:
+    again = demo("demo")
+
+    said = again.stdout + again.stderr
+    page, command = said.index(f"http://127.0.0.1:{demo.port}/"), said.index(".venv/bin/retort predict")
+    assert page < command
+    assert not re.search(
+        r"tensorflow|onednn|openvino|cuda|absl|^[IWE]\d{4} |^WARNING", said, re.IGNORECASE | re.MULTILINE
+    )
 
 
 def test_running_it_again_starts_nothing_again(demo: Local) -> None:
