@@ -22,7 +22,7 @@ from harness.release import checked_out
 from harness.running_service import RunningService
 
 ARTIFACT = ROOT / "tests" / "golden" / "artifact_schema_1"
-SETTINGS = {"precision": "float32", "device": "cpu", "cpu_threads": 1}
+SETTINGS: dict[str, Any] = {"precision": "float32", "device": "cpu", "cpu_threads": 1}
 LONG = "how do I join the rows of a table with a list " * 8
 TEXTS = [
     "join two tables",

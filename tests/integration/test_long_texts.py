@@ -146,7 +146,7 @@ def test_a_text_that_needs_more_windows_is_an_error_where_none_may_be_cut(servic
 
 def test_a_golden_text_is_read_as_far_as_texts_are_learnt(tmp_path: Path) -> None:
     folder = write_tiny_artifact(tmp_path, windows=WINDOWS)
-    text = " ".join(["list"] * WINDOWS.reach(windows.MOST) + some_texts(50))
+    text = " ".join([*["list"] * WINDOWS.reach(windows.MOST), *some_texts(50)])
     weights = random_weights(tiny_architecture(), len(LABELS), seed=0)
     pieces = window_ids(token_ids(text), MAX_LENGTH, WINDOWS)[: windows.MOST]
     learnt = softmax(np.max([logits(weights, tiny_architecture(), piece) for piece in pieces], axis=0) / TEMPERATURE)

@@ -79,8 +79,8 @@ def test_sentinels_behind_tls_with_a_user_name_the_primary(
     monkeypatch.setitem(os.environ, "SSL_CERT_FILE", str(certificate[0]))
     with RedisGroup(tmp_path, replicas=0) as group, encrypted(group.sentinel_ports[0]) as link:
         sentinel = redis.Redis(port=group.sentinel_ports[0])
-        sentinel.execute_command("ACL", "SETUSER", USER, "on", f">{PASSWORD}", "+@all", "allchannels")
-        sentinel.execute_command("ACL", "SETUSER", "default", "off")
+        sentinel.acl_setuser(USER, enabled=True, passwords=[f"+{PASSWORD}"], channels=["*"], commands=["+@all"])
+        sentinel.acl_setuser("default", enabled=False)
         settings = SharedSettings(
             redis_url=f"redis+sentinel://127.0.0.1:{link.port}/{GROUP}", redis_sentinel_tls=True,
             redis_sentinel_user=USER, redis_sentinel_password=SecretStr(PASSWORD),
