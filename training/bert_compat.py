@@ -8,7 +8,9 @@ the order can't go wrong. What it needs, and why:
   are not tf-keras's.
 - `mask_zero`, without which padding is attended to, and token types as a second input, without which their embedding
   is never made and the pretrained one is silently dropped.
-- oneDNN's kernels, which TensorFlow leaves off on older processors, where they are faster too.
+- oneDNN's kernels, which TensorFlow leaves off on older processors, where they are faster too; and weights that are not
+  taken for frozen, as a worker has them, whatever the process that started this one has in its environment: a product
+  would go on with the weights of the first step.
 
 What is trained is the layer's variables: of a BERT, or of an ALBERT whose layers share all their weights.
 `training.fit.encoder` computes with them what the layer would, faster.
@@ -26,6 +28,7 @@ from contract import native_stderr
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ["TF_ONEDNN_ASSUME_FROZEN_WEIGHTS"] = "0"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 with native_stderr.logged(logging.getLogger(__name__)):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -201,3 +204,20 @@ def test_attention_and_its_gradient_are_those_that_tensorflow_derives(rate: floa
 
     for found, expected in zip(own, derived, strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_weights_are_not_frozen_even_if_a_worker_started_the_training() -> None:
+    asked = """
+import numpy as np
+from training.bert_compat import tf
+
+weights = tf.Variable(tf.ones([64, 64]))
+product = tf.function(lambda x: tf.nn.bias_add(tf.matmul(x, weights), tf.zeros([64])))
+ones = tf.ones([64, 64])
+product(ones)
+weights.assign(2 * weights)
+print(float(product(ones)[0, 0]))
+"""
+    variables = os.environ | {"TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "1"}
+    done = subprocess.run([sys.executable, "-c", asked], env=variables, capture_output=True, text=True, check=True)
+    assert float(done.stdout) == 128
