@@ -211,8 +211,8 @@ def test_weights_are_not_frozen_even_if_a_worker_started_the_training() -> None:
 import numpy as np
 from training.bert_compat import tf
 
-weights = tf.Variable(tf.ones([64, 64]))
-product = tf.function(lambda x: tf.nn.bias_add(tf.matmul(x, weights), tf.zeros([64])))
+weights, bias = tf.Variable(tf.ones([64, 64])), tf.Variable(tf.zeros([64]))
+product = tf.function(lambda x: tf.nn.bias_add(tf.matmul(x, weights), bias))
 ones = tf.ones([64, 64])
 product(ones)
 weights.assign(2 * weights)
