@@ -14,6 +14,7 @@ from harness.answering_worker import AnsweringWorker, answer_document
 from harness.process import ROOT
 from harness.redis_server import RedisServer
 from harness.running_service import RunningService
+from harness.until import until
 from tests.integration.api.test_gunicorn import api_alone
 
 HOUR_S = 3600
@@ -42,6 +43,7 @@ def test_jobs_are_answered_listed_and_expired_as_with_the_right_clock(
     service: RunningService, worker: AnsweringWorker
 ) -> None:
     with httpx.Client(base_url=service.url, timeout=60) as client:
+        until(lambda: client.get("/health/ready").is_success, 30)  # it knows the worker, and none of before
         answered = client.post("/predict", json={"texts": ["a b"]}).json()
         assert "predictions" in answered, answered
         assert answered["predictions"] == [answer_document("a b")]
