@@ -12,6 +12,7 @@ from typing import Self
 
 import httpx
 
+from contract.fleet import Fleet, WorkerStatus
 from contract.job_store import JobStore
 from contract.message import Lane
 from contract.redis_client import connect
@@ -76,6 +77,10 @@ class PageStack:
 
     def accepted_jobs(self) -> int:
         return self._jobs.totals().get("accepted", 0)
+
+    def beat(self, status: WorkerStatus) -> None:
+        """As if such a worker lived."""
+        Fleet(self._client, self.settings).beat(status)
 
     def open_jobs(self) -> int:
         return self._jobs.open_jobs()

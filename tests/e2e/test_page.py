@@ -11,8 +11,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from contract.api_keys import digest
+from contract.fleet import WorkerState, WorkerStatus
 from contract.prediction import AnswerRule
-from harness.answering_worker import LABELS, scores
+from harness.answering_worker import LABELS, VERSION, scores
 from harness.process import ROOT
 from harness.redis_server import RedisServer
 from tests.e2e.conftest import OpenPage, assert_accessible, shoot
@@ -224,6 +225,23 @@ def test_a_key_is_asked_for_kept_in_the_tab_and_in_no_address(
         assert json.loads(stored) == {"retort-key": "alice-secret"}
     assert not [url for url in asked if "secret" in url]
     stack.close()
+
+
+def test_now_says_which_version_a_worker_refused_and_why(stack: PageStack, open_page: OpenPage) -> None:
+    why = f"golden text {HOSTILE}: a probability differs by 0.2 from the trainer's"
+    stack.beat(
+        WorkerStatus(
+            id="other", host="h", pid=2, state=WorkerState.READY, device="cpu", model="default", version=VERSION,
+            refused={"20260301t000000-000000": why},
+        )
+    )  # fmt: skip
+    page = open_page(stack, "now")
+    refused = page.get_by_role("table", name="refused versions")
+    expect(refused.locator("tbody tr")).to_have_count(1)
+    for said in ("default 20260301t000000-000000", "other", why):
+        expect(refused).to_contain_text(said)
+    assert page.title() == "Retort"
+    assert_accessible(page)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
