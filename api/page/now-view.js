@@ -32,7 +32,7 @@ customElements.define("now-view", class extends HTMLElement {
 
   draw(status) {
     const opened = [...this.querySelectorAll("details[open]")].map((one) => one.dataset.name);
-    const seen = status.lately.map(({ ago_s: ago, texts_per_s: value }) => ({ at: -ago, value }));
+    const seen = (status.lately ?? []).map(({ ago_s: ago, texts_per_s: value }) => ({ at: -ago, value }));
     this.replaceChildren(
       status.ready ? "" : h("div", { class: "note", role: "status" }, status.reasons.map((reason) => h("div", null, reason))),
       facts(status, seen),

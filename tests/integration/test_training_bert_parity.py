@@ -208,7 +208,6 @@ def test_attention_and_its_gradient_are_those_that_tensorflow_derives(rate: floa
 
 def test_weights_are_not_frozen_even_if_a_worker_started_the_training() -> None:
     asked = """
-import numpy as np
 from training.bert_compat import tf
 
 weights, bias = tf.Variable(tf.ones([64, 64])), tf.Variable(tf.zeros([64]))

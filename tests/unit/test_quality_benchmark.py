@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from benchmarks import quality, quality_run
 from benchmarks.quality import Seeds
 from benchmarks.quality_run import Problem
-from benchmarks.record import Record
+from benchmarks.record import ROOT, Record
 from contract.artifact import Manifest, read_manifest
 from harness.tiny_artifact import write_tiny_artifact
 
@@ -130,3 +131,9 @@ def test_windows_are_compared_with_cutting_off_in_the_same_split(
     seeds = [(options[options.index("--seed") + 1], "--long" in options) for options in asked]
     assert seeds == [("1", True), ("2", False), ("2", True)]
     assert "windows" not in quality._parts([tmp_path / "tickets.csv"], Seeds(), "HEAD")
+
+
+def test_no_engine_is_loaded_whose_settings_a_training_would_inherit() -> None:
+    asked = "import sys, benchmarks.quality; print([name for name in sys.modules if name.startswith('worker.engine')])"
+    done = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
