@@ -54,7 +54,7 @@ train: $(INSTALLED) ## fine-tune on DATA=FILE.csv from BASE=minilm, on GPU=0 if 
 	echo "TensorBoard: http://127.0.0.1:$(TENSORBOARD_PORT)"; \
 	$(BIN)/python -m local run --or-alone -- training train --data $(DATA) --base $(BASE) $(if $(GPU),--gpu $(GPU)) $(OPTIONS)
 
-import: $(INSTALLED) ## serve a classifier fine-tuned elsewhere, MODEL=FOLDER NAME=tickets
+import: $(INSTALLED) ## serve a classifier fine-tuned elsewhere, MODEL=FOLDER NAME=support
 	@$(BIN)/python -m local run --or-alone -- training import $(MODEL) $(if $(NAME),--name $(NAME)) $(OPTIONS)
 
 download_base_bert: $(INSTALLED) ## one of Google's BERTs or ALBERTs, BASE_MODEL_PREFIX=albert_base_v2 for example

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted(
-    [ROOT / "README.md", ROOT / "client" / "README.md", ROOT / "examples" / "README.md", *ROOT.glob("docs/**/*.md")]
-)
+AT_THE_TOP = ("README.md", "CONTRIBUTING.md", "client/README.md", "examples/README.md")
+PAGES = sorted([*map(ROOT.joinpath, AT_THE_TOP), *ROOT.glob("docs/**/*.md")])
 BLOCK = re.compile(
     r"^(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )

@@ -7,7 +7,8 @@ import { beginning, prepared } from "./table-bytes.js";
 import { BadTable, cut, dialectOf, formatOf, oddly, preview } from "./tables.js";
 
 const FIRST_ROWS = 5;
-const TEXT_COLUMNS = ["text", "post", "question", "sentence", "utterance", "message", "body", "content", "query", "title"];
+const TEXT_COLUMNS = ["text", "post", "question", "sentence", "utterance", "message", "body", "content",
+  "review", "comment", "tweet", "document", "description", "query", "title"];
 
 export function fileSetup(file, begin) {
   const made = h("div", { class: "setup" }, h("h2", null, `${file.name}, ${bytes(file.size)}`));

@@ -130,6 +130,13 @@ def open_page(context: BrowserContext) -> Iterator[OpenPage]:
     assert elsewhere == []
 
 
+def classify(page: Page, *texts: str) -> None:
+    """Ask for the texts and wait for all their answers."""
+    page.get_by_role("textbox", name="Texts").fill("\n".join(texts))
+    page.get_by_role("button", name="Classify").click()
+    expect(page.locator(".results > li")).to_have_count(len(texts))
+
+
 def shoot(page: Page, name: str) -> None:
     """Keep a picture of the whole page."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)

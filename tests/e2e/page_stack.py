@@ -12,9 +12,11 @@ from typing import Self
 
 import httpx
 
+from contract.chunk_store import ChunkStore
 from contract.fleet import Fleet, WorkerStatus
+from contract.job_record import Lease
 from contract.job_store import JobStore
-from contract.message import Lane
+from contract.message import Lane, Ticket
 from contract.redis_client import connect
 from contract.settings import SharedSettings
 from harness.answering_worker import AnsweringWorker
@@ -81,6 +83,13 @@ class PageStack:
     def beat(self, status: WorkerStatus) -> None:
         """As if such a worker lived."""
         Fleet(self._client, self.settings).beat(status)
+
+    def give_up(self, job_id: str) -> None:
+        """As if a worker had failed on the job's first chunk for the last time."""
+        chunks = ChunkStore(self._client, self.settings.model_copy(update={"max_attempts": 1}), worker="other")
+        ticket = Ticket(job_id, 0)
+        assert isinstance(chunks.lease([ticket])[0], Lease)
+        assert chunks.give_up([ticket], "the device is lost") == []
 
     def open_jobs(self) -> int:
         return self._jobs.open_jobs()

@@ -28,6 +28,7 @@ from harness.ports import free_port
 from harness.tiny_artifact import write_tiny_artifact
 from tests.base_models import encoder_tensors, write_hugging_face
 from tests.documentation import ROOT, Snippet, runnable_pages, snippets
+from tests.references.folders import classifier_folder
 
 PATIENCE_S = 400
 PRELUDE = """
@@ -53,6 +54,8 @@ class Clone:
         write_tiny_artifact(folder / "models", name="default")
         write_base_model(folder / "tiny-bert")
         write_tickets(folder / "tickets.csv")
+        classifier_folder("bert", folder / "path" / "to" / "folder")
+        write_labelled(folder / "labelled.csv")
 
     def run(self, command: str) -> str:
         """What a shell prints for the command; the test fails when any part of it does."""
@@ -82,11 +85,18 @@ class Clone:
     def here(self, snippet: Snippet) -> str:
         """The snippet's text with what stands for something replaced by something that is there."""
         text = snippet.text.replace(":8000", f":{self.port}")
+        text = text.replace("-m training train ", "-m training train --base tiny-bert ")
+        if "VERSION OTHER" in text:
+            text = text.replace("VERSION OTHER", " ".join(self._versions("tickets")[-2:]))
         if "JOB/CHUNK" in text:
             text = text.replace("JOB/CHUNK", self._dead_letter())
         if "/ID" in text or " ID" in text:
             text = text.replace("/ID", f"/{(job := self._job())}").replace(" ID", f" {job}")
         return text
+
+    def _versions(self, model: str) -> list[str]:
+        """From the oldest to the newest."""
+        return [manifest.parent.name for manifest in sorted((self.folder / "models" / model).glob("*/manifest.json"))]
 
     def _job(self) -> str:
         accepted = httpx.post(f"{self.url}/predict?wait=0", json={"texts": ["hello"] * 300})
@@ -120,6 +130,12 @@ def write_tickets(path: Path) -> None:
             rows.writerow(
                 [f"the {'print' if number % 2 else 'parse'} of list {number}", ("sales", "support")[number % 2]]
             )
+
+
+def write_labelled(path: Path) -> None:
+    """As the model at path/to/folder labels."""
+    labels = ("refund", "delivery", "praise")
+    path.write_text("text,label\n" + "".join(f"a text about {labels[n % 3]} {n},{labels[n % 3]}\n" for n in range(60)))
 
 
 @pytest.fixture(scope="module")

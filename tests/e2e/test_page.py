@@ -1,32 +1,29 @@
-"""The page as a person uses it: try texts, look at models and at the service, jobs, keys."""
+"""The page as a person uses it: texts, keys, a choice of models, any screen."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from contract.api_keys import digest
-from contract.fleet import WorkerState, WorkerStatus
 from contract.prediction import AnswerRule
-from harness.answering_worker import LABELS, VERSION, scores
+from harness.answering_worker import LABELS, VERSION, AnsweringWorker, scores
 from harness.process import ROOT
 from harness.redis_server import RedisServer
-from tests.e2e.conftest import OpenPage, assert_accessible, shoot
+from harness.tiny_artifact import write_tiny_artifact
+from tests.e2e.conftest import OpenPage, assert_accessible, classify, shoot
 from tests.e2e.page_stack import PageStack
 
 PARTS = ("try", "file", "models", "now", "jobs")
 HOSTILE = "<img src=x onerror=\"document.title = 'taken over'\">"
-
-
-def classify(page: Page, *texts: str) -> None:
-    page.get_by_role("textbox", name="Texts").fill("\n".join(texts))
-    page.get_by_role("button", name="Classify").click()
-    expect(page.locator(".results > li")).to_have_count(len(texts))
 
 
 def shown_labels(page: Page, text: int) -> list[str]:
@@ -136,68 +133,23 @@ def test_it_is_used_by_keyboard_alone(stack: PageStack, open_page: OpenPage) -> 
     expect(page.locator(".results > li")).to_have_count(1)
 
 
-def test_models_show_their_versions_and_two_of_them_are_compared(stack: PageStack, open_page: OpenPage) -> None:
-    page = open_page(stack, "models")
-    versions = page.get_by_role("table", name="versions of default")
-    expect(versions.locator("tbody tr")).to_have_count(2)
-    expect(versions.locator("tbody tr").first).to_contain_text("current")
-    expect(versions.locator("tbody tr").first).to_contain_text("accuracy 0.7500")
-    page.get_by_text("Compare two versions").click()
-    expect(page.get_by_role("table", name="two versions compared").locator("tbody tr").first).to_contain_text("+0.2500")
-    shoot(page, "models")
-
-
-def test_a_report_is_shown_with_its_pictures_and_runs_nothing(stack: PageStack, open_page: OpenPage) -> None:
-    page = open_page(stack, "models", may_say=["Blocked script execution"])
-    page.get_by_role("button", name="report of 20260201t000000-000000").click()
-    report = page.frame_locator("iframe")
-    expect(report.get_by_role("heading")).to_have_text("How it went")
-    assert report.get_by_role("heading").evaluate("(one) => getComputedStyle(one).color") == "rgb(0, 128, 0)"
-    assert report.locator("img").evaluate("(one) => one.decode().then(() => one.naturalWidth)") == 40
-    assert page.locator("iframe").get_attribute("sandbox") == ""
-    assert report.locator("html").evaluate("() => self.origin") == "null"
-
-
-def test_the_service_is_drawn_while_one_watches(stack: PageStack, open_page: OpenPage) -> None:
-    page = open_page(stack, "now")
-    expect(page.get_by_text("worker is ready")).to_be_visible()
-    stack.worker.go.clear()
-    page.evaluate(
-        """() => fetch("/predict", {method: "POST", headers: {"Content-Type": "application/json", Prefer: "wait=0"},
-                                    body: JSON.stringify({texts: Array(500).fill("a text")})})"""
-    )
-    lane = page.get_by_role("table", name="what waits").locator("tr", has_text="bulk")
-    expect(lane).to_contain_text("500")
-    expect(lane).to_contain_text("500 ms")  # at the 1,000 texts a second that the worker says
-    stack.worker.go.set()
-    expect(lane).not_to_contain_text("500")
-    expect(page.locator("path.under")).to_have_count(1)
-    shoot(page, "now")
-
-
-def test_without_a_worker_the_page_says_so(redis_server: RedisServer, tmp_path: Path, open_page: OpenPage) -> None:
+def test_where_there_are_two_models_one_chooses(redis_server: RedisServer, tmp_path: Path, open_page: OpenPage) -> None:
+    for name, labels in (("default", LABELS), ("languages", ("de", "en"))):
+        write_tiny_artifact(tmp_path, name=name, version=VERSION, labels=labels)
     stack = PageStack(redis_server, tmp_path / "api.log", tmp_path)
-    page = open_page(stack, "now")
-    expect(page.get_by_text("No worker lives.")).to_be_visible()
-    expect(page.locator("service-state")).to_contain_text("no worker is ready")
+    with stack.worker, AnsweringWorker(stack.settings, "languages"):
+        page = open_page(stack)
+        expect(page.get_by_text("one of 3 labels: java, python, sql")).to_be_visible()
+        page.get_by_label("Model").select_option("languages")
+        expect(page.get_by_text("one of 2 labels: de, en")).to_be_visible()
+        classify(page, "a text")
+        page.get_by_text("The same request as code").click()
+        expect(page.locator("pre").first).to_contain_text('"model":"languages"')
+        assert [job["model"]["name"] for job in httpx.get(f"{stack.url}/jobs").json()["jobs"]] == ["languages"]
+        page.get_by_role("link", name="Models").click()
+        expect(page.get_by_role("table", name="versions of languages").locator("tbody tr")).to_have_count(1)
+        assert_accessible(page)
     stack.close()
-
-
-def test_recent_jobs_are_listed_cancelled_and_deleted(stack: PageStack, open_page: OpenPage) -> None:
-    page = open_page(stack, may_say=["410"])  # what becomes of the cancelled one
-    classify(page, "a text")
-    stack.worker.go.clear()
-    page.get_by_role("textbox", name="Texts").fill("another text")
-    page.get_by_role("button", name="Classify").click()
-    page.get_by_role("link", name="Jobs").click()
-    rows = page.get_by_role("table", name="recent jobs").locator("tbody tr")
-    expect(rows).to_have_count(2)
-    expect(rows.nth(1)).to_contain_text("succeeded")
-    rows.first.get_by_role("button", name="Cancel").click()
-    expect(rows.first).to_contain_text("cancelled")
-    rows.nth(1).get_by_role("button", name="Delete").click()
-    expect(rows).to_have_count(1)
-    shoot(page, "jobs")
 
 
 def test_a_key_is_asked_for_kept_in_the_tab_and_in_no_address(
@@ -225,23 +177,6 @@ def test_a_key_is_asked_for_kept_in_the_tab_and_in_no_address(
         assert json.loads(stored) == {"retort-key": "alice-secret"}
     assert not [url for url in asked if "secret" in url]
     stack.close()
-
-
-def test_now_says_which_version_a_worker_refused_and_why(stack: PageStack, open_page: OpenPage) -> None:
-    why = f"golden text {HOSTILE}: a probability differs by 0.2 from the trainer's"
-    stack.beat(
-        WorkerStatus(
-            id="other", host="h", pid=2, state=WorkerState.READY, device="cpu", model="default", version=VERSION,
-            refused={"20260301t000000-000000": why},
-        )
-    )  # fmt: skip
-    page = open_page(stack, "now")
-    refused = page.get_by_role("table", name="refused versions")
-    expect(refused.locator("tbody tr")).to_have_count(1)
-    for said in ("default 20260301t000000-000000", "other", why):
-        expect(refused).to_contain_text(said)
-    assert page.title() == "Retort"
-    assert_accessible(page)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -279,7 +214,21 @@ def test_nothing_jumps_while_the_page_is_built(browser: Browser, stack: PageStac
     assert shift < 0.02
 
 
-def test_the_javascript_example_runs_as_it_is(stack: PageStack, open_page: OpenPage) -> None:
+def test_the_javascript_example_runs_in_node(stack: PageStack) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no node here; the browser's test runs the same file")
+    environment = os.environ | {"RETORT_URL": stack.url}
+    ran = subprocess.run(
+        [node, ROOT / "examples" / "fetch.mjs"], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert ran.stderr == ""
+    first, second = ran.stdout.splitlines()
+    assert first.startswith(max(scores("how do I undo my last commit").items(), key=lambda pair: pair[1])[0])
+    assert second == "no label: the text is empty"
+
+
+def test_the_javascript_example_runs_in_the_browser(stack: PageStack, open_page: OpenPage) -> None:
     page = open_page(stack)
     example = (ROOT / "examples" / "fetch.mjs").read_text(encoding="utf-8")
     page.route("**/page/fetch.mjs", lambda route: route.fulfill(body=example, content_type="text/javascript"))

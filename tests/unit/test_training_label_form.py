@@ -123,7 +123,19 @@ def test_what_is_neither_0_nor_1_in_a_column_of_labels_is_an_odd_row(tmp_path: P
     assert "line 3: '2' in column 'a'" in table.notes[1]
 
 
-def test_one_column_of_0_and_1_has_no_labels_to_find(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cells", [("sales", "support"), ("0", "1")])
+def test_the_only_column_beside_the_texts_has_the_labels_whatever_its_name(
+    tmp_path: Path, cells: tuple[str, str]
+) -> None:
+    (tmp_path / "data.csv").write_text("team,body\n" + "".join(f"{cell},a text\n" for cell in cells))
+
+    table = read_table(tmp_path / "data.csv")
+
+    assert table.labels == list(cells)
+    assert "columns 'body' and 'team'" in table.notes[0]
+
+
+def test_one_column_of_0_and_1_among_others_has_no_labels_to_find(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("text,spam,same\none,1,1\ntwo,0,1\n")
 
     with pytest.raises(BadData, match="which column has the labels"):

@@ -36,13 +36,17 @@ class LabelColumns(Protocol):
 
 
 def label_columns(there: Sequence[str], options: TableOptions, text_column: str) -> LabelColumns:
-    """Those that are said, else the one with a usual name, else whichever will prove to hold nothing but 0 and 1."""
+    """Those that are said, else the one with a usual name, else the only one, else all that hold nothing but 0 and 1.
+
+    Raises BadTable for one that is not there.
+    """
     if options.label_columns:
         names = [name.strip() for name in options.label_columns.split(",")]
         return _MarkedColumns([required_column(there, name, (), "label") for name in names])
     if options.label_column or column_named(there, LABEL_COLUMNS):
         return _OneColumn(required_column(there, options.label_column, LABEL_COLUMNS, "label"))
-    return _FoundColumns(there, text_column)
+    others = [name for name in there if name != text_column]
+    return _OneColumn(others[0]) if len(others) == 1 else _FoundColumns(there, text_column)
 
 
 def required_column(there: Sequence[str], wanted: str | None, usual: Sequence[str], kind: str) -> str:

@@ -31,7 +31,10 @@ SAID_DELIMITER = re.compile(r'\ufeff?"?sep=(.)"?[\r\n]')
 TAB = ("tab", "\\t")
 MEANT_AS_TEXT = "are quotation marks text here?"
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-TEXT_COLUMNS = ("text", "post", "question", "sentence", "utterance", "message", "body", "content", "query", "title")
+TEXT_COLUMNS = (
+    *("text", "post", "question", "sentence", "utterance", "message", "body", "content"),
+    *("review", "comment", "tweet", "document", "description", "query", "title"),
+)
 """Names that a column of texts usually has, the first ones first."""
 
 
