@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from contract.artifact import Pooling
+from training.data.split import Rows
 from training.evaluation.labelling import SINGLE_LABEL, Labelling
 from training.evaluation.linear_head import Floats, Labels, LinearHead
 from training.fit.features import Features
@@ -16,7 +17,7 @@ STRENGTHS = (10.0, 100.0)
 """The first suits features as spread as a sentence encoder's, the second those that lie close together."""
 CLEARLY = 0.97
 """Share of the first one's loss that the second one has to stay under: a weak penalty starts fine-tuning too sure."""
-TRIED_TEXTS, FOLDS = 1000, 2
+TRIED_TEXTS, TRIED_A_LABEL, FOLDS = 1000, 10, 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ def choose_start(
 
     `features` and `labels` are those of the training part.
     """
-    tried = np.random.default_rng(parameters.seed).permutation(len(labels))[:TRIED_TEXTS]
+    tried = _tried(labels, parameters.seed)
     reasons: list[str] = []
 
     def loss(pooling: Pooling, strength: float) -> float:
@@ -58,6 +59,16 @@ def choose_start(
         reasons.append(f"strength of the linear head {strength:g}: log loss {_shown(by_strength)}")
     head = fitted_head(features[pooling], labels, strength, parameters, labelling)
     return Start(pooling=pooling, strength=strength, head=head, reasons=tuple(reasons), labelling=labelling)
+
+
+def _tried(labels: Labels, seed: int) -> Rows:
+    """int64[texts]: texts drawn at random; of many labels those of some, as a few texts a label tell nothing apart."""
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(len(labels))
+    classes, most = np.unique(labels), TRIED_TEXTS // TRIED_A_LABEL
+    if labels.ndim == 1 and len(classes) > most:
+        order = order[np.isin(labels[order], generator.permutation(classes)[:most])]
+    return order[:TRIED_TEXTS]
 
 
 def fitted_head(
