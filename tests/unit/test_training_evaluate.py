@@ -83,6 +83,20 @@ def test_intervals_lie_around_the_scores() -> None:
     assert 0 <= found["calibration_error_low"] <= found["calibration_error_high"] <= 1
 
 
+def test_the_interval_of_macro_f1_holds_it_where_labels_are_many_and_rare() -> None:
+    generator = np.random.default_rng(1)
+    labels = generator.integers(0, 300, 900).astype(np.int32)
+    said = np.where(generator.random(900) < 0.6, labels, generator.integers(0, 300, 900))
+    logits = 5 * np.eye(300, dtype=np.float32)[said]
+    held = HeldOutPredictions(texts=["x"] * 900, labels=labels, logits=logits, temperature=1.0)
+
+    found, exact = intervals(held, 300), scores(held)
+
+    for name in ("accuracy", "macro_f1", "calibration_error"):
+        assert found[f"{name}_low"] < exact[name] < found[f"{name}_high"]
+        assert found[f"{name}_high"] - found[f"{name}_low"] < 0.1
+
+
 def test_a_lead_counts_only_texts_on_which_one_of_two_is_right() -> None:
     labels = np.zeros(30, np.int32)
     own, rival = labels.copy(), labels.copy()

@@ -16,7 +16,6 @@ from training.evaluation.review import review
 
 Labels = NDArray[np.int32]
 RESAMPLES = 500
-ENDS = ("low", "high")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,16 +92,31 @@ def intervals(held: HeldOutPredictions, classes: int, seed: int = 0) -> dict[str
     probabilities = held.probabilities
     top, predicted = probabilities.max(axis=-1), held.predicted
     right = predicted == held.labels
-    found: dict[str, list[float]] = {"accuracy": [], "macro_f1": [], "calibration_error": []}
-    for _ in range(RESAMPLES):
-        drawn = generator.integers(0, texts, texts)
-        found["accuracy"].append(float(right[drawn].mean()))
-        found["macro_f1"].append(_macro_f1(held.labels[drawn], predicted[drawn], classes))
-        found["calibration_error"].append(binned_error(top[drawn], right[drawn]))
-    bounds = {name: np.percentile(values, (2.5, 97.5)) for name, values in found.items()}
-    return {
-        f"{name}_{end}": float(bound) for name, both in bounds.items() for end, bound in zip(ENDS, both, strict=True)
-    }
+
+    def scored(drawn: NDArray[np.int64]) -> dict[str, float]:
+        return {
+            "accuracy": float(right[drawn].mean()),
+            "macro_f1": _macro_f1(held.labels[drawn], predicted[drawn], classes),
+            "calibration_error": binned_error(top[drawn], right[drawn]),
+        }
+
+    return bootstrap_bounds(
+        scored(np.arange(texts)), [scored(generator.integers(0, texts, texts)) for _ in range(RESAMPLES)]
+    )
+
+
+def bootstrap_bounds(scored: Mapping[str, float], resampled: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """`<score>_low` and `<score>_high`, within 0 and 1, of what all texts score and of what samples of them do.
+
+    Samples lack texts that a score is made of, so they score lower on average (macro F1) or higher (calibration
+    error): the percentiles of their scores are moved by that difference (Efron and Tibshirani 1993, chapter 10).
+    """
+    bounds: dict[str, float] = {}
+    for name, score in scored.items():
+        values = np.array([each[name] for each in resampled])
+        ends = np.clip(np.percentile(values, (2.5, 97.5)) + score - values.mean(), 0.0, 1.0)
+        bounds |= {f"{name}_{end}": float(bound) for end, bound in zip(("low", "high"), ends, strict=True)}
+    return bounds
 
 
 def lead(rival: Labels, own: Labels, labels: Labels) -> float:

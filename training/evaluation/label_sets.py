@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from training.evaluation.calibration import BINS, Bin, Floats, binned_error
-from training.evaluation.evaluate import ENDS, RESAMPLES, ClassScores
+from training.evaluation.evaluate import RESAMPLES, ClassScores, bootstrap_bounds
 from training.evaluation.label_calibration import LabelScaling, fit_scaling, set_log_loss
 from training.evaluation.linear_head import Labels
 from training.evaluation.thresholds import choose_thresholds
@@ -115,13 +115,9 @@ def set_intervals(held: HeldOutSets, seed: int = 0) -> dict[str, float]:
     labels, predicted, texts = held.labels, held.predicted, len(held.texts)
     drawn = _drawn(texts, seed)
     counts = [drawn @ each.astype(np.float32) for each in (labels & predicted, predicted, labels)]
-    found = [_from_counts(*each) for each in zip(*counts, strict=True)]
-    values = {name: [each[name] for each in found] for name in found[0]}
-    values["all_right"] = (drawn @ (labels == predicted).all(axis=1) / texts).tolist()
-    bounds = {name: np.percentile(each, (2.5, 97.5)) for name, each in values.items()}
-    return {
-        f"{name}_{end}": float(bound) for name, both in bounds.items() for end, bound in zip(ENDS, both, strict=True)
-    }
+    all_right = (drawn @ (labels == predicted).all(axis=1) / texts).tolist()
+    resampled = [{**_from_counts(*each), "all_right": share} for *each, share in zip(*counts, all_right, strict=True)]
+    return bootstrap_bounds(set_scores(labels, predicted), resampled)
 
 
 def _drawn(texts: int, seed: int) -> Floats:
