@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from training.evaluation.label_sets import HeldOutSets
 from training.evaluation.labelling import HeldOut
 
@@ -32,7 +34,8 @@ def write(held: HeldOut, labels: Sequence[str], report: Path) -> None:
     with (report / FILE).open("w", encoding="utf-8") as file:
         for text, own, row in zip(held.texts, held.label_sets(labels), held.probabilities, strict=True):
             true = {"labels": own} if isinstance(held, HeldOutSets) else {"label": own[0]}
-            line = {"text": text, **true, "probabilities": [float(p) for p in row]}
+            # By their text, which has as many digits as a float32 needs: half of those of the same number as a float64.
+            line = {"text": text, **true, "probabilities": [float(str(p)) for p in row]}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
@@ -47,7 +50,7 @@ def read(artifact: Path) -> list[HeldOutAnswer]:
         HeldOutAnswer(
             line["text"],
             tuple(line["labels"]) if "labels" in line else (line["label"],),
-            tuple(line["probabilities"]),
+            tuple(np.array(line["probabilities"], np.float32).tolist()),
         )
         for line in lines
     ]
