@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -35,12 +36,15 @@ def parse_address(url: str, password: str | None = None) -> RedisAddress:
     `redis+sentinel://USER:PASSWORD@HOST1,HOST2:26380,HOST3/GROUP/DATABASE`. User and password are those of Redis, and
     so is the query. Raises ValueError, whose message holds no secret.
     """
-    parts = urlsplit(url)
+    begin, slashes, rest = url.partition("://")
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    credentials, _, hosts = authority.rpartition("@")
+    # Some releases of Python refuse a list of hosts with an IPv6 address in it.
+    parts = urlsplit(begin + slashes + rest.removeprefix(authority) if "," in hosts else url)
     scheme = parts.scheme.removesuffix(_ENDING)
     shown = repr(url.rpartition("@")[2])
     if scheme not in _SCHEMES or "://" not in url:
         raise ValueError(f"{shown} is no address of a Redis, which looks like redis://HOST:6379/0")
-    credentials, _, hosts = parts.netloc.rpartition("@")
     if password is not None:
         credentials = f"{credentials.partition(':')[0]}:{quote(password, safe='')}"
     prefix = f"{credentials}@" if credentials else ""
