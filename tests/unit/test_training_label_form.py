@@ -135,6 +135,15 @@ def test_the_only_column_beside_the_texts_has_the_labels_whatever_its_name(
     assert "columns 'body' and 'team'" in table.notes[0]
 
 
+@pytest.mark.parametrize("name", ["review", "Comment", "tweet", "document", "description"])
+def test_texts_are_found_by_what_their_column_is_usually_called(tmp_path: Path, name: str) -> None:
+    (tmp_path / "data.csv").write_text(f"id,{name},sentiment\n1,good,positive\n2,bad,negative\n")
+
+    table = read_table(tmp_path / "data.csv")
+
+    assert (table.texts, table.labels) == (["good", "bad"], ["positive", "negative"])
+
+
 def test_one_column_of_0_and_1_among_others_has_no_labels_to_find(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("text,spam,same\none,1,1\ntwo,0,1\n")
 
