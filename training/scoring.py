@@ -30,6 +30,8 @@ from training.fit.start import fitted_head
 from training.pretrained.base_model import BaseModel, Tensors
 
 FOLDS = 4
+TUNED_AGAIN = 500
+"""With fewer texts for validation, a model that is tuned learns from them too: of more, a tenth is not worth it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,41 +46,43 @@ class Finished:
     weights: Tensors
     """Of the best epoch, which have not learnt from the validation part."""
     final: Tensors | None = None
-    """Of an encoder that has, where `tunes_again`."""
+    """Of a model that has, where `tunes_again`."""
+
+    @property
+    def learns_again(self) -> bool:
+        """Whether the model learns from the validation part too, which is small and has no more to choose."""
+        few = self.frozen.start.labelling.few_texts if self.state.best_epoch < 0 else TUNED_AGAIN
+        return len(self.data.parts.validation) < few
 
     @property
     def tunes_again(self) -> bool:
-        """Whether the encoder is tuned anew on the validation part too, for as many epochs as were best without it."""
-        return self.fits_again and self.state.best_epoch >= 0
+        """Whether it is tuned for that anew, for as many epochs as were best without."""
+        return self.learns_again and self.state.best_epoch >= 0
 
     @property
-    def fits_again(self) -> bool:
-        """Whether the head learns from the validation part too, which is small and has no more to choose.
-
-        A head that was trained by steps, rather than fitted, stays as the best epoch left it.
-        """
-        fitted = self.state.best_epoch < 0 or self.recipe.parameters.loss == "contrastive"
-        return fitted and len(self.data.parts.validation) < self.frozen.start.labelling.few_texts
+    def fits_head(self) -> bool:
+        """Whether its head is fitted on what the encoder reads, not trained by steps."""
+        return self.state.best_epoch < 0 or self.recipe.parameters.loss == "contrastive"
 
     @property
     def learnt(self) -> Rows:
-        """Rows that the published head learns from, and so do its rivals."""
+        """Rows that the published model learns from, and so do its rivals."""
         parts = self.data.parts
-        return np.sort(np.concatenate([parts.train, parts.validation])) if self.fits_again else parts.train
+        return np.sort(np.concatenate([parts.train, parts.validation])) if self.learns_again else parts.train
 
     def labels(self, rows: Rows) -> Labels:
         labels: Labels = self.data.labels[rows]
         return labels
 
     def head(self, features: Floats) -> LinearHead:
-        """A head fitted on features of the texts that the published one learns from."""
+        """A head fitted on features of the texts that the published model learns from."""
         start = self.frozen.start
         return fitted_head(features, self.labels(self.learnt), start.strength, self.recipe.parameters, start.labelling)
 
     def out_of_fold(self) -> tuple[Floats, Labels] | None:
         """What heads like the model's say of texts that they did not learn from, where the model is such a head and
         these are more texts than there are for validation; with their labels."""
-        if self.state.best_epoch >= 0 or not self.fits_again or self.data.long == "max":
+        if self.state.best_epoch >= 0 or not self.learns_again or self.data.long == "max":
             return None  # the greatest of a text's windows can't be told from their mean
         start, rows, seed = self.frozen.start, self.learnt, self.recipe.parameters.seed
         own = self.frozen.features[rows], self.labels(rows)
@@ -150,8 +154,8 @@ def chosen_epoch(state: TrainingState) -> str:
 def learnt_again(run: Finished) -> list[str]:
     """What was learnt from the validation part too, as a line."""
     count, epochs = len(run.data.parts.validation), run.state.best_epoch + 1
-    what = f"encoder tuned anew to epoch {epochs} and its head fitted" if run.tunes_again else "head fitted anew"
-    return [f"{what}, with the {count} validation texts: they have no more to choose"] * run.fits_again
+    what = f"tuned anew to epoch {epochs}" if run.tunes_again else "head fitted anew"
+    return [f"{what}, with the {count} validation texts: they have no more to choose"] * run.learns_again
 
 
 class _Encoder:
@@ -211,8 +215,13 @@ class _Published:
     def __init__(self, run: Finished) -> None:
         self.chosen = _Encoder(run, run.weights)
         self.final = _Encoder(run, run.final) if run.final else self.chosen
-        self.chosen_head = LinearHead(run.weights[f"{CLASSIFIER}.weight"], run.weights[f"{CLASSIFIER}.bias"])
-        self.head = run.head(self.final.features(run.learnt)) if run.fits_again else self.chosen_head
+        self.chosen_head, self.head = _head(run.weights), _head(run.final or run.weights)
+        if run.learns_again and run.fits_head:
+            self.head = run.head(self.final.features(run.learnt))
+
+
+def _head(weights: Tensors) -> LinearHead:
+    return LinearHead(weights[f"{CLASSIFIER}.weight"], weights[f"{CLASSIFIER}.bias"])
 
 
 def _held_out(run: Finished, model: _Published) -> tuple[HeldOut, Labels, Familiarity | None]:
@@ -246,9 +255,9 @@ def _rivals(run: Finished, held: HeldOut, console: Console) -> dict[str, float]:
 
     with trimming("the baseline by word counts", console):
         validation, test = word_counts(parts.train, parts.validation, parts.test)
-        add("baseline", word_counts(run.learnt, parts.test)[0] if run.fits_again else test, (validation, known))
+        add("baseline", word_counts(run.learnt, parts.test)[0] if run.learns_again else test, (validation, known))
     start = run.frozen.start.head
-    head = run.head(features[run.learnt]) if run.fits_again else start
+    head = run.head(features[run.learnt]) if run.learns_again else start
     by = run.out_of_fold() or (start.logits(features[parts.validation]), known)
     add("frozen", head.logits(features[parts.test]), by)
     return found
